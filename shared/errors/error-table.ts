@@ -1,0 +1,47 @@
+/**
+ * Who is at fault, may we try again, which status: decided here once, not where the error appears.
+ * The codes are API: `x-meshlane-reason`, metrics, logs and documentation use these words.
+ */
+export type ErrorFacts = {
+  /** HTTP status of the local reply. */
+  readonly http: number;
+  /** gRPC status of the local reply (google.golang.org/grpc/codes). */
+  readonly grpc: number;
+  /** Who is to be blamed for it. */
+  readonly origin: 'downstream' | 'local' | 'upstream';
+  /** `always`: nothing reached the application, so any method may be tried again (RFC 9110 §9.2.2). */
+  readonly retry: 'never' | 'if-idempotent' | 'always';
+  /** One sentence for people. */
+  readonly text: string;
+};
+
+export const errorTable = {
+  bad_request: { http: 400, grpc: 3, origin: 'downstream', retry: 'never', text: 'The request is not valid HTTP.' },
+  head_too_large: { http: 431, grpc: 8, origin: 'downstream', retry: 'never', text: 'The request head is too large.' },
+  target_too_long: { http: 414, grpc: 8, origin: 'downstream', retry: 'never', text: 'The request target is too long.' },
+  not_implemented: { http: 501, grpc: 12, origin: 'downstream', retry: 'never', text: 'The request asks for something this proxy does not do.' },
+  version_not_supported: { http: 505, grpc: 12, origin: 'downstream', retry: 'never', text: 'Only HTTP/1.0 and HTTP/1.1 are spoken here.' },
+  request_head_timeout: { http: 408, grpc: 4, origin: 'downstream', retry: 'never', text: 'The request head did not arrive in time.' },
+  body_idle_timeout: { http: 408, grpc: 4, origin: 'downstream', retry: 'never', text: 'The request body stopped arriving.' },
+  route_not_found: { http: 404, grpc: 12, origin: 'local', retry: 'never', text: 'No route or service matches this request.' },
+  no_backend: { http: 500, grpc: 13, origin: 'local', retry: 'never', text: 'The matched rule has no valid backend.' },
+  no_endpoint: { http: 503, grpc: 14, origin: 'local', retry: 'always', text: 'The service has no available instance.' },
+  breaker_open: { http: 503, grpc: 14, origin: 'local', retry: 'never', text: 'Every instance is cut off by its circuit breaker.' },
+  overloaded: { http: 503, grpc: 14, origin: 'local', retry: 'always', text: 'Too many requests are waiting for a connection.' },
+  draining: { http: 503, grpc: 14, origin: 'local', retry: 'always', text: 'This proxy is shutting down.' },
+  request_timeout: { http: 504, grpc: 4, origin: 'upstream', retry: 'never', text: 'The request timeout passed.' },
+  upstream_connect: { http: 503, grpc: 14, origin: 'upstream', retry: 'always', text: 'No connection to the instance could be made.' },
+  upstream_reset: { http: 502, grpc: 14, origin: 'upstream', retry: 'if-idempotent', text: 'The instance closed the connection before it replied.' },
+  upstream_timeout: { http: 504, grpc: 4, origin: 'upstream', retry: 'if-idempotent', text: 'The instance did not reply in time.' },
+  upstream_protocol: { http: 502, grpc: 14, origin: 'upstream', retry: 'if-idempotent', text: 'The instance sent a reply that is not valid HTTP.' },
+  internal: { http: 500, grpc: 13, origin: 'local', retry: 'never', text: 'The proxy failed; its log says why.' },
+} as const satisfies Record<string, ErrorFacts>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+const codes = new Set<string>(Object.keys(errorTable));
+
+/** Tells whether a word, for instance one received in `x-meshlane-reason`, is one of ours. */
+export function isErrorCode(word: string): word is ErrorCode {
+  return codes.has(word);
+}

@@ -1,0 +1,69 @@
+import type { Issue } from '../errors/problem.ts';
+import { policySections } from './policy.ts';
+import { type Kind, listOf, type ResourceKey } from './resource.ts';
+import type { AnyResource, PolicyResource } from './schema.ts';
+
+/** The set of resources a check is made against: what is stored, with the change already laid over it. */
+export type ResourceSet = {
+  get(key: ResourceKey): AnyResource | undefined;
+  list(kind: Kind): Iterable<AnyResource>;
+};
+
+/**
+ * Faults of one resource that only show beside the others: unknown services, two policies that say the same. The
+ * resource may be one that its schema refused, so that a user sees all faults at once.
+ */
+export function checkReferences(resource: AnyResource, set: ResourceSet): Issue[] {
+  if (typeof resource.spec !== 'object' || resource.spec === null) return [];
+  switch (resource.kind) {
+    case 'Service':
+      return [];
+    case 'Instance':
+      return serviceMustExist(set, resource.spec.service, '/spec/service');
+    case 'Route':
+      return listOf(resource.spec.rules).flatMap((rule, r) =>
+        listOf(rule?.backends).flatMap((backend, b) =>
+          serviceMustExist(set, backend?.service, `/spec/rules/${r}/backends/${b}/service`),
+        ),
+      );
+    case 'Policy':
+      return listOf(resource.spec.targets).flatMap((target, t) => [
+        ...serviceMustExist(set, target?.name, `/spec/targets/${t}/name`),
+        ...conflictingSections(set, resource, target?.name),
+      ]);
+  }
+}
+
+/** Resources that would be left pointing at nothing if the service went; empty when it may go. */
+export function usersOfService(service: string, set: ResourceSet): AnyResource[] {
+  const users: AnyResource[] = [];
+  for (const instance of set.list('Instance'))
+    if (instance.kind === 'Instance' && instance.spec.service === service) users.push(instance);
+  for (const route of set.list('Route'))
+    if (route.kind === 'Route' && route.spec.rules.some((rule) => rule.backends.some((b) => b.service === service)))
+      users.push(route);
+  for (const policy of set.list('Policy'))
+    if (policy.kind === 'Policy' && policy.spec.targets.some((target) => target.name === service)) users.push(policy);
+  return users;
+}
+
+function serviceMustExist(set: ResourceSet, service: unknown, pointer: string): Issue[] {
+  if (typeof service !== 'string') return []; // its schema says so already
+  if (set.get(`Service/${service}`)) return [];
+  return [{ pointer, message: `service "${service}" does not exist; apply it first or in the same request` }];
+}
+
+function conflictingSections(set: ResourceSet, policy: PolicyResource, service: string): Issue[] {
+  const issues: Issue[] = [];
+  for (const other of set.list('Policy')) {
+    if (other.kind !== 'Policy' || other.name === policy.name) continue;
+    if (!other.spec.targets.some((target) => target.name === service)) continue;
+    for (const section of policySections)
+      if (policy.spec[section] && other.spec[section])
+        issues.push({
+          pointer: `/spec/${section}`,
+          message: `policy "${other.name}" already sets ${section} for service "${service}"; keep it in one of them`,
+        });
+  }
+  return issues;
+}

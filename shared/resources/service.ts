@@ -1,0 +1,12 @@
+import Type, { type Static } from 'typebox';
+
+export const ServiceSpec = Type.Object(
+  {
+    protocol: Type.Enum(['http1', 'http2', 'grpc', 'tcp'], {
+      default: 'http1',
+      description: 'What the instances speak. Only http1 is carried so far; the others are refused by the data plane.',
+    }),
+  },
+  { additionalProperties: false },
+);
+export type ServiceSpec = Static<typeof ServiceSpec>;
