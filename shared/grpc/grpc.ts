@@ -4,9 +4,12 @@
  */
 import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
+import { loadSync, type Options } from '@grpc/proto-loader';
 
 export { grpc };
+
+// Its errors reach us as errors; printed by the library as well, each would be told twice.
+grpc.setLogVerbosity(grpc.logVerbosity.NONE);
 
 export const channelOptions: grpc.ChannelOptions = {
   'grpc.keepalive_time_ms': 10_000,
@@ -17,9 +20,19 @@ export const channelOptions: grpc.ChannelOptions = {
   'grpc.max_send_message_length': 64 * 1024 * 1024,
 };
 
-/** Loads the services of a `.proto` file that lies beside the importing module. Field names become camelCase, int64 a number. */
-export function loadProto(file: URL): grpc.GrpcObject {
+/**
+ * Loads the services of a `.proto` file that lies beside the importing module. Field names become camelCase, int64 a
+ * number unless `options` says otherwise.
+ */
+export function loadProto(file: URL, options: Options = {}): grpc.GrpcObject {
   return grpc.loadPackageDefinition(
-    loadSync(fileURLToPath(file), { keepCase: false, longs: Number, enums: String, defaults: true, oneofs: true }),
+    loadSync(fileURLToPath(file), {
+      keepCase: false,
+      longs: Number,
+      enums: String,
+      defaults: true,
+      oneofs: true,
+      ...options,
+    }),
   );
 }

@@ -1,0 +1,2 @@
+/** The one door to undici. */
+export { Agent, Pool, request } from 'undici';
