@@ -1,0 +1,113 @@
+import type { Block } from './block.ts';
+import { median, ratioByRound, type Spread } from './figures.ts';
+import { formatCount, formatMegabytes, formatRatio, formatTable } from './table.ts';
+
+/** One proxy after all rounds: its blocks under full load, those with a single connection, and its memory at the end. */
+export type Measured = {
+  readonly name: string;
+  readonly version: string;
+  readonly blocks: readonly Block[];
+  readonly singles: readonly Block[];
+  readonly residentBytes: { readonly now: number; readonly peak: number } | null;
+};
+
+/** Medians over the rounds; latencies in microseconds, `errors` summed. null: not a proxy, so it has no such figure. */
+export type Summary = {
+  readonly requestsPerSecond: number;
+  readonly requestsPerCpuSecond: number | null;
+  readonly busyShare: number | null;
+  readonly p50Us: number;
+  readonly p99Us: number;
+  readonly singleP50Us: number;
+  readonly singleP99Us: number;
+  readonly residentBytes: number | null;
+  readonly errors: number;
+};
+
+export function summarize({ blocks, singles, residentBytes }: Measured): Summary {
+  return {
+    requestsPerSecond: median(blocks.map((block) => block.requestsPerSecond)),
+    requestsPerCpuSecond: medianOrNull(blocks.map((block) => block.requestsPerCpuSecond)),
+    busyShare: medianOrNull(blocks.map((block) => block.busyShare)),
+    p50Us: median(blocks.map((block) => block.report.p50Us)),
+    p99Us: median(blocks.map((block) => block.report.p99Us)),
+    singleP50Us: median(singles.map((block) => block.report.p50Us)),
+    singleP99Us: median(singles.map((block) => block.report.p99Us)),
+    residentBytes: residentBytes?.now ?? null,
+    errors: [...blocks, ...singles].reduce((sum, block) => sum + block.errors, 0),
+  };
+}
+
+function medianOrNull(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : median(known);
+}
+
+const header = ['', 'req/s', 'req/CPU-s', 'busy', 'p50 us', 'p99 us', 'c=1 p50', 'c=1 p99', 'RSS MB', 'errors'];
+
+export function formatSummaries(all: readonly Measured[]): string {
+  return formatTable(
+    header,
+    all.map((measured) => {
+      const summary = summarize(measured);
+      return [
+        measured.version ? `${measured.name} ${measured.version}` : measured.name,
+        formatCount(summary.requestsPerSecond),
+        formatCount(summary.requestsPerCpuSecond),
+        summary.busyShare === null ? '-' : `${(summary.busyShare * 100).toFixed(0)}%`,
+        ...[summary.p50Us, summary.p99Us, summary.singleP50Us, summary.singleP99Us].map(formatCount),
+        formatMegabytes(summary.residentBytes),
+        formatCount(summary.errors),
+      ];
+    }),
+  );
+}
+
+/** Meshlane’s figures divided by each peer’s, round by round; memory, measured once, as a plain quotient. */
+export type Ratios = Readonly<
+  Record<'requestsPerSecond' | 'requestsPerCpuSecond' | 'p50' | 'p99' | 'singleP50' | 'singleP99', Spread>
+> & { readonly resident: number };
+
+export function ratiosOf(ours: Measured, peer: Measured): Ratios | null {
+  if (!ours.residentBytes || !peer.residentBytes) return null;
+  const by = (of: (measured: Measured) => number[]) => ratioByRound(of(ours), of(peer));
+  return {
+    requestsPerSecond: by(({ blocks }) => blocks.map((block) => block.requestsPerSecond)),
+    requestsPerCpuSecond: by(({ blocks }) => blocks.map((block) => block.requestsPerCpuSecond ?? Number.NaN)),
+    p50: by(({ blocks }) => blocks.map((block) => block.report.p50Us)),
+    p99: by(({ blocks }) => blocks.map((block) => block.report.p99Us)),
+    singleP50: by(({ singles }) => singles.map((block) => block.report.p50Us)),
+    singleP99: by(({ singles }) => singles.map((block) => block.report.p99Us)),
+    resident: ours.residentBytes.now / peer.residentBytes.now,
+  };
+}
+
+export function formatRatios(ratios: Readonly<Record<string, Ratios>>): string {
+  return formatTable(
+    ['meshlane to', 'req/s', 'req/CPU-s', '', 'p50 us', 'p99 us', 'c=1 p50', 'c=1 p99', 'RSS MB'],
+    Object.entries(ratios).map(([name, ratio]) => [
+      name,
+      formatRatio(ratio.requestsPerSecond.median),
+      formatRatio(ratio.requestsPerCpuSecond.median),
+      '',
+      ...[ratio.p50, ratio.p99, ratio.singleP50, ratio.singleP99].map(({ median: middle }) => formatRatio(middle)),
+      formatRatio(ratio.resident),
+    ]),
+  );
+}
+
+/** What a reader should know before trusting the figures: shared CPUs, a load that was the limit, missing spans. */
+export function doubts(all: readonly Measured[]): string[] {
+  const found: string[] = [];
+  for (const { name, blocks } of all) {
+    const foreign = medianOrNull(blocks.map((block) => block.foreignShare));
+    if (foreign !== null && foreign > 0.03)
+      found.push(`${name}: other processes or interrupts took ${(foreign * 100).toFixed(0)}% of the proxy’s CPU`);
+    const busy = medianOrNull(blocks.map((block) => block.busyShare));
+    if (busy !== null && busy < 0.9)
+      found.push(
+        `${name}: on a CPU only ${(busy * 100).toFixed(0)}% of the time, so it was not the limit: trust req/CPU-s, not req/s`,
+      );
+  }
+  return found;
+}

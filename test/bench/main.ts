@@ -1,0 +1,52 @@
+// `npm run bench -- NAME`: measurements beside the field's own tools. Not part of the product.
+import { type Command, helpOf, readInvocation, UsageError } from '../../cli/command.ts';
+
+const benches: Readonly<Record<string, { summary: string; load(): Promise<{ command: Command }> }>> = {
+  h1: { summary: 'One worker on HTTP/1.1 beside HAProxy, nginx and Envoy', load: () => import('./h1.ts') },
+  rss: { summary: 'Memory of a sidecar with the shop’s configuration', load: () => import('./rss.ts') },
+};
+
+const program = 'npm run bench --';
+
+const help = [
+  'Measures Meshlane beside the real peers, which are found or installed first (see: npm run peers).',
+  '',
+  `Usage: ${program} NAME [flags]`,
+  '',
+  ...Object.entries(benches).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`),
+  '',
+  `${program} NAME --help shows the flags of one.`,
+  '',
+].join('\n');
+
+/** The command line's own help and messages speak of `meshlane NAME`; here the program is another. */
+function asBench(text: string): string {
+  return text.replaceAll(new RegExp(`\\bmeshlane (?=(?:${Object.keys(benches).join('|')})\\b)`, 'g'), `${program} `);
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(help);
+    return name === undefined ? 2 : 0;
+  }
+  const entry = Object.hasOwn(benches, name) ? benches[name] : undefined;
+  if (!entry) {
+    process.stderr.write(`bench: there is no "${name}". See: ${program} --help\n`);
+    return 2;
+  }
+  const { command } = await entry.load();
+  try {
+    const invocation = readInvocation(command, rest, {});
+    if (invocation === 'help') {
+      process.stdout.write(asBench(helpOf(command)));
+      return 0;
+    }
+    return await command.run(invocation);
+  } catch (error) {
+    process.stderr.write(`bench ${name}: ${asBench((error as Error).message)}\n`);
+    return error instanceof UsageError ? 2 : 1;
+  }
+}
+
+process.exitCode = await main(process.argv.slice(2));

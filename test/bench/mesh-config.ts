@@ -1,0 +1,102 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** A resource or `Proxy` document as a user writes it: defaults left out. */
+export type Document = { readonly kind: string; readonly name: string; readonly spec: object };
+
+/** The request that every proxy gets; Meshlane finds its rule after a header match and an exact path did not fit. */
+export const benchRequest = { host: 'catalog', path: '/api/items/42?fields=name,price' } as const;
+
+const neighbours =
+  'accounts ads billing cart checkout currency email fraud gateway images inventory ledger orders payments profiles ratings search shipping stock'.split(
+    ' ',
+  );
+
+/**
+ * A mesh of 20 services with a route each, as a sidecar in a real mesh holds them. The measured service has one instance,
+ * the origin, and everything a production service would have switched on: balancing, timeouts, retries, a breaker.
+ */
+export function benchDocuments(ports: { outbound: number; admin: number; origin: number; spans: number }): Document[] {
+  const service = (name: string): Document[] => [
+    { kind: 'Service', name, spec: { protocol: 'http1' } },
+    { kind: 'Instance', name: `${name}-1`, spec: { service: name, address: '127.0.0.1', port: ports.origin } },
+  ];
+  return [
+    {
+      kind: 'Proxy',
+      name: 'bench',
+      spec: {
+        workers: 1,
+        admin: { port: ports.admin },
+        listeners: [{ name: 'out', port: ports.outbound, direction: 'outbound', protocol: 'http1' }],
+        tracing: { endpoint: `http://127.0.0.1:${ports.spans}`, sampleRatio: 0.01 },
+        drainTimeout: '2s',
+      },
+    },
+    ...neighbours.flatMap((name) => [
+      ...service(name),
+      {
+        kind: 'Route',
+        name,
+        spec: {
+          hostnames: [name, `${name}.shop.example`],
+          rules: [
+            { matches: [{ path: { type: 'PathPrefix', value: '/v1' } }], backends: [{ service: name }] },
+            { backends: [{ service: name }] },
+          ],
+        },
+      },
+    ]),
+    ...service(benchRequest.host),
+    {
+      kind: 'Route',
+      name: benchRequest.host,
+      spec: {
+        hostnames: [benchRequest.host, `${benchRequest.host}.shop.example`],
+        rules: [
+          {
+            name: 'canary',
+            matches: [
+              { path: { type: 'PathPrefix', value: '/api' }, headers: [{ name: 'x-canary', value: 'always' }] },
+            ],
+            backends: [{ service: 'search' }],
+          },
+          {
+            name: 'list',
+            matches: [{ path: { type: 'Exact', value: '/api/items' } }],
+            backends: [{ service: 'search' }],
+          },
+          {
+            name: 'item',
+            matches: [{ path: { type: 'PathPrefix', value: '/api/items' }, method: 'GET' }],
+            backends: [{ service: benchRequest.host }],
+            timeouts: { request: '10s' },
+          },
+          {
+            name: 'api',
+            matches: [{ path: { type: 'PathPrefix', value: '/api' } }],
+            backends: [{ service: 'gateway' }],
+          },
+          { name: 'pages', backends: [{ service: 'images' }] },
+        ],
+      },
+    },
+    {
+      kind: 'Policy',
+      name: 'production',
+      spec: {
+        targets: [{ kind: 'Service', name: benchRequest.host }],
+        loadBalancer: { policy: 'least-request' },
+        retry: { attempts: 2 },
+        breaker: { consecutiveFailures: 5 },
+      },
+    },
+  ];
+}
+
+/** Writes the documents as a stream that `meshlane proxy --config` and `meshlane apply -f` read; JSON is YAML, too. */
+export function writeDocuments(documents: readonly Document[], folder: string, name: string): string {
+  const file = join(folder, name);
+  writeFileSync(file, documents.map((document) => JSON.stringify(document, null, 2)).join('\n---\n'));
+  return file;
+}
