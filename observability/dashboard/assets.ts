@@ -12,6 +12,7 @@ const files = [
   ['/page.css', 'page.css', 'text/css; charset=utf-8'],
   ['/page.js', 'page.js', 'text/javascript; charset=utf-8'],
   ['/waterfall.js', 'waterfall.js', 'text/javascript; charset=utf-8'],
+  ['/dom.js', 'dom.js', 'text/javascript; charset=utf-8'],
   ['/icon.svg', 'icon.svg', 'image/svg+xml'],
 ] as const;
 
