@@ -91,7 +91,7 @@ async function run(invocation: Invocation): Promise<number> {
     print(
       [
         `HTTP/1.1 keep-alive, ${settings.connections} connections, replies of ${settings.sizeBytes} bytes; ` +
-          `medians of ${settings.rounds} rounds of ${settings.seconds} s; ${rig.place.note}`,
+          `medians of ${settings.rounds} × ${settings.seconds} s; ${rig.place.note}`,
         '',
         formatSummaries(measured),
         ...(Object.keys(ratios).length > 0 ? ['', formatRatios(ratios)] : []),
