@@ -43,7 +43,16 @@ export function helpOf(command: Command): string {
     },
   );
   const usage = `Usage: meshlane ${command.name} [flags]${command.words ? ` ${command.words}` : ''}`;
-  return [command.summary, '', usage, '', 'Flags:', ...rows, ...(command.details ? ['', command.details] : []), ''].join('\n');
+  return [
+    command.summary,
+    '',
+    usage,
+    '',
+    'Flags:',
+    ...rows,
+    ...(command.details ? ['', command.details] : []),
+    '',
+  ].join('\n');
 }
 
 /** Reads the arguments of a command; throws a UsageError that names the wrong flag. */

@@ -3,7 +3,10 @@ import { type Command, helpOf, readInvocation, UsageError } from './command.ts';
 const commands: Readonly<Record<string, { summary: string; load(): Promise<{ command: Command }> }>> = {
   dev: { summary: 'The whole mesh with its demo shop on this machine', load: () => import('./commands/dev.ts') },
   proxy: { summary: 'A sidecar proxy, from a file or a control plane', load: () => import('./commands/proxy.ts') },
-  'control-plane': { summary: 'The control API and the push stream', load: () => import('./commands/control-plane.ts') },
+  'control-plane': {
+    summary: 'The control API and the push stream',
+    load: () => import('./commands/control-plane.ts'),
+  },
   collector: { summary: 'Takes spans, shows traces, forwards them', load: () => import('./commands/collector.ts') },
   apply: { summary: 'Create or change resources from a file', load: () => import('./commands/apply.ts') },
   get: { summary: 'Show resources', load: () => import('./commands/get.ts') },
@@ -22,7 +25,10 @@ const help = [
 ].join('\n');
 
 /** Runs one command line and tells the exit code: 0 done, 1 failed, 2 not understood. */
-export async function main(args: readonly string[], environment: Readonly<Record<string, string | undefined>>): Promise<number> {
+export async function main(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(help);

@@ -22,8 +22,11 @@ export function listenError(error: unknown, address: Address, flag: string): Err
   const code = (error as NodeJS.ErrnoException).code;
   const at = formatAddress(address);
   if (code === 'EADDRINUSE')
-    return new Error(`port ${address.port} on ${address.host} is taken; stop what uses it (ss -ltnp 'sport = :${address.port}') or choose another with ${flag}`);
+    return new Error(
+      `port ${address.port} on ${address.host} is taken; stop what uses it (ss -ltnp 'sport = :${address.port}') or choose another with ${flag}`,
+    );
   if (code === 'EACCES') return new Error(`port ${address.port} needs more rights; choose one above 1023 with ${flag}`);
-  if (code === 'EADDRNOTAVAIL') return new Error(`${address.host} is not an address of this machine; choose another with ${flag}`);
+  if (code === 'EADDRNOTAVAIL')
+    return new Error(`${address.host} is not an address of this machine; choose another with ${flag}`);
   return new Error(`cannot listen on ${at} (${code ?? String(error)}); choose another address with ${flag}`);
 }

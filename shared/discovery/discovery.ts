@@ -1,4 +1,4 @@
-import { grpc, loadProto } from '../grpc/grpc.ts';
+import { type grpc, loadProto } from '../grpc/grpc.ts';
 import type { Kind } from '../resources/resource.ts';
 
 /** The messages of `discovery.proto` as they look in JavaScript. */

@@ -3,12 +3,30 @@ import { Duration, Labels, Name } from './resource.ts';
 
 export const HealthCheck = Type.Object(
   {
-    type: Type.Enum(['http', 'tcp'], { default: 'http', description: 'http: a GET that answers 200-399; tcp: a connection.' }),
-    path: Type.String({ default: '/healthz', pattern: '^/[\\x21-\\x7e]*$', maxLength: 1024, description: 'Path of the http check.' }),
+    type: Type.Enum(['http', 'tcp'], {
+      default: 'http',
+      description: 'http: a GET that answers 200-399; tcp: a connection.',
+    }),
+    path: Type.String({
+      default: '/healthz',
+      pattern: '^/[\\x21-\\x7e]*$',
+      maxLength: 1024,
+      description: 'Path of the http check.',
+    }),
     interval: Duration({ default: '5s', description: 'Time between two checks.' }),
     timeout: Duration({ default: '1s', description: 'Time after which a check has failed.' }),
-    unhealthyThreshold: Type.Integer({ default: 3, minimum: 1, maximum: 100, description: 'Failed checks in a row that take the instance out.' }),
-    healthyThreshold: Type.Integer({ default: 2, minimum: 1, maximum: 100, description: 'Passed checks in a row that bring it back.' }),
+    unhealthyThreshold: Type.Integer({
+      default: 3,
+      minimum: 1,
+      maximum: 100,
+      description: 'Failed checks in a row that take the instance out.',
+    }),
+    healthyThreshold: Type.Integer({
+      default: 2,
+      minimum: 1,
+      maximum: 100,
+      description: 'Passed checks in a row that bring it back.',
+    }),
   },
   { additionalProperties: false, description: 'Active check by every proxy that may send to the instance.' },
 );
@@ -17,7 +35,11 @@ export type HealthCheck = Static<typeof HealthCheck>;
 export const InstanceSpec = Type.Object(
   {
     service: Name,
-    address: Type.String({ minLength: 1, maxLength: 253, description: 'IP address or host name that other workloads reach it by.' }),
+    address: Type.String({
+      minLength: 1,
+      maxLength: 253,
+      description: 'IP address or host name that other workloads reach it by.',
+    }),
     port: Type.Integer({ minimum: 1, maximum: 65_535 }),
     metadata: Type.Optional(Labels),
     healthCheck: Type.Optional(HealthCheck),
@@ -26,7 +48,12 @@ export const InstanceSpec = Type.Object(
       description: 'draining and down instances get no new requests.',
     }),
     leaseSeconds: Type.Optional(
-      Type.Integer({ minimum: 1, maximum: 86_400, description: 'The instance leaves the mesh when no heartbeat came for so long; without it, it stays until deleted.' }),
+      Type.Integer({
+        minimum: 1,
+        maximum: 86_400,
+        description:
+          'The instance leaves the mesh when no heartbeat came for so long; without it, it stays until deleted.',
+      }),
     ),
   },
   { additionalProperties: false },

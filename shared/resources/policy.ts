@@ -5,12 +5,18 @@ export const retryConditions = ['connect-failure', 'reset', 'gateway-error'] as 
 
 export const RetryPolicy = Type.Object(
   {
-    attempts: Type.Integer({ default: 2, minimum: 0, maximum: 10, description: 'Tries after the first one; 0 turns retries off.' }),
+    attempts: Type.Integer({
+      default: 2,
+      minimum: 0,
+      maximum: 10,
+      description: 'Tries after the first one; 0 turns retries off.',
+    }),
     on: Type.Array(Type.Enum([...retryConditions]), {
       default: [...retryConditions],
       uniqueItems: true,
       maxItems: retryConditions.length,
-      description: 'connect-failure: nothing was sent; reset: the connection broke before the reply; gateway-error: 502, 503 or 504.',
+      description:
+        'connect-failure: nothing was sent; reset: the connection broke before the reply; gateway-error: 502, 503 or 504.',
     }),
     methods: Type.Array(Type.String({ pattern: '^[A-Z][A-Z0-9-]{0,31}$' }), {
       default: ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'],
@@ -21,8 +27,18 @@ export const RetryPolicy = Type.Object(
     maxBackoff: Duration({ default: '250ms', description: 'Upper bound of one backoff.' }),
     budget: Type.Object(
       {
-        percent: Type.Number({ default: 20, minimum: 0, maximum: 1000, description: 'Retries allowed in percent of the requests of the last 10 s.' }),
-        minPerSecond: Type.Integer({ default: 10, minimum: 0, maximum: 100_000, description: 'Retries a second that are always allowed.' }),
+        percent: Type.Number({
+          default: 20,
+          minimum: 0,
+          maximum: 1000,
+          description: 'Retries allowed in percent of the requests of the last 10 s.',
+        }),
+        minPerSecond: Type.Integer({
+          default: 10,
+          minimum: 0,
+          maximum: 100_000,
+          description: 'Retries a second that are always allowed.',
+        }),
       },
       { additionalProperties: false, default: {} },
     ),
@@ -44,13 +60,37 @@ export type LoadBalancer = Static<typeof LoadBalancer>;
 
 export const Connections = Type.Object(
   {
-    max: Type.Integer({ default: 1024, minimum: 1, maximum: 65_535, description: 'Connections to one instance, per worker.' }),
-    maxIdle: Type.Integer({ default: 256, minimum: 0, maximum: 65_535, description: 'Idle connections kept to one instance, per worker.' }),
-    maxPending: Type.Integer({ default: 1024, minimum: 0, maximum: 65_535, description: 'Requests that may wait for a connection to one instance, per worker.' }),
+    max: Type.Integer({
+      default: 1024,
+      minimum: 1,
+      maximum: 65_535,
+      description: 'Connections to one instance, per worker.',
+    }),
+    maxIdle: Type.Integer({
+      default: 256,
+      minimum: 0,
+      maximum: 65_535,
+      description: 'Idle connections kept to one instance, per worker.',
+    }),
+    maxPending: Type.Integer({
+      default: 1024,
+      minimum: 0,
+      maximum: 65_535,
+      description: 'Requests that may wait for a connection to one instance, per worker.',
+    }),
     connectTimeout: Duration({ default: '1s', description: 'Time for a connection to be made.' }),
-    idleTimeout: Duration({ default: '4s', description: 'An idle connection is closed after it; below the 5 s after which Node.js servers close theirs.' }),
-    maxLifetime: Duration({ default: '10m', description: 'A connection older than this takes no further request; 0s is no bound.' }),
-    backoff: Duration({ default: '100ms', description: 'Pause after a failed connect, doubled for each further one; meanwhile the instance is avoided.' }),
+    idleTimeout: Duration({
+      default: '4s',
+      description: 'An idle connection is closed after it; below the 5 s after which Node.js servers close theirs.',
+    }),
+    maxLifetime: Duration({
+      default: '10m',
+      description: 'A connection older than this takes no further request; 0s is no bound.',
+    }),
+    backoff: Duration({
+      default: '100ms',
+      description: 'Pause after a failed connect, doubled for each further one; meanwhile the instance is avoided.',
+    }),
     maxBackoff: Duration({ default: '10s', description: 'Upper bound of the pause.' }),
   },
   { additionalProperties: false },
@@ -69,20 +109,37 @@ export type Fallback = Static<typeof Fallback>;
 
 export const Breaker = Type.Object(
   {
-    consecutiveFailures: Type.Integer({ default: 5, minimum: 1, maximum: 10_000, description: 'Failures in a row (5xx, reset, timeout, no connection) that open the breaker of an instance.' }),
-    openFor: Duration({ default: '5s', description: 'Time until one probe request is let through; doubled for each failed probe.' }),
+    consecutiveFailures: Type.Integer({
+      default: 5,
+      minimum: 1,
+      maximum: 10_000,
+      description: 'Failures in a row (5xx, reset, timeout, no connection) that open the breaker of an instance.',
+    }),
+    openFor: Duration({
+      default: '5s',
+      description: 'Time until one probe request is let through; doubled for each failed probe.',
+    }),
     maxOpenFor: Duration({ default: '60s', description: 'Upper bound of that time.' }),
     fallback: Type.Optional(Fallback),
   },
-  { additionalProperties: false, description: 'One breaker per instance; fallback is answered when every instance is cut off.' },
+  {
+    additionalProperties: false,
+    description: 'One breaker per instance; fallback is answered when every instance is cut off.',
+  },
 );
 export type Breaker = Static<typeof Breaker>;
 
 export const PolicyTimeouts = Type.Object(
   {
-    request: Duration({ default: '15s', description: 'From the request’s head to the reply’s end, retries included; 0s is none.' }),
+    request: Duration({
+      default: '0s',
+      description: 'From the request’s head to the reply’s end, retries included; 0s is none.',
+    }),
     perTry: Duration({ default: '0s', description: 'From one try’s start to its reply’s head; 0s is none.' }),
-    idle: Duration({ default: '5m', description: 'Longest silence on an exchange or upgraded connection; 0s is none.' }),
+    idle: Duration({
+      default: '5m',
+      description: 'Longest silence on an exchange or upgraded connection; 0s is none.',
+    }),
   },
   { additionalProperties: false },
 );
@@ -95,7 +152,10 @@ export type PolicySection = (typeof policySections)[number];
 export const PolicySpec = Type.Object(
   {
     targets: Type.Array(
-      Type.Object({ kind: Type.Literal('Service', { default: 'Service' }), name: Name }, { additionalProperties: false }),
+      Type.Object(
+        { kind: Type.Literal('Service', { default: 'Service' }), name: Name },
+        { additionalProperties: false },
+      ),
       { minItems: 1, maxItems: 256, description: 'The services it applies to.' },
     ),
     loadBalancer: Type.Optional(LoadBalancer),

@@ -8,8 +8,14 @@ export const ProxyListener = Type.Object(
     name: Name,
     address: Type.String({ default: '127.0.0.1', minLength: 1, maxLength: 253 }),
     port: Port,
-    direction: Type.Enum(['outbound', 'inbound'], { default: 'outbound', description: 'inbound listeners send everything to appPort.' }),
-    protocol: Type.Enum(['auto', 'http1', 'http2', 'tcp'], { default: 'auto', description: 'Only HTTP/1.1 is carried so far: auto and http1.' }),
+    direction: Type.Enum(['outbound', 'inbound'], {
+      default: 'outbound',
+      description: 'inbound listeners send everything to appPort.',
+    }),
+    protocol: Type.Enum(['auto', 'http1', 'http2', 'tcp'], {
+      default: 'auto',
+      description: 'Only HTTP/1.1 is carried so far: auto and http1.',
+    }),
   },
   { additionalProperties: false },
 );
@@ -17,13 +23,41 @@ export type ProxyListener = Static<typeof ProxyListener>;
 
 export const ProxyLimits = Type.Object(
   {
-    headBytes: Type.Integer({ default: 65_536, minimum: 1024, maximum: 1_048_576, description: 'Size of a request or reply head; above it 431 or 502.' }),
-    headerCount: Type.Integer({ default: 100, minimum: 8, maximum: 1000, description: 'Fields in a head; above it 431 or 502.' }),
-    targetBytes: Type.Integer({ default: 16_384, minimum: 256, maximum: 1_048_576, description: 'Size of the request target; above it 414.' }),
-    connections: Type.Integer({ default: 10_000, minimum: 1, maximum: 1_000_000, description: 'Downstream connections per listener and worker; above it they are closed at once.' }),
-    headTimeout: Duration({ default: '10s', description: 'Time for a request head once its first byte is here; above it 408.' }),
+    headBytes: Type.Integer({
+      default: 65_536,
+      minimum: 1024,
+      maximum: 1_048_576,
+      description: 'Size of a request or reply head; above it 431 or 502.',
+    }),
+    headerCount: Type.Integer({
+      default: 100,
+      minimum: 8,
+      maximum: 1000,
+      description: 'Fields in a head; above it 431 or 502.',
+    }),
+    targetBytes: Type.Integer({
+      default: 16_384,
+      minimum: 256,
+      maximum: 1_048_576,
+      description: 'Size of the request target; above it 414.',
+    }),
+    connections: Type.Integer({
+      default: 10_000,
+      minimum: 1,
+      maximum: 1_000_000,
+      description: 'Downstream connections per listener and worker; above it they are closed at once.',
+    }),
+    headTimeout: Duration({
+      default: '10s',
+      description: 'Time for a request head once its first byte is here; above it 408.',
+    }),
     keepAliveTimeout: Duration({ default: '75s', description: 'Time an idle downstream connection is kept.' }),
-    replayBytes: Type.Integer({ default: 65_536, minimum: 0, maximum: 16_777_216, description: 'Request body kept for a retry; a longer one is not retried.' }),
+    replayBytes: Type.Integer({
+      default: 65_536,
+      minimum: 0,
+      maximum: 16_777_216,
+      description: 'Request body kept for a retry; a longer one is not retried.',
+    }),
   },
   { additionalProperties: false, default: {} },
 );
@@ -31,8 +65,18 @@ export type ProxyLimits = Static<typeof ProxyLimits>;
 
 export const Tracing = Type.Object(
   {
-    endpoint: Type.Optional(Type.String({ pattern: '^https?://[^ ]+$', description: 'OTLP/HTTP base URL, such as http://127.0.0.1:4318; without it no span is built.' })),
-    sampleRatio: Type.Number({ default: 0.01, minimum: 0, maximum: 1, description: 'Share of traces that begin here and are kept; a caller’s decision is followed.' }),
+    endpoint: Type.Optional(
+      Type.String({
+        pattern: '^https?://[^ ]+$',
+        description: 'OTLP/HTTP base URL, such as http://127.0.0.1:4318; without it no span is built.',
+      }),
+    ),
+    sampleRatio: Type.Number({
+      default: 0.01,
+      minimum: 0,
+      maximum: 1,
+      description: 'Share of traces that begin here and are kept; a caller’s decision is followed.',
+    }),
   },
   { additionalProperties: false, default: {} },
 );
@@ -41,12 +85,26 @@ export type Tracing = Static<typeof Tracing>;
 /** What one `meshlane proxy` process is: its listeners, its application, its limits. */
 export const ProxySpec = Type.Object(
   {
-    workers: Type.Integer({ default: 1, minimum: 1, maximum: 256, description: 'Worker threads, each with its own listeners and pools.' }),
+    workers: Type.Integer({
+      default: 1,
+      minimum: 1,
+      maximum: 256,
+      description: 'Worker threads, each with its own listeners and pools.',
+    }),
     service: Type.Optional(Name),
-    appPort: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, description: 'Where the application of an inbound listener listens.' })),
+    appPort: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 65_535,
+        description: 'Where the application of an inbound listener listens.',
+      }),
+    ),
     appAddress: Type.String({ default: '127.0.0.1', minLength: 1, maxLength: 253 }),
     admin: Type.Optional(
-      Type.Object({ address: Type.String({ default: '127.0.0.1', minLength: 1 }), port: Port }, { additionalProperties: false }),
+      Type.Object(
+        { address: Type.String({ default: '127.0.0.1', minLength: 1 }), port: Port },
+        { additionalProperties: false },
+      ),
     ),
     listeners: Type.Array(ProxyListener, { minItems: 1, maxItems: 64 }),
     limits: ProxyLimits,

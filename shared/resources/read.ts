@@ -22,7 +22,10 @@ export function readResource(input: unknown): Parsed<AnyResource> {
   if (typeof input !== 'object' || input === null || Array.isArray(input))
     return { ok: false, issues: [{ pointer: '', message: 'must be an object with kind, name and spec' }] };
   if (!isKind(kind))
-    return { ok: false, issues: [{ pointer: '/kind', message: `must be one of ${kinds.join(', ')}; got ${show(kind)}` }] };
+    return {
+      ok: false,
+      issues: [{ pointer: '/kind', message: `must be one of ${kinds.join(', ')}; got ${show(kind)}` }],
+    };
   const document: unknown = structuredClone(input);
   const validate = validatorOf(kind);
   const issues = validate(document) ? [] : toIssues(validate.errors ?? []);

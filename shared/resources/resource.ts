@@ -15,7 +15,8 @@ export const plurals: Readonly<Record<Kind, string>> = {
 /** RFC 1123 subdomain, at most 253 characters. */
 export const Name = Type.String({
   pattern: '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$',
-  description: 'Lower-case letters, digits, "-" and "."; starts and ends with a letter or digit; at most 253 characters.',
+  description:
+    'Lower-case letters, digits, "-" and "."; starts and ends with a letter or digit; at most 253 characters.',
 });
 
 export const Labels = Type.Record(
@@ -24,7 +25,8 @@ export const Labels = Type.Record(
   {
     additionalProperties: false,
     maxProperties: 64,
-    description: 'Up to 64 words about the resource; keys start and end with a letter or digit and may hold "-", "_", "." and "/".',
+    description:
+      'Up to 64 words about the resource; keys start and end with a letter or digit and may hold "-", "_", "." and "/".',
   },
 );
 export type Labels = Static<typeof Labels>;

@@ -18,7 +18,10 @@ export type PathMatch = Static<typeof PathMatch>;
 export const HeaderMatch = Type.Object(
   {
     type: Type.Enum(['Exact', 'RegularExpression'], { default: 'Exact' }),
-    name: Type.String({ pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$", description: 'Field name, any case (RFC 9110 §5.1).' }),
+    name: Type.String({
+      pattern: "^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$",
+      description: 'Field name, any case (RFC 9110 §5.1).',
+    }),
     value: Type.String({ maxLength: 4096 }),
   },
   { additionalProperties: false },
@@ -28,7 +31,9 @@ export type HeaderMatch = Static<typeof HeaderMatch>;
 export const RouteMatch = Type.Object(
   {
     path: Type.Optional(PathMatch),
-    method: Type.Optional(Type.String({ pattern: '^[A-Z][A-Z0-9-]{0,31}$', description: 'Request method, in capitals.' })),
+    method: Type.Optional(
+      Type.String({ pattern: '^[A-Z][A-Z0-9-]{0,31}$', description: 'Request method, in capitals.' }),
+    ),
     headers: Type.Optional(Type.Array(HeaderMatch, { maxItems: 16, description: 'All of them must match.' })),
   },
   { additionalProperties: false, description: 'All conditions of one match must hold.' },
@@ -38,7 +43,12 @@ export type RouteMatch = Static<typeof RouteMatch>;
 export const Backend = Type.Object(
   {
     service: Name,
-    weight: Type.Integer({ default: 1, minimum: 0, maximum: 1_000_000, description: 'Share of the rule’s requests, in proportion to the sum.' }),
+    weight: Type.Integer({
+      default: 1,
+      minimum: 0,
+      maximum: 1_000_000,
+      description: 'Share of the rule’s requests, in proportion to the sum.',
+    }),
     labels: Type.Optional(Labels),
   },
   { additionalProperties: false, description: 'labels narrow it to the instances that carry all of them.' },
@@ -47,7 +57,9 @@ export type Backend = Static<typeof Backend>;
 
 export const Timeouts = Type.Object(
   {
-    request: Type.Optional(Duration({ description: 'From the request’s head to the reply’s end, retries included; 0s is none.' })),
+    request: Type.Optional(
+      Duration({ description: 'From the request’s head to the reply’s end, retries included; 0s is none.' }),
+    ),
     backendRequest: Type.Optional(Duration({ description: 'From one try’s start to its reply’s head; 0s is none.' })),
   },
   { additionalProperties: false },
@@ -57,7 +69,11 @@ export type Timeouts = Static<typeof Timeouts>;
 export const RouteRule = Type.Object(
   {
     name: Type.Optional(Name),
-    matches: Type.Array(RouteMatch, { default: [], maxItems: 64, description: 'The rule applies when any of them matches; none matches everything.' }),
+    matches: Type.Array(RouteMatch, {
+      default: [],
+      maxItems: 64,
+      description: 'The rule applies when any of them matches; none matches everything.',
+    }),
     backends: Type.Array(Backend, { default: [], maxItems: 64 }),
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RetryPolicy),
@@ -69,7 +85,10 @@ export type RouteRule = Static<typeof RouteRule>;
 export const RouteSpec = Type.Object(
   {
     hostnames: Type.Array(
-      Type.String({ pattern: '^(\\*|(\\*\\.)?[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)$', description: 'A name, *.suffix or *; without a port.' }),
+      Type.String({
+        pattern: '^(\\*|(\\*\\.)?[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?)$',
+        description: 'A name, *.suffix or *; without a port.',
+      }),
       { default: ['*'], minItems: 1, maxItems: 64, uniqueItems: true },
     ),
     rules: Type.Array(RouteRule, { minItems: 1, maxItems: 256 }),

@@ -27,8 +27,12 @@ export function documentSchema(kind: Kind | 'Proxy'): TSchema {
       name: Name,
       labels: { ...Labels, default: {} },
       spec: mayBeEmpty ? { ...spec, default: {} } : spec,
-      status: Type.Optional(Type.Unsafe<Record<string, unknown>>({ type: 'object', description: 'Set by the mesh; ignored when sent.' })),
-      revision: Type.Optional(Type.Integer({ minimum: 0, description: 'Store revision of the last change; ignored when sent.' })),
+      status: Type.Optional(
+        Type.Unsafe<Record<string, unknown>>({ type: 'object', description: 'Set by the mesh; ignored when sent.' }),
+      ),
+      revision: Type.Optional(
+        Type.Integer({ minimum: 0, description: 'Store revision of the last change; ignored when sent.' }),
+      ),
     },
     { additionalProperties: false, title: kind },
   );

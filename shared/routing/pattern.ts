@@ -28,7 +28,8 @@ export function checkPatterns(match: RouteMatch | undefined, at: string): Issue[
       issues.push({ pointer: `${at}/path/value`, message: `must start with "/"; got ${JSON.stringify(path.value)}` });
   }
   listOf(match?.headers).forEach((header, h) => {
-    if (header?.type === 'RegularExpression' && typeof header.value === 'string') check(header.value, `${at}/headers/${h}/value`, issues);
+    if (header?.type === 'RegularExpression' && typeof header.value === 'string')
+      check(header.value, `${at}/headers/${h}/value`, issues);
   });
   return issues;
 }

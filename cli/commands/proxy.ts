@@ -1,0 +1,182 @@
+import { hostname } from 'node:os';
+import { startProxy } from '../../dataplane/supervisor/proxy.ts';
+import { readStaticFile, type StaticConfiguration } from '../../dataplane/supervisor/static-file.ts';
+import { logTo } from '../../observability/logging/log.ts';
+import { type Address, formatAddress, parseAddress } from '../../shared/discovery/address.ts';
+import { formatIssues } from '../../shared/errors/problem.ts';
+import { readProxy, readResource } from '../../shared/resources/read.ts';
+import type { InstanceResource, ProxyDocument } from '../../shared/resources/schema.ts';
+import { type Command, type Invocation, UsageError } from '../command.ts';
+import { untilStopped } from '../until-stopped.ts';
+import { version } from '../version.ts';
+
+export const command: Command = {
+  name: 'proxy',
+  summary: 'A sidecar proxy: carries the traffic of one workload by the rules of the mesh.',
+  options: {
+    config: { value: 'FILE', text: 'Static resources and one Proxy document; no control plane.' },
+    'control-plane': { value: 'HOST:PORT', text: 'Push address of the control plane, such as 127.0.0.1:15010.' },
+    service: { value: 'NAME', text: 'The service this workload is an instance of.' },
+    'app-port': { value: 'PORT', text: 'Where the application listens; registers the instance.' },
+    'app-address': { value: 'HOST', default: '127.0.0.1', text: 'Host of the application.' },
+    outbound: { value: 'HOST:PORT', default: '127.0.0.1:15001', text: 'Where the application sends its calls.' },
+    inbound: { value: 'HOST:PORT', default: '127.0.0.1:15006', text: 'Where other sidecars send theirs.' },
+    admin: { value: 'HOST:PORT', default: '127.0.0.1:15000', text: 'Health, metrics, snapshot, drain.' },
+    advertise: { value: 'HOST', text: 'Address others reach the inbound port by; the inbound host if not given.' },
+    name: {
+      value: 'NAME',
+      text: 'Name of this sidecar and its instance; made of service, host and port if not given.',
+    },
+    labels: { value: 'K=V,K=V', text: 'Labels of the instance, such as version=v2.' },
+    lease: { value: 'SECONDS', default: '15', text: 'The instance leaves the mesh after so long without a heartbeat.' },
+    workers: { value: 'N', text: 'Worker threads. [1, or what the file says]' },
+    state: { value: 'DIR', default: 'meshlane-state', text: 'Keeps the last good snapshot, to start from.' },
+    otlp: { value: 'URL', text: 'OTLP/HTTP endpoint for spans, such as http://127.0.0.1:4318.' },
+    sample: { value: 'RATIO', text: 'Share of traces that begin here and are kept, 0 to 1. [0.01]' },
+  },
+  details: [
+    'Examples:',
+    '  meshlane proxy --config edge.yaml',
+    '  meshlane proxy --control-plane 127.0.0.1:15010 --service product --app-port 8080',
+    '',
+    'SIGTERM drains: no new connections, open requests end. A second one stops at once.',
+  ].join('\n'),
+  run,
+};
+
+async function run(invocation: Invocation): Promise<number> {
+  const log = logTo(process.stderr, 'proxy');
+  const file = invocation.flag('config');
+  const controlPlane = invocation.flag('control-plane');
+  if ((file === undefined) === (controlPlane === undefined))
+    throw new UsageError('give either --config FILE or --control-plane HOST:PORT. See: meshlane proxy --help');
+  const configuration = file === undefined ? fromFlags(invocation) : withFlags(await readStaticFile(file), invocation);
+  const { proxy } = configuration;
+
+  let crashed: Error | null = null;
+  const stop = untilStopped();
+  const running = await startProxy({
+    ...configuration,
+    controlPlane:
+      controlPlane === undefined
+        ? null
+        : {
+            address: formatAddress(parseAddress(controlPlane, '--control-plane')),
+            stateFolder: invocation.flag('state')!,
+            instanceAt: (inbound) => instanceOf(invocation, proxy, inbound),
+          },
+    version,
+    log,
+    onCrash: (error) => {
+      crashed = error;
+      stop.now();
+    },
+  });
+  const places = [...running.listeners].map(([name, address]) => `${name} ${formatAddress(address)}`);
+  if (running.admin) places.push(`admin http://${formatAddress(running.admin)}`);
+  process.stdout.write(`ready: proxy ${proxy.name} ${places.join(' ')}\n`);
+
+  await stop.promise;
+  if (crashed === null) await Promise.race([running.drain(), stop.again]);
+  await running.close();
+  if (crashed === null) return 0;
+  log.warn('stopped because a worker failed', { error: String((crashed as Error).stack ?? crashed) });
+  return 1;
+}
+
+/** The Proxy document that the flags describe. */
+function fromFlags(invocation: Invocation): StaticConfiguration {
+  const service = invocation.flag('service');
+  const appPort = invocation.flag('app-port');
+  if (service === undefined) throw new UsageError('--service NAME says which service this workload is an instance of');
+  const inbound = parseAddress(invocation.flag('inbound')!, '--inbound');
+  const outbound = parseAddress(invocation.flag('outbound')!, '--outbound');
+  const admin = parseAddress(invocation.flag('admin')!, '--admin');
+  const listeners: object[] = [
+    { name: 'outbound', address: outbound.host, port: outbound.port, direction: 'outbound' },
+  ];
+  if (appPort !== undefined)
+    listeners.push({ name: 'inbound', address: inbound.host, port: inbound.port, direction: 'inbound' });
+  const endpoint = invocation.flag('otlp');
+  const read = readProxy({
+    kind: 'Proxy',
+    name: invocation.flag('name') ?? defaultName(service, inbound),
+    spec: {
+      service,
+      ...(appPort === undefined ? {} : { appPort: numberOf(appPort, '--app-port') }),
+      appAddress: invocation.flag('app-address'),
+      workers: numberOf(invocation.flag('workers') ?? '1', '--workers'),
+      admin: { address: admin.host, port: admin.port },
+      listeners,
+      tracing: {
+        ...(endpoint === undefined ? {} : { endpoint }),
+        sampleRatio: numberOf(invocation.flag('sample') ?? '0.01', '--sample'),
+      },
+    },
+  });
+  if (!read.ok) throw new UsageError(`the flags do not make a proxy:\n${formatIssues(read.issues)}`);
+  return { proxy: read.value, resources: [] };
+}
+
+/** Flags that stand above what the file says. */
+function withFlags(configuration: StaticConfiguration, invocation: Invocation): StaticConfiguration {
+  const { proxy, resources } = configuration;
+  const workers = invocation.flag('workers');
+  const endpoint = invocation.flag('otlp');
+  const sample = invocation.flag('sample');
+  const read = readProxy({
+    ...proxy,
+    spec: {
+      ...proxy.spec,
+      ...(workers === undefined ? {} : { workers: numberOf(workers, '--workers') }),
+      tracing: {
+        ...proxy.spec.tracing,
+        ...(endpoint === undefined ? {} : { endpoint }),
+        ...(sample === undefined ? {} : { sampleRatio: numberOf(sample, '--sample') }),
+      },
+    },
+  });
+  if (!read.ok) throw new UsageError(`the flags do not fit:\n${formatIssues(read.issues)}`);
+  return { proxy: read.value, resources };
+}
+
+function instanceOf(invocation: Invocation, proxy: ProxyDocument, inbound: Address): InstanceResource | null {
+  const { service, appPort } = proxy.spec;
+  if (service === undefined || appPort === undefined) return null;
+  const read = readResource({
+    kind: 'Instance',
+    name: proxy.name,
+    labels: labelsOf(invocation.flag('labels')),
+    spec: {
+      service,
+      address: invocation.flag('advertise') ?? inbound.host,
+      port: inbound.port,
+      leaseSeconds: numberOf(invocation.flag('lease')!, '--lease'),
+    },
+  });
+  if (!read.ok) throw new UsageError(`the flags do not make an instance:\n${formatIssues(read.issues)}`);
+  return read.value as InstanceResource;
+}
+
+function labelsOf(text: string | undefined): Record<string, string> {
+  const labels: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const pair of (text ?? '').split(',').filter((one) => one !== '')) {
+    const at = pair.indexOf('=');
+    if (at < 1) throw new UsageError(`--labels takes KEY=VALUE pairs; got "${pair}"`);
+    labels[pair.slice(0, at)] = pair.slice(at + 1);
+  }
+  return { ...labels };
+}
+
+function numberOf(text: string, flag: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isFinite(value)) throw new UsageError(`${flag} takes a number; got "${text}"`);
+  return value;
+}
+
+function defaultName(service: string, inbound: Address): string {
+  const host = hostname()
+    .toLowerCase()
+    .replace(/[^a-z0-9.-]/g, '-');
+  return `${service}-${host}-${inbound.port}`;
+}

@@ -1,0 +1,76 @@
+/**
+ * Cuts an endpoint off after failures in a row.
+ *
+ *   closed --(N failures in a row)--> open --(openFor passed, one probe)--> half-open --success--> closed
+ *                                      ^------------- failure, openFor doubled -------'
+ */
+export type BreakerState = 'closed' | 'half-open' | 'open';
+
+export type BreakerSettings = {
+  readonly consecutiveFailures: number;
+  readonly openForMs: number;
+  readonly maxOpenForMs: number;
+};
+
+export class Breaker {
+  settings: BreakerSettings;
+  #state: BreakerState = 'closed';
+  #failures = 0;
+  #openUntilMs = 0;
+  #openForMs: number;
+  readonly #onTransition: (to: BreakerState) => void;
+
+  constructor(settings: BreakerSettings, onTransition: (to: BreakerState) => void) {
+    this.settings = settings;
+    this.#openForMs = settings.openForMs;
+    this.#onTransition = onTransition;
+  }
+
+  get state(): BreakerState {
+    return this.#state;
+  }
+
+  /** Tells whether a request may go now; an open breaker lets one probe through when its time has passed. */
+  isPassable(nowMs: number): boolean {
+    return this.#state === 'closed' || (this.#state === 'open' && nowMs >= this.#openUntilMs);
+  }
+
+  /** A request goes through; when the breaker was open this one is the probe. */
+  onStart(): void {
+    if (this.#state === 'open') this.#enter('half-open');
+  }
+
+  onSuccess(): void {
+    this.#failures = 0;
+    if (this.#state !== 'half-open') return;
+    this.#openForMs = this.settings.openForMs;
+    this.#enter('closed');
+  }
+
+  onFailure(nowMs: number): void {
+    if (this.#state === 'half-open') {
+      this.#openForMs = Math.min(this.#openForMs * 2, this.settings.maxOpenForMs);
+      this.#open(nowMs);
+    } else if (this.#state === 'closed' && ++this.#failures >= this.settings.consecutiveFailures) {
+      this.#open(nowMs);
+    }
+  }
+
+  /** The request ended without a verdict, for instance because the caller left: a probe is tried again at once. */
+  onCancel(nowMs: number): void {
+    if (this.#state !== 'half-open') return;
+    this.#openUntilMs = nowMs;
+    this.#enter('open');
+  }
+
+  #open(nowMs: number): void {
+    this.#openUntilMs = nowMs + this.#openForMs;
+    this.#failures = 0;
+    this.#enter('open');
+  }
+
+  #enter(state: BreakerState): void {
+    this.#state = state;
+    this.#onTransition(state);
+  }
+}

@@ -1,0 +1,368 @@
+import type { Socket } from 'node:net';
+import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import type { Downstream } from '../pipeline/downstream.ts';
+import { type Direction, Exchange } from '../pipeline/exchange.ts';
+import { type LocalReply, localReply } from '../pipeline/local-reply.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
+import { BodyReader, type BodySink, Framing } from './body-reader.ts';
+import { type Head, HeadVerdict, noLength } from './head.ts';
+import { ReplyFraming, type ReplyOptions, writeReplyHead, writeTrailers } from './head-writer.ts';
+import { ascii } from './out-buffer.ts';
+import type { ReplyHead } from './reply-head.ts';
+import { RequestHead } from './request-head.ts';
+
+const crlf = ascii('\r\n');
+const lastChunk = ascii('0\r\n');
+const mostHeldBytes = 65_536;
+const lingerMs = 1000;
+const nothing = Buffer.alloc(0);
+
+/**
+ *   idle -> (head whole) -> busy -> (reply and request whole) -> idle
+ *                             |-> tunnel
+ *   any  -> lingering: the last reply is out; what still comes is thrown away so that the caller can read it
+ */
+type State = 'idle' | 'busy' | 'tunnel' | 'lingering' | 'closed';
+
+/** The server side of HTTP/1.1: one connection of a caller, its requests answered in order. */
+export class Http1DownstreamConnection implements Downstream, BodySink {
+  readonly #context: WorkerContext;
+  readonly #socket: Socket;
+  readonly #head = new RequestHead();
+  readonly #body = new BodyReader();
+  readonly #exchange: Exchange;
+  readonly #timer: WheelTimer;
+  readonly #onClosed: (connection: Http1DownstreamConnection) => void;
+  readonly #replyOptions: ReplyOptions = {
+    framing: ReplyFraming.none,
+    saysKeepAlive: false,
+    saysClose: false,
+    stripsReason: false,
+    isUpgrade: false,
+  };
+  #state: State = 'idle';
+  /** Bytes that wait: a head that is not whole, or requests behind the one being answered. */
+  #held: Buffer = nothing;
+  /** The timer waits for the next request rather than for the rest of a head. */
+  #isKeepAlive = false;
+  #isReplyDone = false;
+  #isAdvancing = false;
+  #closesAfterReply = false;
+  #hasEnded = false;
+  #isPaused = false;
+  #sendsChunks = false;
+
+  constructor(
+    context: WorkerContext,
+    socket: Socket,
+    direction: Direction,
+    onClosed: (connection: Http1DownstreamConnection) => void,
+  ) {
+    this.#context = context;
+    this.#socket = socket;
+    this.#onClosed = onClosed;
+    this.#exchange = new Exchange(context, this, direction, this.#head);
+    this.#timer = new WheelTimer(() => this.#onDeadline());
+    this.#replyOptions.stripsReason = direction === 'inbound';
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('end', () => this.#onEnd());
+    socket.on('drain', () => {
+      context.tick();
+      this.#exchange.onDownstreamDrain();
+    });
+    socket.on('error', () => this.#onSocketClosed()); // 'close' follows and says the same
+    socket.on('close', () => this.#onSocketClosed());
+    context.wheel.arm(this.#timer, context.now() + context.limits.headTimeoutMs);
+  }
+
+  get isBlocked(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  /** Closes at once when idle, after the reply otherwise. */
+  drain(): void {
+    this.#closesAfterReply = true;
+    if (this.#state === 'idle' && this.#held.length === 0) this.#linger();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    this.#onSocketClosed();
+  }
+
+  // --- what comes in ------------------------------------------------------------------------------------------------
+
+  #onData(chunk: Buffer): void {
+    this.#context.tick();
+    switch (this.#state) {
+      case 'idle':
+        return this.#advance(this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]));
+      case 'busy':
+        return this.#body.isDone || this.#isReplyDone ? this.#hold(chunk) : this.#readBody(chunk, 0);
+      case 'tunnel':
+        return this.#exchange.onTunnelBytes(chunk);
+      default:
+        return; // what comes after the last reply is not for us
+    }
+  }
+
+  #hold(chunk: Buffer): void {
+    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    if (this.#held.length > mostHeldBytes) this.pauseRequest();
+  }
+
+  /** Begins the requests that are whole heads in `bytes`, one after the other, for as long as they are answered at once. */
+  #advance(bytes: Buffer): void {
+    this.#isAdvancing = true;
+    this.#held = bytes;
+    while (this.#state === 'idle' && this.#held.length > 0 && this.#beginNext());
+    this.#isAdvancing = false;
+    if (this.#state !== 'idle') return;
+    if (this.#hasEnded) return this.#linger();
+    if (this.#held.length === 0) this.#armTimer(this.#context.limits.keepAliveTimeoutMs, true);
+    if (this.#isPaused) this.resumeRequest();
+  }
+
+  /** Begins the request at the front of what is held; false when more bytes are needed. */
+  #beginNext(): boolean {
+    const bytes = this.#held;
+    const head = this.#head;
+    const verdict = head.read(bytes, 0, bytes.length, this.#context.limits);
+    if (verdict === HeadVerdict.partial) {
+      if (this.#timer.deadlineMs === Number.POSITIVE_INFINITY || this.#isKeepAlive)
+        this.#armTimer(this.#context.limits.headTimeoutMs, false);
+      return false;
+    }
+    this.#held = nothing;
+    this.#context.wheel.disarm(this.#timer);
+    this.#state = 'busy';
+    this.#isReplyDone = false;
+    if (verdict === HeadVerdict.refused) {
+      this.#refuse(head.refusal, head.refusalDetail);
+      return false;
+    }
+    const keepsAlive =
+      head.minorVersion === 1 ? !head.connectionClose : head.connectionKeepAlive && !head.connectionClose;
+    this.#closesAfterReply = !keepsAlive || this.#context.isDraining || this.#hasEnded;
+    if (head.isChunked) this.#body.begin(Framing.chunked, 0);
+    else this.#body.begin(head.contentLength > 0 ? Framing.length : Framing.none, head.contentLength);
+    const isWhole = this.#body.isDone;
+    this.#exchange.begin(head, isWhole);
+    if (isWhole) {
+      if (head.end < bytes.length) this.#hold(bytes.subarray(head.end));
+    } else if (head.end < bytes.length && !this.#isReplyDone) this.#readBody(bytes, head.end);
+    this.#settle();
+    return true;
+  }
+
+  #readBody(bytes: Buffer, from: number): void {
+    const next = this.#body.read(bytes, from, bytes.length, this);
+    if (next === -1) {
+      if (this.#exchange.refuse('bad_request', 'the chunks of the body are broken')) return;
+      return this.destroy();
+    }
+    if (next < bytes.length && this.#body.isDone) this.#hold(bytes.subarray(next));
+    if (!this.#isAdvancing) this.#settle();
+  }
+
+  onBody(bytes: Buffer, from: number, to: number): void {
+    if (!this.#isReplyDone) this.#exchange.onRequestBody(bytes, from, to);
+  }
+
+  onBodyEnd(trailers: Head | null): void {
+    if (!this.#isReplyDone) this.#exchange.onRequestEnd(trailers);
+  }
+
+  // --- what goes out ------------------------------------------------------------------------------------------------
+
+  sendInterim(head: ReplyHead): void {
+    this.#setOptions(ReplyFraming.none, false, false, false);
+    writeReplyHead(this.#context.out, head, this.#replyOptions);
+    this.flush();
+  }
+
+  sendHead(head: ReplyHead, hasBody: boolean): void {
+    const isOld = this.#head.minorVersion === 0;
+    this.#sendsChunks = hasBody && head.contentLength === noLength && !isOld;
+    if (hasBody && head.contentLength === noLength && isOld) this.#closesAfterReply = true;
+    // The rest of a body that the reply did not wait for cannot be told from the next request.
+    if (!this.#body.isDone || this.#context.isDraining) this.#closesAfterReply = true;
+    const framing = !hasBody ? ReplyFraming.none : this.#sendsChunks ? ReplyFraming.chunked : ReplyFraming.length;
+    this.#setOptions(framing, isOld && !this.#closesAfterReply, this.#closesAfterReply, false);
+    writeReplyHead(this.#context.out, head, this.#replyOptions);
+  }
+
+  sendBody(bytes: Buffer, from: number, to: number): void {
+    const { out } = this.#context;
+    if (!this.#sendsChunks) return out.copy(bytes, from, to);
+    out.hex(to - from);
+    out.constant(crlf);
+    out.copy(bytes, from, to);
+    out.constant(crlf);
+  }
+
+  sendEnd(trailers: Head | null): void {
+    const { out } = this.#context;
+    if (this.#sendsChunks) {
+      out.constant(lastChunk);
+      if (trailers === null) out.constant(crlf);
+      else writeTrailers(out, trailers);
+    }
+    this.flush();
+  }
+
+  sendLocal(reply: LocalReply): void {
+    const { out } = this.#context;
+    if (!this.#body.isDone || this.#context.isDraining) this.#closesAfterReply = true;
+    out.text(
+      `HTTP/1.1 ${reply.status} ${reasonPhrase(reply.status)}\r\ncontent-type: ${reply.contentType}\r\n` +
+        `content-length: ${reply.body.length}\r\nx-meshlane-reason: ${reply.reason}\r\ndate: ${new Date().toUTCString()}\r\n` +
+        (this.#closesAfterReply
+          ? 'connection: close\r\n\r\n'
+          : this.#head.minorVersion === 0
+            ? 'connection: keep-alive\r\n\r\n'
+            : '\r\n'),
+    );
+    if (this.#head.method !== 'HEAD') out.constant(reply.body);
+    this.flush();
+  }
+
+  sendUpgrade(head: ReplyHead): void {
+    this.#setOptions(ReplyFraming.none, false, false, true);
+    this.#sendsChunks = false;
+    writeReplyHead(this.#context.out, head, this.#replyOptions);
+    this.flush();
+    this.#state = 'tunnel';
+    const early = this.#held;
+    this.#held = nothing;
+    if (early.length > 0) this.#exchange.onTunnelBytes(early);
+    if (this.#hasEnded) this.#exchange.onDownstreamTunnelEnd();
+  }
+
+  #setOptions(framing: ReplyFraming, saysKeepAlive: boolean, saysClose: boolean, isUpgrade: boolean): void {
+    const options = this.#replyOptions;
+    options.framing = framing;
+    options.saysKeepAlive = saysKeepAlive;
+    options.saysClose = saysClose;
+    options.isUpgrade = isUpgrade;
+  }
+
+  flush(): void {
+    this.#context.out.flushTo(this.#socket);
+  }
+
+  endTunnel(): void {
+    this.#socket.end();
+  }
+
+  pauseRequest(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resumeRequest(): void {
+    if (!this.#isPaused || this.#held.length > mostHeldBytes) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  onExchangeComplete(): void {
+    this.#isReplyDone = true;
+    if (this.#state === 'tunnel') this.#closesAfterReply = true;
+    if (!this.#isAdvancing) this.#settle();
+  }
+
+  abort(): void {
+    this.#socket.resetAndDestroy();
+    this.#onSocketClosed();
+  }
+
+  /** A head or body that is refused: answered once, and the connection closes. */
+  #refuse(code: ErrorCode, detail: string): void {
+    this.#closesAfterReply = true;
+    this.sendLocal(localReply(code, detail));
+    this.#linger();
+  }
+
+  /** After a reply: on to the next request, or to the end. */
+  #settle(): void {
+    if (!this.#isReplyDone || this.#state === 'closed' || this.#state === 'lingering') return;
+    if (this.#closesAfterReply || !this.#body.isDone) return this.#linger();
+    this.#state = 'idle';
+    if (!this.#isAdvancing) this.#advance(this.#held);
+  }
+
+  // --- the socket's life --------------------------------------------------------------------------------------------
+
+  #armTimer(afterMs: number, isKeepAlive: boolean): void {
+    this.#isKeepAlive = isKeepAlive;
+    this.#context.wheel.arm(this.#timer, this.#context.now() + afterMs);
+  }
+
+  #onDeadline(): void {
+    if (this.#state === 'lingering') return this.destroy();
+    if (this.#state !== 'idle') return;
+    if (this.#held.length === 0) return this.#linger();
+    this.#state = 'busy';
+    this.#head.method = '';
+    this.#body.begin(Framing.none, 0);
+    this.#refuse('request_head_timeout', '');
+  }
+
+  /** The caller sends no more. A request that is whole is still answered (RFC 9112 §9.6). */
+  #onEnd(): void {
+    this.#hasEnded = true;
+    this.#closesAfterReply = true;
+    if (this.#state === 'tunnel') return this.#exchange.onDownstreamTunnelEnd();
+    if (this.#state === 'busy' && (this.#body.isDone || this.#isReplyDone)) return;
+    if (this.#state === 'lingering') {
+      if (this.#socket.writableFinished) this.destroy();
+      return;
+    }
+    this.destroy();
+  }
+
+  #linger(): void {
+    this.#state = 'lingering';
+    this.#held = nothing;
+    this.#socket.end(() => {
+      if (this.#hasEnded) this.destroy();
+    });
+    this.#isPaused = false;
+    this.#socket.resume();
+    this.#context.wheel.remove(this.#timer);
+    this.#armTimer(lingerMs, false);
+  }
+
+  #onSocketClosed(): void {
+    if (this.#state === 'closed') return;
+    this.#context.tick();
+    this.#state = 'closed';
+    this.#held = nothing;
+    this.#context.wheel.remove(this.#timer);
+    this.#socket.destroy();
+    this.#exchange.onDownstreamClosed();
+    this.#onClosed(this);
+  }
+}
+
+const reasonPhrases: Readonly<Record<number, string>> = {
+  200: 'OK',
+  400: 'Bad Request',
+  404: 'Not Found',
+  408: 'Request Timeout',
+  414: 'URI Too Long',
+  431: 'Request Header Fields Too Large',
+  500: 'Internal Server Error',
+  501: 'Not Implemented',
+  502: 'Bad Gateway',
+  503: 'Service Unavailable',
+  504: 'Gateway Timeout',
+  505: 'HTTP Version Not Supported',
+};
+
+function reasonPhrase(status: number): string {
+  return reasonPhrases[status] ?? '';
+}

@@ -1,0 +1,198 @@
+import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import { FieldName, fieldNameAt, hashSeed, hashStep } from './field-name.ts';
+import { COLON, CR, HTAB, isValueByte, LF, SP, textAt, tokenLower } from './grammar.ts';
+
+/**
+ * Heads are read in one pass and stay where they arrived: a field is four offsets into the bytes and the number of its
+ * name, so that forwarding copies ranges and matching makes strings only of what a rule asks for.
+ */
+
+/** Outcome of reading a head: it is whole, needs more bytes, or is refused. */
+export const HeadVerdict = { whole: 0, partial: 1, refused: 2 } as const;
+export type HeadVerdict = (typeof HeadVerdict)[keyof typeof HeadVerdict];
+
+export type HeadLimits = { readonly headBytes: number; readonly headerCount: number; readonly targetBytes: number };
+
+/** No Content-Length was given. */
+export const noLength = -1;
+
+const initialFields = 24;
+
+/** What request and reply heads have in common. Reused for every message of a connection. */
+export class Head {
+  bytes: Buffer = Buffer.alloc(0);
+  start = 0;
+  /** First byte after the empty line. */
+  end = 0;
+  /** First byte of the first field line. */
+  fieldsStart = 0;
+  minorVersion = 1;
+
+  fieldCount = 0;
+  /** Per field: start and end of its name, start and end of its value. */
+  offsets = new Int32Array(initialFields * 4);
+  names = new Uint8Array(initialFields);
+
+  contentLength = noLength;
+  isChunked = false;
+  /** Options of the Connection field (RFC 9110 §7.6.1). */
+  connectionClose = false;
+  connectionKeepAlive = false;
+  connectionUpgrade = false;
+  /** Connection names fields beyond close, keep-alive and upgrade. */
+  connectionNamesFields = false;
+  upgradeField = -1;
+  /** Why the head was refused. */
+  refusal: ErrorCode = 'bad_request';
+  refusalDetail = '';
+
+  reset(bytes: Buffer, start: number): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = start;
+    this.fieldCount = 0;
+    this.contentLength = noLength;
+    this.isChunked = false;
+    this.connectionClose = false;
+    this.connectionKeepAlive = false;
+    this.connectionUpgrade = false;
+    this.connectionNamesFields = false;
+    this.upgradeField = -1;
+  }
+
+  refuse(code: ErrorCode, detail: string): HeadVerdict {
+    this.refusal = code;
+    this.refusalDetail = detail;
+    return HeadVerdict.refused;
+  }
+
+  /** Text of a field's value by its place. */
+  valueAt(field: number): string {
+    return textAt(this.bytes, this.offsets[field * 4 + 2]!, this.offsets[field * 4 + 3]!);
+  }
+
+  /** Value of a field by its lower-case name, its lines joined by ", " (RFC 9110 §5.3); null when there is none. */
+  header(name: string): string | null {
+    let value: string | null = null;
+    for (let i = 0; i < this.fieldCount; i++) {
+      const from = this.offsets[i * 4]!;
+      if (this.offsets[i * 4 + 1]! - from !== name.length || !this.#isNamed(from, name)) continue;
+      value = value === null ? this.valueAt(i) : `${value}, ${this.valueAt(i)}`;
+    }
+    return value;
+  }
+
+  #isNamed(from: number, name: string): boolean {
+    for (let i = 0; i < name.length; i++) if (tokenLower[this.bytes[from + i]!] !== name.charCodeAt(i)) return false;
+    return true;
+  }
+
+  addField(name: FieldName, nameStart: number, nameEnd: number, valueStart: number, valueEnd: number): void {
+    const field = this.fieldCount++;
+    if (field === this.names.length) this.#grow();
+    this.names[field] = name;
+    const at = field * 4;
+    this.offsets[at] = nameStart;
+    this.offsets[at + 1] = nameEnd;
+    this.offsets[at + 2] = valueStart;
+    this.offsets[at + 3] = valueEnd;
+  }
+
+  #grow(): void {
+    const names = new Uint8Array(this.names.length * 2);
+    const offsets = new Int32Array(this.offsets.length * 2);
+    names.set(this.names);
+    offsets.set(this.offsets);
+    this.names = names;
+    this.offsets = offsets;
+  }
+}
+
+/**
+ * Reads the field lines from `at` to the empty line. Refused are: bare CR or LF, NUL and other controls, obs-fold,
+ * white space before the colon, names that are no tokens (RFC 9112 §5, RFC 9110 §5.5).
+ */
+export function readFields(head: Head, at: number, to: number, limits: HeadLimits): HeadVerdict {
+  const bytes = head.bytes;
+  head.fieldsStart = at;
+  for (;;) {
+    if (at >= to) return HeadVerdict.partial;
+    const first = bytes[at]!;
+    if (first === CR) {
+      if (at + 1 >= to) return HeadVerdict.partial;
+      if (bytes[at + 1] !== LF) return head.refuse('bad_request', 'a CR without LF in the head');
+      head.end = at + 2;
+      return HeadVerdict.whole;
+    }
+    if (first === SP || first === HTAB) return head.refuse('bad_request', 'a field line that is folded');
+    if (head.fieldCount === limits.headerCount)
+      return head.refuse('head_too_large', `more than ${limits.headerCount} fields`);
+
+    const nameStart = at;
+    let hash = hashSeed;
+    let lower = tokenLower[first]!;
+    while (lower !== 0) {
+      hash = hashStep(hash, lower);
+      if (++at >= to) return HeadVerdict.partial;
+      lower = tokenLower[bytes[at]!]!;
+    }
+    const nameEnd = at;
+    if (bytes[at] !== COLON || nameEnd === nameStart)
+      return head.refuse('bad_request', 'a field name that is not a token');
+    at++;
+    while (at < to && (bytes[at] === SP || bytes[at] === HTAB)) at++;
+    const valueStart = at;
+    while (at < to && isValueByte[bytes[at]!] === 1) at++;
+    if (at >= to) return HeadVerdict.partial;
+    if (bytes[at] !== CR) return head.refuse('bad_request', 'a control character in a field value');
+    if (at + 1 >= to) return HeadVerdict.partial;
+    if (bytes[at + 1] !== LF) return head.refuse('bad_request', 'a CR without LF in the head');
+    let valueEnd = at;
+    while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
+    head.addField(fieldNameAt(bytes, nameStart, nameEnd, hash), nameStart, nameEnd, valueStart, valueEnd);
+    at += 2;
+  }
+}
+
+const digit0 = 48;
+const digit9 = 57;
+
+/** Takes in a Content-Length line: digits only, and the same as any line before it (RFC 9112 §6.3). */
+export function readContentLength(head: Head, field: number): boolean {
+  const from = head.offsets[field * 4 + 2]!;
+  const to = head.offsets[field * 4 + 3]!;
+  if (from === to || to - from > 15 || head.contentLength !== noLength) return false;
+  let length = 0;
+  for (let i = from; i < to; i++) {
+    const byte = head.bytes[i]!;
+    if (byte < digit0 || byte > digit9) return false;
+    length = length * 10 + (byte - digit0);
+  }
+  head.contentLength = length;
+  return true;
+}
+
+/** Takes in a Connection line: a list of options, some known, the rest names of fields to drop. */
+export function readConnection(head: Head, field: number): void {
+  const value = head.valueAt(field);
+  if (value === 'keep-alive' || value === 'Keep-Alive') {
+    head.connectionKeepAlive = true;
+    return;
+  }
+  for (const part of value.split(',')) {
+    const option = part.trim().toLowerCase();
+    if (option === 'close') head.connectionClose = true;
+    else if (option === 'keep-alive') head.connectionKeepAlive = true;
+    else if (option === 'upgrade') head.connectionUpgrade = true;
+    else if (option !== '') head.connectionNamesFields = true;
+  }
+}
+
+/** Tells whether the Connection field lists the field at a place, so that it must not travel on. */
+export function isListedByConnection(head: Head, field: number): boolean {
+  const name = textAt(head.bytes, head.offsets[field * 4]!, head.offsets[field * 4 + 1]!).toLowerCase();
+  for (let i = 0; i < head.fieldCount; i++)
+    if (head.names[i] === FieldName.connection)
+      for (const part of head.valueAt(i).split(',')) if (part.trim().toLowerCase() === name) return true;
+  return false;
+}

@@ -1,0 +1,84 @@
+import type { Socket } from 'node:net';
+
+const capacity = 96 * 1024;
+const smallCopy = 48;
+const hexDigits = Buffer.from('0123456789abcdef', 'latin1');
+
+/**
+ * Where a worker puts together what one socket is to get, so that it leaves in one write. The memory is used again as
+ * soon as the kernel has taken the bytes, which `writableLength === 0` tells right after the write; otherwise it belongs
+ * to that write and the next message gets other memory. Only one message is put together at a time.
+ */
+export class OutBuffer {
+  bytes = Buffer.allocUnsafeSlow(capacity);
+  length = 0;
+
+  /** Copies a range of other bytes. */
+  copy(source: Uint8Array, from: number, to: number): void {
+    const size = to - from;
+    this.#reserve(size);
+    const { bytes, length } = this;
+    if (size <= smallCopy) for (let i = 0; i < size; i++) bytes[length + i] = source[from + i]!;
+    else if (from === 0 && to === source.length) bytes.set(source, length);
+    else bytes.set(source.subarray(from, to), length);
+    this.length = length + size;
+  }
+
+  /** Writes text of one byte a character. */
+  text(text: string): void {
+    this.#reserve(text.length);
+    this.length += this.bytes.write(text, this.length, 'latin1');
+  }
+
+  constant(bytes: Uint8Array): void {
+    this.copy(bytes, 0, bytes.length);
+  }
+
+  decimal(value: number): void {
+    this.#reserve(16);
+    let digits = 1;
+    for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
+    for (let at = this.length + digits - 1; at >= this.length; at--) {
+      const next = Math.floor(value / 10);
+      this.bytes[at] = 48 + (value - next * 10);
+      value = next;
+    }
+    this.length += digits;
+  }
+
+  hex(value: number): void {
+    this.#reserve(16);
+    let digits = 1;
+    for (let rest = value; rest >= 16; rest = Math.floor(rest / 16)) digits++;
+    for (let at = this.length + digits - 1; at >= this.length; at--) {
+      this.bytes[at] = hexDigits[value % 16]!;
+      value = Math.floor(value / 16);
+    }
+    this.length += digits;
+  }
+
+  /** Writes what is here to a socket; false when the socket wants no more for now. */
+  flushTo(socket: Socket): boolean {
+    if (this.length === 0) return true;
+    const view = this.bytes.subarray(0, this.length);
+    const isBacklogged = socket.writableLength > 0;
+    this.length = 0;
+    // A socket that is behind keeps its bytes for long: give it a copy of its own rather than the whole memory.
+    if (isBacklogged) return socket.write(Buffer.from(view));
+    const accepts = socket.write(view);
+    if (socket.writableLength > 0) this.bytes = Buffer.allocUnsafeSlow(capacity);
+    return accepts;
+  }
+
+  #reserve(size: number): void {
+    if (this.length + size <= this.bytes.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.length + size));
+    larger.set(this.bytes.subarray(0, this.length));
+    this.bytes = larger;
+  }
+}
+
+/** ASCII text as bytes, for `constant`. */
+export function ascii(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'latin1'));
+}

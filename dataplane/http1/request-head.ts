@@ -1,0 +1,271 @@
+import { FieldName } from './field-name.ts';
+import { CR, isHostByte, isTargetByte, LF, SP, textAt, tokenLower } from './grammar.ts';
+import { Head, type HeadLimits, HeadVerdict, noLength, readConnection, readContentLength, readFields } from './head.ts';
+
+const methodsByLength: readonly (readonly string[])[] = [
+  [],
+  [],
+  [],
+  ['GET', 'PUT'],
+  ['POST', 'HEAD'],
+  ['PATCH', 'TRACE'],
+  ['DELETE'],
+  ['OPTIONS', 'CONNECT'],
+];
+
+const versionBytes = Buffer.from('HTTP/1.', 'latin1');
+const QUESTION = 63;
+const SLASH = 47;
+const ASTERISK = 42;
+const HASH = 35;
+
+/** A request head (RFC 9112 §3) as a view that routes can ask. */
+export class RequestHead extends Head {
+  method = '';
+  targetStart = 0;
+  targetEnd = 0;
+  /** Where the path begins and ends; the query, if any, follows up to targetEnd. */
+  pathStart = 0;
+  pathEnd = 0;
+  /** The target was in absolute form, and its authority stands at hostStart..hostEnd. */
+  isAbsolute = false;
+  hostField = -1;
+  hostStart = 0;
+  hostEnd = 0;
+  expectsContinue = false;
+  traceparentField = -1;
+  b3Field = -1;
+  b3TraceIdField = -1;
+  b3SpanIdField = -1;
+  b3SampledField = -1;
+
+  #host = '';
+  #path: string | null = null;
+
+  /** Host without port, lower case. Kept over requests: a connection mostly asks for one host. */
+  get host(): string {
+    return this.#host;
+  }
+
+  get path(): string {
+    let path = this.#path;
+    if (path === null) {
+      path = this.pathStart === this.pathEnd ? '/' : textAt(this.bytes, this.pathStart, this.pathEnd);
+      this.#path = path;
+    }
+    return path;
+  }
+
+  /** Reads one head from `bytes[from..to)`. */
+  read(bytes: Buffer, from: number, to: number, limits: HeadLimits): HeadVerdict {
+    this.reset(bytes, from);
+    this.#path = null;
+    this.isAbsolute = false;
+    this.hostField = -1;
+    this.expectsContinue = false;
+    this.traceparentField = -1;
+    this.b3Field = -1;
+    this.b3TraceIdField = -1;
+    this.b3SpanIdField = -1;
+    this.b3SampledField = -1;
+
+    const lineEnd = this.#readLine(from, to, limits);
+    if (lineEnd < 0) return lineEnd === -1 ? this.#partial(to - from, limits) : HeadVerdict.refused;
+    const verdict = readFields(this, lineEnd, to, limits);
+    if (verdict === HeadVerdict.partial) return this.#partial(to - from, limits);
+    if (verdict === HeadVerdict.refused) return verdict;
+    if (this.end - this.start > limits.headBytes)
+      return this.refuse('head_too_large', `more than ${limits.headBytes} bytes`);
+    return this.#check();
+  }
+
+  #partial(size: number, limits: HeadLimits): HeadVerdict {
+    return size < limits.headBytes
+      ? HeadVerdict.partial
+      : this.refuse('head_too_large', `more than ${limits.headBytes} bytes`);
+  }
+
+  /** Offset after the request line, -1 when it is cut short, -2 when it is refused. */
+  #readLine(from: number, to: number, limits: HeadLimits): number {
+    const bytes = this.bytes;
+    let at = from;
+    while (at < to && tokenLower[bytes[at]!] !== 0) at++;
+    if (at >= to) return at - from > 32 ? this.#refuseLine('a method of more than 32 characters') : -1;
+    if (bytes[at] !== SP || at === from) return this.#refuseLine('a request line without a method');
+    if (at - from > 32) return this.#refuseLine('a method of more than 32 characters');
+    this.method = methodAt(bytes, from, at);
+
+    this.targetStart = ++at;
+    this.pathStart = at;
+    let pathEnd = -1;
+    while (at < to && isTargetByte[bytes[at]!] === 1) {
+      if (bytes[at] === QUESTION && pathEnd === -1) pathEnd = at;
+      else if (bytes[at] === HASH) return this.#refuseLine('a fragment in the request target');
+      at++;
+    }
+    if (at - this.targetStart > limits.targetBytes) {
+      this.refuse('target_too_long', `more than ${limits.targetBytes} bytes`);
+      return -2;
+    }
+    if (at >= to) return -1;
+    if (bytes[at] !== SP || at === this.targetStart) return this.#refuseLine('a request line without a target');
+    this.targetEnd = at;
+    this.pathEnd = pathEnd === -1 ? at : pathEnd;
+
+    at++;
+    if (to - at < 10) {
+      for (let i = 0; at + i < to && i < 7; i++)
+        if (bytes[at + i] !== versionBytes[i]) return this.#refuseLine('a request line without a version');
+      return -1;
+    }
+    for (let i = 0; i < 7; i++) if (bytes[at + i] !== versionBytes[i]) return this.#refuseVersion(at, to);
+    const minor = bytes[at + 7]! - 48;
+    if (bytes[at + 8] !== CR || bytes[at + 9] !== LF)
+      return this.#refuseLine('a request line that does not end in CR LF');
+    if (minor !== 0 && minor !== 1) return this.#refuseVersion(at, to);
+    this.minorVersion = minor;
+    return at + 10;
+  }
+
+  #refuseLine(detail: string): number {
+    this.refuse('bad_request', detail);
+    return -2;
+  }
+
+  #refuseVersion(at: number, to: number): number {
+    const isVersion = /^HTTP\/[0-9]\.[0-9]\r\n/.test(textAt(this.bytes, at, Math.min(to, at + 12)));
+    if (!isVersion) return this.#refuseLine('a request line without a version');
+    this.refuse('version_not_supported', 'only HTTP/1.0 and HTTP/1.1');
+    return -2;
+  }
+
+  /** What has to hold between the fields (RFC 9112 §3.2, §6.1, §6.3). */
+  #check(): HeadVerdict {
+    for (let i = 0; i < this.fieldCount; i++) {
+      switch (this.names[i]) {
+        case FieldName.other:
+          break;
+        case FieldName.host:
+          if (this.hostField !== -1) return this.refuse('bad_request', 'more than one Host');
+          this.hostField = i;
+          break;
+        case FieldName.contentLength:
+          if (!readContentLength(this, i)) return this.refuse('bad_request', 'a Content-Length that is not one number');
+          break;
+        case FieldName.transferEncoding:
+          if (this.isChunked || this.valueAt(i).toLowerCase() !== 'chunked')
+            return this.refuse('bad_request', 'a Transfer-Encoding other than chunked');
+          this.isChunked = true;
+          break;
+        case FieldName.connection:
+          readConnection(this, i);
+          break;
+        case FieldName.upgrade:
+          this.upgradeField = i;
+          break;
+        case FieldName.expect:
+          if (this.valueAt(i).toLowerCase() === '100-continue') this.expectsContinue = true;
+          break;
+        case FieldName.traceparent:
+          this.traceparentField = i;
+          break;
+        case FieldName.b3:
+          this.b3Field = i;
+          break;
+        case FieldName.b3TraceId:
+          this.b3TraceIdField = i;
+          break;
+        case FieldName.b3SpanId:
+          this.b3SpanIdField = i;
+          break;
+        case FieldName.b3Sampled:
+          this.b3SampledField = i;
+          break;
+      }
+    }
+    if (this.isChunked && this.contentLength !== noLength)
+      return this.refuse('bad_request', 'both Content-Length and Transfer-Encoding');
+    if (this.isChunked && this.minorVersion === 0) return this.refuse('bad_request', 'Transfer-Encoding in HTTP/1.0');
+    return this.#checkTarget();
+  }
+
+  #checkTarget(): HeadVerdict {
+    if (this.method === 'CONNECT') return this.refuse('not_implemented', 'CONNECT is not offered here');
+    const first = this.bytes[this.targetStart];
+    if (first === ASTERISK) {
+      if (this.targetEnd - this.targetStart !== 1 || this.method !== 'OPTIONS')
+        return this.refuse('bad_request', 'a target of "*" outside OPTIONS');
+    } else if (first !== SLASH && !this.#readAbsolute()) {
+      return this.refuse('bad_request', 'a target that is neither a path nor an http URL');
+    }
+    if (!this.isAbsolute) {
+      if (this.hostField === -1) {
+        if (this.minorVersion === 1) return this.refuse('bad_request', 'no Host');
+        this.hostStart = this.hostEnd = 0;
+      } else {
+        this.hostStart = this.offsets[this.hostField * 4 + 2]!;
+        this.hostEnd = this.offsets[this.hostField * 4 + 3]!;
+      }
+    } else if (this.hostField === -1 && this.minorVersion === 1) return this.refuse('bad_request', 'no Host');
+    return this.#readHost() ? HeadVerdict.whole : this.refuse('bad_request', 'a Host that is not a host and port');
+  }
+
+  /** Splits `http://authority/path` (RFC 9112 §3.2.2). */
+  #readAbsolute(): boolean {
+    const target = textAt(this.bytes, this.targetStart, this.targetEnd);
+    const scheme = /^https?:\/\/([^/?]+)/i.exec(target);
+    if (!scheme) return false;
+    this.isAbsolute = true;
+    this.hostEnd = this.targetStart + scheme[0].length;
+    this.hostStart = this.hostEnd - scheme[1]!.length;
+    this.pathStart = this.hostEnd;
+    if (this.pathEnd < this.pathStart) this.pathEnd = this.pathStart;
+    return true;
+  }
+
+  /** Sets the host from the authority; false when it is not one (RFC 3986 §3.2.2). */
+  #readHost(): boolean {
+    const { bytes, hostStart, hostEnd } = this;
+    if (this.#isSameHost()) return true;
+    let nameEnd = hostEnd;
+    for (let i = hostStart; i < hostEnd; i++) if (isHostByte[bytes[i]!] === 0) return false;
+    const text = textAt(bytes, hostStart, hostEnd);
+    const bracket = text.startsWith('[') ? text.indexOf(']') : 0;
+    if (bracket === -1) return false;
+    const colon = text.indexOf(':', bracket);
+    if (colon !== -1) {
+      if (!/^:[0-9]{0,5}$/.test(text.slice(colon))) return false;
+      nameEnd = hostStart + colon;
+    }
+    if (bracket === 0 && /[[\]]/.test(text)) return false;
+    if (bracket > 0 && !/^\[[0-9a-fA-F:.]+\]$/.test(text.slice(0, nameEnd - hostStart))) return false;
+    this.#host = text.slice(0, nameEnd - hostStart).toLowerCase();
+    this.#hostBytes = Buffer.from(bytes.subarray(hostStart, hostEnd));
+    return true;
+  }
+
+  #hostBytes: Buffer = Buffer.alloc(0);
+
+  #isSameHost(): boolean {
+    const known = this.#hostBytes;
+    const length = this.hostEnd - this.hostStart;
+    if (known.length !== length || length === 0) {
+      if (length === 0) this.#host = '';
+      return length === 0;
+    }
+    for (let i = 0; i < length; i++) if (known[i] !== this.bytes[this.hostStart + i]) return false;
+    return true;
+  }
+}
+
+/** The method as a string that is shared for the usual ones. */
+function methodAt(bytes: Buffer, from: number, to: number): string {
+  const known = methodsByLength[to - from];
+  if (known !== undefined)
+    for (const method of known) {
+      let i = 0;
+      while (i < method.length && method.charCodeAt(i) === bytes[from + i]) i++;
+      if (i === method.length) return method;
+    }
+  return textAt(bytes, from, to);
+}

@@ -1,0 +1,321 @@
+import { connect, type Socket } from 'node:net';
+import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import type { Pool, PooledConnection } from '../upstream/pool.ts';
+import type { UpstreamRequest } from '../upstream/upstream-connection.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
+import { BodyReader, type BodySink, Framing } from './body-reader.ts';
+import { type Head, HeadVerdict, noLength } from './head.ts';
+import { writeRequestHead, writeTrailers } from './head-writer.ts';
+import { ascii } from './out-buffer.ts';
+import { ReplyHead } from './reply-head.ts';
+
+const crlf = ascii('\r\n');
+const lastChunk = ascii('0\r\n');
+const slabBytes = 65_536;
+const mostInterims = 16;
+
+/**
+ * All upstream sockets of a worker read into one slab: what is read is either copied into a reply at once or kept as
+ * the beginning of a head, so nothing refers to the slab when the callback returns.
+ */
+const slab = Buffer.allocUnsafeSlow(slabBytes);
+/** Reply heads are used up within the callback that read them, so all connections share one. */
+const replyHead = new ReplyHead();
+
+type State = 'connecting' | 'idle' | 'head' | 'body' | 'tunnel' | 'closed';
+
+/** The client side of HTTP/1.1: one connection to an endpoint, one request at a time. */
+export class Http1UpstreamConnection implements PooledConnection, BodySink {
+  readonly #context: WorkerContext;
+  readonly #pool: Pool;
+  readonly #socket: Socket;
+  readonly #timer: WheelTimer;
+  readonly #body = new BodyReader();
+  readonly #bornMs: number;
+  #state: State = 'connecting';
+  #request: UpstreamRequest | null = null;
+  /** Bytes of a reply head that is not whole yet. */
+  #partial: Buffer | null = null;
+  #trailers: Head | null = null;
+  #interims = 0;
+  /** Chunks are written, because the request came in chunks. */
+  #sendsChunks = false;
+  #isRequestSent = false;
+  #keepsAlive = true;
+  #hasEnded = false;
+  #isReadPaused = false;
+
+  constructor(context: WorkerContext, pool: Pool) {
+    this.#context = context;
+    this.#pool = pool;
+    this.#bornMs = context.now();
+    this.#timer = new WheelTimer(() => this.#onDeadline());
+    const { address, port } = pool.endpoint;
+    this.#socket = connect({
+      host: address,
+      port,
+      noDelay: true,
+      allowHalfOpen: true,
+      onread: { buffer: slab, callback: (size) => this.#onRead(size) },
+    });
+    this.#socket.on('connect', () => this.#onConnect());
+    this.#socket.on('drain', () => this.#request?.onUpstreamDrain());
+    this.#socket.on('end', () => this.#onEnd());
+    this.#socket.on('error', () => this.#onClosed()); // 'close' says the same; the reason does not change the verdict
+    this.#socket.on('close', () => this.#onClosed());
+    context.wheel.arm(this.#timer, this.#bornMs + pool.settings.connectTimeoutMs);
+  }
+
+  get isBlocked(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  isUsable(nowMs: number): boolean {
+    const { maxLifetimeMs } = this.#pool.settings;
+    return this.#state === 'idle' && !this.#hasEnded && (maxLifetimeMs === 0 || nowMs - this.#bornMs < maxLifetimeMs);
+  }
+
+  rest(idleTimeoutMs: number): void {
+    this.#context.wheel.arm(this.#timer, this.#context.now() + idleTimeoutMs);
+  }
+
+  close(): void {
+    this.#socket.destroy();
+    this.#onClosed();
+  }
+
+  abort(): void {
+    this.#request = null;
+    this.close();
+  }
+
+  // --- request ------------------------------------------------------------------------------------------------------
+
+  begin(request: UpstreamRequest): void {
+    const { out, wheel } = this.#context;
+    wheel.disarm(this.#timer);
+    this.#request = request;
+    this.#state = 'head';
+    this.#partial = null;
+    this.#trailers = null;
+    this.#interims = 0;
+    this.#isRequestSent = false;
+    this.#sendsChunks = request.head.isChunked;
+    writeRequestHead(out, request.head, request.trace, request.isUpgrade);
+    for (const piece of request.heldBody) this.#writePiece(piece);
+    if (request.isRequestWhole) this.#writeEnd(request.requestTrailers);
+    out.flushTo(this.#socket);
+  }
+
+  /** Small pieces leave together with the head. */
+  #writePiece(piece: Buffer): void {
+    if (piece.length < 16_384) return this.#writeBody(piece, 0, piece.length);
+    this.#context.out.flushTo(this.#socket);
+    this.sendBody(piece, 0, piece.length);
+  }
+
+  sendBody(bytes: Buffer, from: number, to: number): void {
+    if (this.#sendsChunks && this.#state !== 'tunnel') {
+      this.#writeBody(bytes, from, to);
+      this.#context.out.flushTo(this.#socket);
+    } else {
+      // These bytes belong to nobody else, so the socket may keep them.
+      this.#socket.write(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to));
+    }
+  }
+
+  sendEnd(trailers: Head | null): void {
+    this.#writeEnd(trailers);
+    this.#context.out.flushTo(this.#socket);
+  }
+
+  #writeBody(bytes: Buffer, from: number, to: number): void {
+    const { out } = this.#context;
+    if (!this.#sendsChunks) return out.copy(bytes, from, to);
+    out.hex(to - from);
+    out.constant(crlf);
+    out.copy(bytes, from, to);
+    out.constant(crlf);
+  }
+
+  #writeEnd(trailers: Head | null): void {
+    this.#isRequestSent = true;
+    if (!this.#sendsChunks) return;
+    const { out } = this.#context;
+    out.constant(lastChunk);
+    if (trailers === null) out.constant(crlf);
+    else writeTrailers(out, trailers);
+  }
+
+  endTunnel(): void {
+    this.#socket.end();
+  }
+
+  resumeReply(): void {
+    if (!this.#isReadPaused) return;
+    this.#isReadPaused = false;
+    this.#socket.resume();
+  }
+
+  // --- reply --------------------------------------------------------------------------------------------------------
+
+  /** Returns false to stop reading until `resumeReply`. */
+  #onRead(size: number): boolean {
+    this.#context.tick();
+    if (this.#state === 'tunnel') {
+      this.#request!.onReplyBody(slab, 0, size);
+    } else if (this.#request === null) {
+      this.close(); // bytes that nobody asked for: whatever they are, they answer no request of ours
+      return false;
+    } else {
+      this.#read(size);
+    }
+    const request = this.#request;
+    if (request === null || request.flushReply()) return true;
+    this.#isReadPaused = true;
+    return false;
+  }
+
+  #read(size: number): void {
+    let bytes = slab;
+    let to = size;
+    if (this.#partial !== null) {
+      bytes = Buffer.concat([this.#partial, slab.subarray(0, size)]);
+      to = bytes.length;
+      this.#partial = null;
+    }
+    let from = 0;
+    while (this.#state === 'head' && from < to) {
+      const verdict = replyHead.read(bytes, from, to, this.#context.limits);
+      if (verdict === HeadVerdict.partial) {
+        this.#partial = Buffer.from(bytes.subarray(from, to));
+        return;
+      }
+      if (verdict === HeadVerdict.refused) return this.#fail('upstream_protocol');
+      from = replyHead.end;
+      if (!this.#onHead(replyHead)) return;
+    }
+    if (this.#isTunnel && from < to) this.#request!.onReplyBody(bytes, from, to);
+    if (this.#state !== 'body') return;
+    from = this.#body.read(bytes, from, to, this);
+    if (from === -1) return this.#fail('upstream_protocol');
+    if (this.#body.isDone) this.#finish(from < to);
+  }
+
+  get #isTunnel(): boolean {
+    return this.#state === 'tunnel';
+  }
+
+  /** Takes in a head; false when the connection no longer serves the request. */
+  #onHead(head: ReplyHead): boolean {
+    const request = this.#request!;
+    if (head.status < 200) return this.#onInterim(head, request);
+    const hasBody = request.head.method !== 'HEAD' && head.status !== 204 && head.status !== 304;
+    this.#keepsAlive =
+      head.minorVersion === 1 ? !head.connectionClose : head.connectionKeepAlive && !head.connectionClose;
+    this.#beginBody(head, hasBody);
+    this.#state = 'body';
+    if (request.onReplyHead(head, hasBody)) return true;
+    // The request is tried again elsewhere: the connection is kept only if the unwanted reply has no body to wait for.
+    this.#request = null;
+    if (this.#body.isDone && this.#isRequestSent && this.#keepsAlive) this.#giveBack();
+    else this.close();
+    return false;
+  }
+
+  #onInterim(head: ReplyHead, request: UpstreamRequest): boolean {
+    if (head.status === 101) {
+      if (!request.isUpgrade || head.upgradeField === -1) {
+        this.#fail('upstream_protocol');
+        return false;
+      }
+      this.#state = 'tunnel';
+      request.onUpgrade(head);
+      return true;
+    }
+    if (++this.#interims > mostInterims) {
+      this.#fail('upstream_protocol');
+      return false;
+    }
+    request.onInterim(head);
+    return true;
+  }
+
+  #beginBody(head: ReplyHead, hasBody: boolean): void {
+    if (!hasBody) this.#body.begin(Framing.none, 0);
+    else if (head.isChunked) this.#body.begin(Framing.chunked, 0);
+    else if (head.contentLength !== noLength) this.#body.begin(Framing.length, head.contentLength);
+    else this.#body.begin(Framing.close, 0);
+  }
+
+  onBody(bytes: Buffer, from: number, to: number): void {
+    this.#request!.onReplyBody(bytes, from, to);
+  }
+
+  onBodyEnd(trailers: Head | null): void {
+    this.#trailers = trailers;
+  }
+
+  /** The reply is whole; `hasMore` tells that bytes follow which nobody asked for. */
+  #finish(hasMore: boolean): void {
+    const request = this.#request!;
+    this.#request = null;
+    request.onReplyEnd(this.#trailers);
+    if (this.#keepsAlive && this.#isRequestSent && !hasMore && this.#body.framing !== Framing.close) this.#giveBack();
+    else this.close();
+    request.onReplyDone();
+  }
+
+  #giveBack(): void {
+    this.#state = 'idle';
+    this.resumeReply();
+    this.#pool.release(this);
+  }
+
+  // --- the socket's life --------------------------------------------------------------------------------------------
+
+  #onConnect(): void {
+    this.#context.tick();
+    this.#context.wheel.disarm(this.#timer);
+    this.#state = 'idle';
+    this.#pool.onConnected(this);
+  }
+
+  #onEnd(): void {
+    this.#context.tick();
+    this.#hasEnded = true;
+    if (this.#state === 'tunnel') this.#request?.onTunnelEnd();
+    else if (this.#state === 'body' && this.#body.endByClose(this)) this.#finish(false);
+    else this.close();
+  }
+
+  #onDeadline(): void {
+    // Only while connecting or resting: the exchange watches over everything else.
+    if (this.#state === 'connecting' || this.#state === 'idle') this.close();
+  }
+
+  #fail(code: ErrorCode): void {
+    const request = this.#request;
+    this.#request = null;
+    this.close();
+    request?.onUpstreamFailure(code);
+  }
+
+  /** Runs once, however the connection came to its end. */
+  #onClosed(): void {
+    if (this.#state === 'closed') return;
+    this.#context.tick();
+    const before = this.#state;
+    this.#state = 'closed';
+    this.#context.wheel.remove(this.#timer);
+    this.#socket.destroy();
+    if (before === 'connecting') this.#pool.onConnectFailed();
+    this.#pool.onClosed(this);
+    const request = this.#request;
+    this.#request = null;
+    if (request === null) return;
+    if (before === 'tunnel' && this.#hasEnded) request.onReplyDone();
+    else request.onUpstreamFailure('upstream_reset');
+  }
+}

@@ -1,0 +1,66 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { Http1DownstreamConnection } from '../http1/downstream-connection.ts';
+import type { Direction } from '../pipeline/exchange.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
+
+const backlog = 4096;
+
+/** One place where connections come in. What they speak is HTTP/1.1. */
+export class Listener {
+  readonly #context: WorkerContext;
+  readonly #direction: Direction;
+  readonly #server: Server;
+  readonly #connections = new Set<Http1DownstreamConnection>();
+  #onEmpty: (() => void) | null = null;
+
+  constructor(context: WorkerContext, direction: Direction) {
+    this.#context = context;
+    this.#direction = direction;
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#onConnection(socket));
+    this.#server.on('error', (error) => context.onProblem('listener', error));
+  }
+
+  /** Resolves with the port; `isShared` lets other workers listen on the same one. */
+  listen(address: string, port: number, isShared: boolean): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host: address, port, backlog, reusePort: isShared }, () => {
+        this.#server.off('error', reject);
+        const bound = this.#server.address();
+        resolve(typeof bound === 'object' && bound !== null ? bound.port : port);
+      });
+    });
+  }
+
+  /** Takes no more connections; resolves when the last one is closed. */
+  drain(): Promise<void> {
+    this.#server.close();
+    for (const connection of this.#connections) connection.drain();
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onEmpty = resolve;
+    });
+  }
+
+  destroy(): void {
+    this.#server.close();
+    for (const connection of [...this.#connections]) connection.destroy();
+  }
+
+  #onConnection(socket: Socket): void {
+    this.#context.tick();
+    if (this.#connections.size >= this.#context.limits.connections) {
+      socket.on('error', () => socket.destroy());
+      socket.resetAndDestroy();
+      return;
+    }
+    this.#connections.add(
+      new Http1DownstreamConnection(this.#context, socket, this.#direction, (connection) => this.#onClosed(connection)),
+    );
+  }
+
+  #onClosed(connection: Http1DownstreamConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size === 0 && this.#onEmpty !== null) this.#onEmpty();
+  }
+}

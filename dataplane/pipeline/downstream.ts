@@ -1,0 +1,28 @@
+import type { Head } from '../http1/head.ts';
+import type { ReplyHead } from '../http1/reply-head.ts';
+import type { LocalReply } from './local-reply.ts';
+
+/** The side of an exchange that called us. Bytes handed over are only good during the call. */
+export type Downstream = {
+  /** The socket has more than it wants; `onDownstreamDrain` of the exchange tells when that is over. */
+  readonly isBlocked: boolean;
+  sendInterim(head: ReplyHead): void;
+  /** `hasBody` is false for replies to HEAD, 204 and 304. */
+  sendHead(head: ReplyHead, hasBody: boolean): void;
+  sendBody(bytes: Buffer, from: number, to: number): void;
+  /** Ends the reply and writes out what is waiting. */
+  sendEnd(trailers: Head | null): void;
+  sendLocal(reply: LocalReply): void;
+  /** Sends 101; from then on bytes go through as they are. */
+  sendUpgrade(head: ReplyHead): void;
+  /** Writes out what the send calls put together. */
+  flush(): void;
+  /** The other side of a tunnel sends no more. */
+  endTunnel(): void;
+  pauseRequest(): void;
+  resumeRequest(): void;
+  /** The exchange is over: the next request may begin. */
+  onExchangeComplete(): void;
+  /** Breaks the connection, because the reply cannot be completed. */
+  abort(): void;
+};

@@ -1,0 +1,460 @@
+import { TraceContext } from '../../observability/tracing/trace-context.ts';
+import { type ErrorCode, errorTable, isErrorCode } from '../../shared/errors/error-table.ts';
+import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import type { Head } from '../http1/head.ts';
+import type { ReplyHead } from '../http1/reply-head.ts';
+import type { RequestHead } from '../http1/request-head.ts';
+import type { PoolWaiter } from '../upstream/pool.ts';
+import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
+import type { Downstream } from './downstream.ts';
+import { localReply } from './local-reply.ts';
+import type { Rule, RuleBackend } from './rule.ts';
+import { reportAttempt, reportInbound } from './spans.ts';
+import { readTrace } from './trace.ts';
+import type { TrafficStats } from './traffic-stats.ts';
+
+export type Direction = 'inbound' | 'outbound';
+
+/**
+ * One request and its reply: route, pick, try, perhaps try again, relay. Reused by its downstream connection for every
+ * request it brings, so every field is set in `begin`.
+ *
+ *   idle -> waiting (for a connection, or for the pause before a retry) -> sent -> replying -> idle
+ *                                                                              '-> tunnel --'
+ */
+type Phase = 'idle' | 'waiting' | 'sent' | 'replying' | 'tunnel';
+
+const clientClosedRequest = 499;
+const noBody: readonly Buffer[] = [];
+
+export class Exchange implements UpstreamRequest, PoolWaiter {
+  readonly trace = new TraceContext();
+  readonly direction: Direction;
+  readonly #context: WorkerContext;
+  readonly #downstream: Downstream;
+  readonly #timer = new WheelTimer(() => this.#onDeadline());
+
+  head: RequestHead;
+  isUpgrade = false;
+  heldBody: readonly Buffer[] = noBody;
+  isRequestWhole = false;
+  requestTrailers: Head | null = null;
+
+  ruleName = '';
+  backend: RuleBackend | null = null;
+  endpoint: PooledEndpoint | null = null;
+  attempts = 0;
+  startMs = 0;
+  attemptStartMs = 0;
+  /** Status sent, or 0 while there is none. */
+  status = 0;
+
+  #phase: Phase = 'idle';
+  #stats: TrafficStats | null = null;
+  #connection: UpstreamConnection | null = null;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #isReplayable = true;
+  /** A try is under way: its endpoint counts it. */
+  #isTrying = false;
+  #requestBytes = 0;
+  #replyBytes = 0;
+  #requestDeadlineMs = 0;
+  #tryDeadlineMs = 0;
+  #retryAtMs = 0;
+  #activeMs = 0;
+
+  constructor(context: WorkerContext, downstream: Downstream, direction: Direction, head: RequestHead) {
+    this.#context = context;
+    this.#downstream = downstream;
+    this.direction = direction;
+    this.head = head;
+  }
+
+  get isIdle(): boolean {
+    return this.#phase === 'idle';
+  }
+
+  /** Body bytes must be given to the exchange until the tunnel ends. */
+  get isTunnel(): boolean {
+    return this.#phase === 'tunnel';
+  }
+
+  /** A request has arrived; its body follows by `onRequestBody` and `onRequestEnd`. */
+  begin(head: RequestHead, isWhole: boolean): void {
+    const context = this.#context;
+    const nowMs = context.now();
+    this.head = head;
+    this.isUpgrade =
+      head.connectionUpgrade &&
+      head.upgradeField !== -1 &&
+      isWhole &&
+      head.valueAt(head.upgradeField).toLowerCase() !== 'h2c';
+    this.heldBody = noBody;
+    this.isRequestWhole = isWhole;
+    this.requestTrailers = null;
+    this.endpoint = null;
+    this.#isTrying = false;
+    this.attempts = 0;
+    this.startMs = this.attemptStartMs = this.#activeMs = nowMs;
+    this.status = 0;
+    this.#phase = 'waiting';
+    this.#connection = null;
+    this.#heldBytes = 0;
+    this.#isReplayable = true;
+    this.#requestBytes = 0;
+    this.#replyBytes = 0;
+    this.#requestDeadlineMs = this.#tryDeadlineMs = this.#retryAtMs = 0;
+    readTrace(this.trace, head, context);
+
+    const rule = this.#match(head);
+    const backend = rule === null ? null : rule.pickBackend();
+    this.ruleName = rule === null ? '' : rule.name;
+    this.backend = backend;
+    this.#stats = backend === null ? context.snapshot.unmatched[this.direction] : backend.stats;
+    this.#stats.onStart();
+    if (backend === null) return this.#replyLocally(rule === null ? 'route_not_found' : 'no_backend');
+
+    backend.budget.onRequest(nowMs);
+    const { requestMs } = backend.timeouts;
+    if (requestMs > 0) this.#requestDeadlineMs = nowMs + requestMs;
+    if (this.direction === 'inbound') this.trace.newSpan();
+    this.#attempt(nowMs, null);
+  }
+
+  #match(head: RequestHead): Rule | null {
+    const { snapshot } = this.#context;
+    if (this.direction === 'inbound') return snapshot.inbound;
+    return snapshot.rulesFor(head.host)?.match(head) ?? null;
+  }
+
+  // --- the request's body -------------------------------------------------------------------------------------------
+
+  /** `bytes` stay as they are after the call: they may be kept for a retry. */
+  onRequestBody(bytes: Buffer, from: number, to: number): void {
+    this.#requestBytes += to - from;
+    this.#activeMs = this.#context.now();
+    if (this.#isReplayable) this.#hold(bytes, from, to);
+    if (this.#connection !== null) {
+      this.#connection.sendBody(bytes, from, to);
+      if (this.#connection.isBlocked) this.#downstream.pauseRequest();
+    }
+  }
+
+  #hold(bytes: Buffer, from: number, to: number): void {
+    const { replayBytes } = this.#context.limits;
+    if (this.#heldBytes + to - from > replayBytes && this.#connection !== null) return this.#forgetBody();
+    if (this.#heldBytes === 0) this.#held = [];
+    this.#held.push(bytes.subarray(from, to));
+    this.#heldBytes += to - from;
+    // Without a connection nothing can leave, so what is beyond the bound has to wait in the caller's socket.
+    if (this.#heldBytes > replayBytes) this.#downstream.pauseRequest();
+  }
+
+  #forgetBody(): void {
+    this.#isReplayable = false;
+    this.#held = [];
+    this.#heldBytes = 0;
+  }
+
+  onRequestEnd(trailers: Head | null): void {
+    this.isRequestWhole = true;
+    this.requestTrailers = trailers;
+    this.#connection?.sendEnd(trailers);
+  }
+
+  onUpstreamDrain(): void {
+    this.#downstream.resumeRequest();
+  }
+
+  // --- tries --------------------------------------------------------------------------------------------------------
+
+  #attempt(nowMs: number, avoid: PooledEndpoint | null): void {
+    const backend = this.backend!;
+    const picked = backend.cluster.pick(avoid, nowMs);
+    if (typeof picked === 'string') return this.#replyLocally(picked);
+    this.endpoint = picked;
+    this.attempts++;
+    this.#isTrying = true;
+    this.attemptStartMs = this.#activeMs = nowMs;
+    this.#retryAtMs = 0;
+    this.#tryDeadlineMs = backend.timeouts.perTryMs > 0 ? nowMs + backend.timeouts.perTryMs : 0;
+    picked.inFlight++;
+    picked.breaker?.onStart();
+    if (this.direction === 'outbound') this.trace.newSpan();
+    this.#phase = 'waiting';
+    this.#armTimer();
+    const connection = picked.pool.acquire(this);
+    if (connection === null) return;
+    if (typeof connection === 'string') this.#onAttemptFailed(connection);
+    else this.onConnection(connection);
+  }
+
+  onConnection(connection: UpstreamConnection): void {
+    this.#connection = connection;
+    this.#phase = 'sent';
+    this.heldBody = this.#heldBytes > 0 ? this.#held : noBody;
+    connection.begin(this);
+    this.heldBody = noBody;
+    const keepsBody = this.#heldBytes <= this.#context.limits.replayBytes && this.backend!.retry.attempts > 0;
+    if (!keepsBody) this.#forgetBody();
+    if (!this.isRequestWhole && !connection.isBlocked) this.#downstream.resumeRequest();
+  }
+
+  onConnectionFailure(code: ErrorCode): void {
+    this.#onAttemptFailed(code);
+  }
+
+  onUpstreamFailure(code: ErrorCode): void {
+    this.#connection = null;
+    if (this.#phase === 'sent') return this.#onAttemptFailed(code);
+    // The reply had begun: it cannot be taken back, so it must not look whole (RFC 9112 §8).
+    this.#settle(code, 'failure');
+    this.#finish(this.status);
+    this.#downstream.abort();
+  }
+
+  #onAttemptFailed(code: ErrorCode): void {
+    this.#connection = null;
+    this.#settle(code, code === 'overloaded' ? 'none' : 'failure');
+    if (this.#isRetryable(code) && this.#planRetry(code)) this.#startRetry();
+    else this.#replyLocally(code);
+  }
+
+  /** Whether the method and the settings allow another try after this failure. */
+  #isRetryable(code: ErrorCode): boolean {
+    const { retry } = this.backend!;
+    const safety = errorTable[code].retry;
+    if (safety === 'always') return retry.onConnectFailure;
+    return safety === 'if-idempotent' && retry.onReset && retry.methods.has(this.head.method);
+  }
+
+  /** Plans another try if the number of tries, the body, the deadline and the budget allow it, in this order. */
+  #planRetry(cause: string): boolean {
+    const { retry, budget } = this.backend!;
+    if (this.attempts > retry.attempts || !this.#isReplayable) return false;
+    const nowMs = this.#context.now();
+    // The first retry goes to another endpoint at once; full jitter from the second on.
+    const pauseMs =
+      this.attempts === 1
+        ? 0
+        : Math.random() * Math.min(retry.maxBackoffMs, retry.backoffMs * 2 ** (this.attempts - 1));
+    if (this.#requestDeadlineMs > 0 && nowMs + pauseMs >= this.#requestDeadlineMs) return false;
+    if (!budget.tryTake(nowMs)) {
+      this.#stats!.onRetryRefused();
+      return false;
+    }
+    this.#stats!.onRetry(cause);
+    this.#retryAtMs = nowMs + pauseMs;
+    return true;
+  }
+
+  #startRetry(): void {
+    const nowMs = this.#context.now();
+    this.#phase = 'waiting';
+    if (this.#retryAtMs <= nowMs + 1) this.#attempt(nowMs, this.endpoint);
+    else this.#armTimer();
+  }
+
+  /** The try is over: the endpoint learns how it went, and a sampled trace gets its span. */
+  #settle(failure: ErrorCode | null, verdict: 'failure' | 'none'): void {
+    if (!this.#isTrying) return;
+    this.#isTrying = false;
+    const endpoint = this.endpoint!;
+    const nowMs = this.#context.now();
+    endpoint.inFlight--;
+    if (endpoint.breaker !== null) {
+      if (verdict === 'failure') endpoint.breaker.onFailure(nowMs);
+      else endpoint.breaker.onCancel(nowMs);
+    }
+    if (this.trace.isSampled && this.direction === 'outbound' && this.#context.recordsSpans)
+      reportAttempt(this, failure, this.status, nowMs, this.#context);
+  }
+
+  /** Leaves the try without a verdict: its connection is closed, or it waits for one no longer. */
+  #abandon(failure: ErrorCode | null): void {
+    if (!this.#isTrying) return;
+    if (this.#connection === null) this.endpoint!.pool.cancel(this);
+    else this.#connection.abort();
+    this.#connection = null;
+    this.#settle(failure, failure === null ? 'none' : 'failure');
+  }
+
+  // --- the reply ----------------------------------------------------------------------------------------------------
+
+  onInterim(head: ReplyHead): void {
+    if (this.head.minorVersion === 1) this.#downstream.sendInterim(head);
+  }
+
+  onReplyHead(head: ReplyHead, hasBody: boolean): boolean {
+    const status = head.status;
+    this.#activeMs = this.#context.now();
+    if (status >= 502 && status <= 504 && this.#retriesGatewayError(head)) return false;
+    const breaker = this.endpoint!.breaker;
+    if (breaker !== null) {
+      if (status >= 500) breaker.onFailure(this.#activeMs);
+      else breaker.onSuccess();
+    }
+    this.#phase = 'replying';
+    this.#tryDeadlineMs = 0;
+    this.status = status;
+    this.#downstream.sendHead(head, hasBody);
+    return true;
+  }
+
+  /**
+   * Tries again after a 502, 503 or 504. The next proxy may have said that nothing reached its application: then any
+   * method may go again, as after a failed connect.
+   */
+  #retriesGatewayError(head: ReplyHead): boolean {
+    const { retry } = this.backend!;
+    const word = head.meshlaneReasonField === -1 ? '' : head.valueAt(head.meshlaneReasonField);
+    const reason = isErrorCode(word) ? word : null;
+    const isUntouched = reason !== null && errorTable[reason].retry === 'always';
+    const isAllowed = isUntouched
+      ? retry.onConnectFailure
+      : retry.onGatewayError && retry.methods.has(this.head.method);
+    if (!isAllowed || !this.#planRetry(reason ?? `status_${head.status}`)) return false;
+    this.#connection = null;
+    this.status = head.status;
+    this.#settle(reason, 'failure');
+    this.status = 0;
+    this.#startRetry();
+    return true;
+  }
+
+  onReplyBody(bytes: Buffer, from: number, to: number): void {
+    this.#replyBytes += to - from;
+    this.#downstream.sendBody(bytes, from, to);
+  }
+
+  flushReply(): boolean {
+    this.#activeMs = this.#context.now();
+    this.#downstream.flush();
+    return !this.#downstream.isBlocked;
+  }
+
+  onReplyEnd(trailers: Head | null): void {
+    this.#connection = null;
+    this.#downstream.sendEnd(trailers);
+  }
+
+  onReplyDone(): void {
+    this.#settle(null, 'none');
+    this.#finish(this.status);
+    this.#downstream.onExchangeComplete();
+  }
+
+  onDownstreamDrain(): void {
+    this.#connection?.resumeReply();
+  }
+
+  #replyLocally(code: ErrorCode, detail = ''): void {
+    const reply = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
+    this.#stats!.onLocalReply(code);
+    this.status = reply.status;
+    this.#connection = null;
+    // A request that found no endpoint to try still has to show in its trace.
+    if (this.attempts === 0 && this.trace.isSampled && this.direction === 'outbound' && this.#context.recordsSpans)
+      reportAttempt(this, code, reply.status, this.#context.now(), this.#context);
+    this.#finish(reply.status);
+    this.#downstream.sendLocal(reply);
+    this.#downstream.onExchangeComplete();
+  }
+
+  /** Books the request; the exchange is idle afterwards. */
+  #finish(code: number): void {
+    const nowMs = this.#context.now();
+    this.#phase = 'idle';
+    this.#context.wheel.disarm(this.#timer);
+    this.#stats!.onEnd(code, nowMs - this.startMs, this.#requestBytes, this.#replyBytes);
+    if (this.trace.isSampled && this.direction === 'inbound' && this.#context.recordsSpans)
+      reportInbound(this, code, nowMs, this.#context);
+    this.endpoint = null;
+    if (this.#heldBytes > 0) this.#forgetBody();
+  }
+
+  // --- upgraded connections -----------------------------------------------------------------------------------------
+
+  onUpgrade(head: ReplyHead): void {
+    this.#phase = 'tunnel';
+    this.status = 101;
+    this.#tryDeadlineMs = this.#requestDeadlineMs = 0;
+    this.endpoint!.breaker?.onSuccess();
+    this.#downstream.sendUpgrade(head);
+    this.#downstream.resumeRequest();
+  }
+
+  onTunnelEnd(): void {
+    this.#downstream.endTunnel();
+  }
+
+  onTunnelBytes(bytes: Buffer): void {
+    this.#requestBytes += bytes.length;
+    this.#activeMs = this.#context.now();
+    const connection = this.#connection;
+    if (connection === null) return;
+    connection.sendBody(bytes, 0, bytes.length);
+    if (connection.isBlocked) this.#downstream.pauseRequest();
+  }
+
+  onDownstreamTunnelEnd(): void {
+    this.#connection?.endTunnel();
+  }
+
+  // --- endings ------------------------------------------------------------------------------------------------------
+
+  /** The caller is gone, or broke its own framing: nothing can be sent to it any more. */
+  onDownstreamClosed(): void {
+    if (this.#phase !== 'idle') {
+      this.#abandon(null);
+      this.#finish(this.#phase === 'tunnel' ? this.status : clientClosedRequest);
+    }
+    this.#context.wheel.remove(this.#timer);
+  }
+
+  /** Refuses what is left of a request whose body is broken; false when the reply has begun already. */
+  refuse(code: ErrorCode, detail: string): boolean {
+    if (this.#phase === 'replying' || this.#phase === 'tunnel') return false;
+    this.#abandon(null);
+    this.#replyLocally(code, detail);
+    return true;
+  }
+
+  #armTimer(): void {
+    const idleMs = this.backend!.timeouts.idleMs;
+    let atMs = idleMs > 0 ? this.#activeMs + idleMs : Number.POSITIVE_INFINITY;
+    if (this.#requestDeadlineMs > 0 && this.#requestDeadlineMs < atMs) atMs = this.#requestDeadlineMs;
+    if (this.#tryDeadlineMs > 0 && this.#tryDeadlineMs < atMs) atMs = this.#tryDeadlineMs;
+    if (this.#retryAtMs > 0 && this.#retryAtMs < atMs) atMs = this.#retryAtMs;
+    if (atMs !== Number.POSITIVE_INFINITY) this.#context.wheel.arm(this.#timer, atMs);
+  }
+
+  #onDeadline(): void {
+    if (this.#phase === 'idle') return;
+    const nowMs = this.#context.now();
+    const idleMs = this.backend!.timeouts.idleMs;
+    if (this.#requestDeadlineMs > 0 && nowMs >= this.#requestDeadlineMs) return this.#expire('request_timeout');
+    if (this.#tryDeadlineMs > 0 && nowMs >= this.#tryDeadlineMs) return this.#expireTry();
+    if (idleMs > 0 && nowMs >= this.#activeMs + idleMs) return this.#expire('upstream_timeout');
+    if (this.#retryAtMs > 0 && nowMs >= this.#retryAtMs) return this.#attempt(nowMs, this.endpoint);
+    this.#armTimer();
+  }
+
+  #expireTry(): void {
+    this.#abandon('upstream_timeout');
+    if (this.#isRetryable('upstream_timeout') && this.#planRetry('upstream_timeout')) this.#startRetry();
+    else this.#replyLocally('upstream_timeout');
+  }
+
+  /** The whole exchange took too long. */
+  #expire(code: ErrorCode): void {
+    const hadBegun = this.#phase === 'replying' || this.#phase === 'tunnel';
+    this.#abandon(code);
+    if (!hadBegun) return this.#replyLocally(code);
+    this.#finish(this.status);
+    this.#downstream.abort();
+  }
+}

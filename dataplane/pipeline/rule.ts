@@ -1,0 +1,72 @@
+import type { Cluster } from '../cluster/cluster.ts';
+import type { RetryBudget } from '../cluster/retry-budget.ts';
+import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+import type { LocalReply } from './local-reply.ts';
+import type { TrafficStats } from './traffic-stats.ts';
+
+/** What happens to the requests of one route rule, compiled. */
+
+export type RetrySettings = {
+  readonly attempts: number;
+  readonly onConnectFailure: boolean;
+  readonly onReset: boolean;
+  readonly onGatewayError: boolean;
+  /** Methods that may be tried again although the first try may have been executed. */
+  readonly methods: ReadonlySet<string>;
+  readonly backoffMs: number;
+  readonly maxBackoffMs: number;
+};
+
+export type TimeoutSettings = {
+  /** 0 is none, for all three. */
+  readonly requestMs: number;
+  readonly perTryMs: number;
+  readonly idleMs: number;
+};
+
+/** One backend of a rule with all that a request sent there needs. */
+export type RuleBackend = {
+  readonly cluster: Cluster<PooledEndpoint>;
+  readonly budget: RetryBudget;
+  readonly retry: RetrySettings;
+  readonly timeouts: TimeoutSettings;
+  readonly breakerReply: LocalReply;
+  readonly stats: TrafficStats;
+};
+
+const goldenRatio = 0.618_033_988_749_894_9;
+
+export class Rule {
+  /** Route and rule, as metrics and traces name them. */
+  readonly name: string;
+  readonly #backends: readonly (RuleBackend | null)[];
+  readonly #upTo: readonly number[];
+  readonly #total: number;
+  #point: number;
+
+  /** A backend that is null has its share of the weight answered with 500, as Gateway API asks. */
+  constructor(name: string, backends: readonly { backend: RuleBackend | null; weight: number }[], start: number) {
+    const weighted = backends.filter(({ weight }) => weight > 0);
+    let sum = 0;
+    this.name = name;
+    this.#backends = weighted.map(({ backend }) => backend);
+    this.#upTo = weighted.map(({ weight }) => (sum += weight));
+    this.#total = sum;
+    this.#point = start;
+  }
+
+  /**
+   * The backend of the next request. Steps of the golden ratio spread requests over the weights more evenly than
+   * chance: 10,000 requests miss their shares by a handful (Weyl sequence).
+   */
+  pickBackend(): RuleBackend | null {
+    const backends = this.#backends;
+    if (backends.length <= 1) return backends[0] ?? null;
+    this.#point += goldenRatio;
+    if (this.#point >= 1) this.#point -= 1;
+    const at = this.#point * this.#total;
+    let i = 0;
+    while (i < backends.length - 1 && at >= this.#upTo[i]!) i++;
+    return backends[i]!;
+  }
+}

@@ -1,0 +1,61 @@
+import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Spans of sampled traces, in the words of OpenTelemetry's HTTP conventions. Called at the end of what they describe. */
+
+const wallOffsetMs = performance.timeOrigin;
+
+/** SERVER span of a request that came to this workload. */
+export function reportInbound(exchange: Exchange, status: number, endMs: number, context: WorkerContext): void {
+  const { trace, head } = exchange;
+  context.onSpan({
+    traceId: trace.traceId,
+    spanId: trace.spanId,
+    parentSpanId: trace.parentId,
+    name: `${head.method} ${exchange.backend?.cluster.service ?? 'unmatched'}`,
+    kind: 'server',
+    startMs: wallOffsetMs + exchange.startMs,
+    endMs: wallOffsetMs + endMs,
+    isError: status >= 500,
+    attributes: {
+      'http.request.method': head.method,
+      'url.path': head.path,
+      'server.address': head.host,
+      'http.response.status_code': status,
+    },
+  });
+}
+
+/** CLIENT span of one try. */
+export function reportAttempt(
+  exchange: Exchange,
+  failure: ErrorCode | null,
+  status: number,
+  endMs: number,
+  context: WorkerContext,
+): void {
+  const { trace, head, endpoint } = exchange;
+  context.onSpan({
+    traceId: trace.traceId,
+    spanId: trace.spanId,
+    parentSpanId: trace.parentId,
+    name: `${head.method} ${exchange.backend?.cluster.service ?? ''}`,
+    kind: 'client',
+    startMs: wallOffsetMs + exchange.attemptStartMs,
+    endMs: wallOffsetMs + endMs,
+    isError: failure !== null || status >= 500,
+    attributes: {
+      'http.request.method': head.method,
+      'url.path': head.path,
+      'server.address': head.host,
+      'network.peer.address': endpoint?.address ?? '',
+      'network.peer.port': endpoint?.port ?? 0,
+      'meshlane.route': exchange.ruleName,
+      'meshlane.instance': endpoint?.name ?? '',
+      ...(exchange.attempts > 1 ? { 'http.request.resend_count': exchange.attempts - 1 } : {}),
+      ...(status > 0 ? { 'http.response.status_code': status } : {}),
+      ...(failure === null ? {} : { 'error.type': failure }),
+    },
+  });
+}

@@ -1,0 +1,78 @@
+import type { SeriesLabels, SlotTable } from '../../observability/metrics/slots.ts';
+
+/** The series of one direction, service and route. Bound when configuration changes; a request only adds to slots. */
+export class TrafficStats {
+  readonly #table: SlotTable;
+  readonly #values: Float64Array;
+  readonly #labels: SeriesLabels;
+  readonly #duration: number;
+  readonly #inFlight: number;
+  readonly #requestBytes: number;
+  readonly #replyBytes: number;
+  /** Slot of the request counter per status code; -1 until the code is first seen. */
+  readonly #requests = new Int32Array(600).fill(-1);
+
+  constructor(table: SlotTable, labels: { direction: string; service: string; route: string }) {
+    this.#table = table;
+    this.#values = table.values;
+    this.#labels = labels;
+    this.#duration = table.histogram(
+      'meshlane_request_duration_seconds',
+      'From the request head to the end of the reply.',
+      labels,
+    );
+    this.#inFlight = table.gauge('meshlane_requests_in_flight', 'Requests being carried.', labels);
+    this.#requestBytes = table.counter('meshlane_request_body_bytes_total', 'Bytes of request bodies.', labels);
+    this.#replyBytes = table.counter('meshlane_reply_body_bytes_total', 'Bytes of reply bodies.', labels);
+  }
+
+  onStart(): void {
+    this.#values[this.#inFlight]! += 1;
+  }
+
+  /** `code` is the status sent to the caller; 499 when the caller left before. */
+  onEnd(code: number, durationMs: number, requestBytes: number, replyBytes: number): void {
+    const values = this.#values;
+    values[this.#inFlight]! -= 1;
+    let slot = this.#requests[code]!;
+    if (slot === -1) slot = this.#bind(code);
+    values[slot]! += 1;
+    if (requestBytes > 0) values[this.#requestBytes]! += requestBytes;
+    if (replyBytes > 0) values[this.#replyBytes]! += replyBytes;
+    this.#table.observe(this.#duration, durationMs);
+  }
+
+  onRetry(cause: string): void {
+    const labels = { ...this.#labels, cause };
+    this.#values[
+      this.#table.counter('meshlane_retries_total', 'Tries after the first one, by what made them needed.', labels)
+    ]! += 1;
+  }
+
+  onRetryRefused(): void {
+    const slot = this.#table.counter(
+      'meshlane_retry_budget_exhausted_total',
+      'Retries not made because the budget was used up.',
+      this.#labels,
+    );
+    this.#values[slot]! += 1;
+  }
+
+  onLocalReply(reason: string): void {
+    const labels = { ...this.#labels, reason };
+    this.#values[
+      this.#table.counter('meshlane_local_replies_total', 'Replies given by the proxy itself, by reason.', labels)
+    ]! += 1;
+  }
+
+  #bind(code: number): number {
+    const labels = { ...this.#labels, code: String(code) };
+    const slot = this.#table.counter(
+      'meshlane_requests_total',
+      'Requests answered, by status code; 499 is a caller that left.',
+      labels,
+    );
+    this.#requests[code] = slot;
+    return slot;
+  }
+}

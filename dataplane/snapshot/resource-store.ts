@@ -1,0 +1,56 @@
+import type { ResourceKey } from '../../shared/resources/resource.ts';
+import { keyOf } from '../../shared/resources/resource.ts';
+import type {
+  AnyResource,
+  InstanceResource,
+  PolicyResource,
+  RouteResource,
+  ServiceResource,
+} from '../../shared/resources/schema.ts';
+
+/** The resources a proxy knows, as the control plane or its file has them. */
+export class ResourceStore {
+  readonly #resources = new Map<ResourceKey, AnyResource>();
+
+  /** The store as a change leaves it; this one stays as it is, so that a change that does not compile costs nothing. */
+  with(resources: readonly AnyResource[], removed: readonly ResourceKey[]): ResourceStore {
+    const next = new ResourceStore();
+    for (const [key, resource] of this.#resources) next.#resources.set(key, resource);
+    for (const key of removed) next.#resources.delete(key);
+    for (const resource of resources) next.#resources.set(keyOf(resource), resource);
+    return next;
+  }
+
+  keys(): ResourceKey[] {
+    return [...this.#resources.keys()];
+  }
+
+  all(): AnyResource[] {
+    return [...this.#resources.values()];
+  }
+
+  hasService(name: string): boolean {
+    return this.#resources.has(`Service/${name}`);
+  }
+
+  *services(): Iterable<ServiceResource> {
+    for (const resource of this.#resources.values()) if (resource.kind === 'Service') yield resource;
+  }
+
+  *instances(): Iterable<InstanceResource> {
+    for (const resource of this.#resources.values()) if (resource.kind === 'Instance') yield resource;
+  }
+
+  *routes(): Iterable<RouteResource> {
+    for (const resource of this.#resources.values()) if (resource.kind === 'Route') yield resource;
+  }
+
+  /** Policies that name a service, in the order of their names. */
+  policiesOf(service: string): PolicyResource[] {
+    const found: PolicyResource[] = [];
+    for (const resource of this.#resources.values())
+      if (resource.kind === 'Policy' && resource.spec.targets.some((target) => target.name === service))
+        found.push(resource);
+    return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+}

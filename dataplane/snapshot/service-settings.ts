@@ -1,0 +1,104 @@
+import type { Static, TSchema } from 'typebox';
+import {
+  Connections,
+  type Fallback,
+  LoadBalancer,
+  PolicyTimeouts,
+  RetryPolicy,
+} from '../../shared/resources/policy.ts';
+import type { Timeouts } from '../../shared/resources/route.ts';
+import type { PolicyResource } from '../../shared/resources/schema.ts';
+import { durationMs } from '../../shared/time/duration.ts';
+import type { BreakerSettings } from '../cluster/breaker.ts';
+import type { RetryBudgetSettings } from '../cluster/retry-budget.ts';
+import type { RetrySettings, TimeoutSettings } from '../pipeline/rule.ts';
+import type { PoolSettings } from '../upstream/pool.ts';
+
+/** What the policies of a service come to, in the units the request path uses. */
+export type ServiceSettings = {
+  readonly loadBalancer: LoadBalancer;
+  readonly pool: PoolSettings;
+  readonly timeouts: TimeoutSettings;
+  readonly retry: RetrySettings;
+  readonly retryBudget: RetryBudgetSettings;
+  /** Null when no policy asks for a breaker. */
+  readonly breaker: BreakerSettings | null;
+  readonly fallback: Fallback | null;
+};
+
+const defaults = {
+  loadBalancer: defaultsOf(LoadBalancer),
+  connections: defaultsOf(Connections),
+  timeouts: defaultsOf(PolicyTimeouts),
+  retry: defaultsOf(RetryPolicy),
+};
+
+/** Each section comes from the first policy that has it; the control plane refuses a second one. */
+export function serviceSettings(policies: readonly PolicyResource[]): ServiceSettings {
+  const breaker = policies.find(({ spec }) => spec.breaker)?.spec.breaker;
+  const connections = policies.find(({ spec }) => spec.connections)?.spec.connections ?? defaults.connections;
+  const timeouts = policies.find(({ spec }) => spec.timeouts)?.spec.timeouts ?? defaults.timeouts;
+  const retry = policies.find(({ spec }) => spec.retry)?.spec.retry ?? defaults.retry;
+  return {
+    loadBalancer: policies.find(({ spec }) => spec.loadBalancer)?.spec.loadBalancer ?? defaults.loadBalancer,
+    pool: {
+      max: connections.max,
+      maxIdle: connections.maxIdle,
+      maxPending: connections.maxPending,
+      connectTimeoutMs: durationMs(connections.connectTimeout),
+      idleTimeoutMs: durationMs(connections.idleTimeout),
+      maxLifetimeMs: durationMs(connections.maxLifetime),
+      backoffMs: durationMs(connections.backoff),
+      maxBackoffMs: durationMs(connections.maxBackoff),
+    },
+    timeouts: {
+      requestMs: durationMs(timeouts.request),
+      perTryMs: durationMs(timeouts.perTry),
+      idleMs: durationMs(timeouts.idle),
+    },
+    retry: retrySettings(retry),
+    retryBudget: retry.budget,
+    breaker: breaker
+      ? {
+          consecutiveFailures: breaker.consecutiveFailures,
+          openForMs: durationMs(breaker.openFor),
+          maxOpenForMs: durationMs(breaker.maxOpenFor),
+        }
+      : null,
+    fallback: breaker?.fallback ?? null,
+  };
+}
+
+export function retrySettings(retry: RetryPolicy): RetrySettings {
+  return {
+    attempts: retry.attempts,
+    onConnectFailure: retry.on.includes('connect-failure'),
+    onReset: retry.on.includes('reset'),
+    onGatewayError: retry.on.includes('gateway-error'),
+    methods: new Set(retry.methods),
+    backoffMs: durationMs(retry.backoff),
+    maxBackoffMs: durationMs(retry.maxBackoff),
+  };
+}
+
+/** Timeouts of a route rule over those of the service. */
+export function timeoutSettings(rule: Timeouts, service: TimeoutSettings): TimeoutSettings {
+  return {
+    requestMs: rule.request === undefined ? service.requestMs : durationMs(rule.request),
+    perTryMs: rule.backendRequest === undefined ? service.perTryMs : durationMs(rule.backendRequest),
+    idleMs: service.idleMs,
+  };
+}
+
+/** The defaults that a schema writes beside its fields. */
+function defaultsOf<S extends TSchema>(schema: S): Static<S> {
+  const { properties } = schema as unknown as {
+    properties: Record<string, { default?: unknown; properties?: object }>;
+  };
+  const values: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(properties)) {
+    if (field.default === undefined) continue;
+    values[name] = field.properties ? defaultsOf(field as unknown as TSchema) : field.default;
+  }
+  return values as Static<S>;
+}

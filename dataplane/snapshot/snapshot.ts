@@ -1,0 +1,43 @@
+import type { HostRoutes, RouteTable } from '../../shared/routing/route-table.ts';
+import type { RetryBudget } from '../cluster/retry-budget.ts';
+import type { Rule } from '../pipeline/rule.ts';
+import type { TrafficStats } from '../pipeline/traffic-stats.ts';
+import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+
+/** All that a worker needs to carry requests. Immutable: a change makes a new one and swaps the reference. */
+export class Snapshot {
+  readonly revision: number;
+  /** Rules of the routes that users wrote. */
+  readonly #routes: RouteTable<Rule>;
+  /** The rule of each service that no route is written for. */
+  readonly #services: ReadonlyMap<string, HostRoutes<Rule>>;
+  /** The rule of inbound listeners; null where no application was named. */
+  readonly inbound: Rule | null;
+  readonly unmatched: { readonly inbound: TrafficStats; readonly outbound: TrafficStats };
+  readonly endpoints: ReadonlyMap<string, PooledEndpoint>;
+  /** Retry budget of each service; outlives the snapshot, so that a change of configuration refills none. */
+  readonly budgets: ReadonlyMap<string, RetryBudget>;
+
+  constructor(parts: {
+    revision: number;
+    routes: RouteTable<Rule>;
+    services: ReadonlyMap<string, HostRoutes<Rule>>;
+    inbound: Rule | null;
+    unmatched: { inbound: TrafficStats; outbound: TrafficStats };
+    endpoints: ReadonlyMap<string, PooledEndpoint>;
+    budgets: ReadonlyMap<string, RetryBudget>;
+  }) {
+    this.revision = parts.revision;
+    this.#routes = parts.routes;
+    this.#services = parts.services;
+    this.inbound = parts.inbound;
+    this.unmatched = parts.unmatched;
+    this.endpoints = parts.endpoints;
+    this.budgets = parts.budgets;
+  }
+
+  /** The rules for a host: those somebody wrote, be it for `*`, come before the one a service has by its name. */
+  rulesFor(host: string): HostRoutes<Rule> | null {
+    return this.#routes.named(host) ?? this.#routes.any ?? this.#services.get(host) ?? null;
+  }
+}

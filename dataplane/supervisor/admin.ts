@@ -1,0 +1,76 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Address } from '../../shared/discovery/address.ts';
+
+/** What the admin port can be asked. */
+export type AdminView = {
+  /** Null when ready, else the reason why not. */
+  notReady(): string | null;
+  metrics(): Promise<string>;
+  snapshot(): object;
+  drain(): void;
+};
+
+/**
+ * The admin port of a proxy. Plain `node:http`: a framework for five answers would cost every sidecar 15 MB.
+ */
+export async function startAdmin(
+  address: Address,
+  view: AdminView,
+): Promise<{ address: Address; close(): Promise<void> }> {
+  const server = createServer((request, response) => {
+    answer(request, response, view).catch((error: unknown) => {
+      response.writeHead(500, { 'content-type': 'text/plain' }).end(`${String(error)}\n`);
+    });
+  });
+  await listen(server, address);
+  const bound = server.address();
+  const port = typeof bound === 'object' && bound !== null ? bound.port : address.port;
+  return {
+    address: { host: address.host, port },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, view: AdminView): Promise<void> {
+  const path = (request.url ?? '/').split('?')[0];
+  const text = (status: number, body: string) =>
+    response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8' }).end(`${body}\n`);
+  if (path === '/drain') {
+    if (request.method !== 'POST') return void text(405, 'Use POST /drain.');
+    view.drain();
+    return void text(202, 'draining');
+  }
+  if (request.method !== 'GET' && request.method !== 'HEAD') return void text(405, 'Only GET is answered here.');
+  switch (path) {
+    case '/healthz':
+      return void text(200, 'ok');
+    case '/readyz': {
+      const reason = view.notReady();
+      return void text(reason === null ? 200 : 503, reason ?? 'ready');
+    }
+    case '/metrics':
+      return void response
+        .writeHead(200, { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' })
+        .end(await view.metrics());
+    case '/snapshot':
+      return void response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(`${JSON.stringify(view.snapshot(), null, 2)}\n`);
+    default:
+      return void text(404, 'There are /healthz, /readyz, /metrics, /snapshot and POST /drain.');
+  }
+}
+
+function listen(server: Server, address: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address.port, address.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,213 @@
+import type { Log } from '../../observability/logging/log.ts';
+import {
+  type DiscoveryClient,
+  DiscoveryService,
+  type WireEntry,
+  type WireLease,
+  type WireRejection,
+  type WireSidecarMessage,
+  type WireUpdate,
+} from '../../shared/discovery/discovery.ts';
+import { formatIssues } from '../../shared/errors/problem.ts';
+import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
+import { readResource } from '../../shared/resources/read.ts';
+import type { ResourceKey } from '../../shared/resources/resource.ts';
+import type { AnyResource, InstanceResource } from '../../shared/resources/schema.ts';
+
+/** A change that has been read and checked. */
+export type Change = {
+  revision: number;
+  /** What is not among `resources` is gone, but for what is `rejected`: its last good version stays. */
+  full: boolean;
+  resources: AnyResource[];
+  removed: ResourceKey[];
+  rejected: ResourceKey[];
+};
+
+export type DiscoveryEvents = {
+  /** Puts a change in force; resolves with the reason when it cannot be. */
+  onChange(change: Change): Promise<string | null>;
+  onConnected(isConnected: boolean): void;
+};
+
+export type DiscoveryOptions = {
+  readonly controlPlane: string;
+  readonly sidecar: string;
+  readonly service: string;
+  readonly version: string;
+};
+
+const firstBackoffMs = 100;
+const mostBackoffMs = 2000;
+const callTimeoutMs = 5000;
+
+/**
+ * The sidecar's end of the push stream. It comes back after every loss, with full jitter so that many sidecars do not
+ * come at once, and keeps the instance of its application registered.
+ */
+export class Discovery {
+  readonly #options: DiscoveryOptions;
+  readonly #events: DiscoveryEvents;
+  readonly #log: Log;
+  readonly #client: DiscoveryClient;
+  #stream: grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate> | null = null;
+  #revision = 0;
+  #failures = 0;
+  #isClosed = false;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #leaseTimer: NodeJS.Timeout | null = null;
+  #instance: InstanceResource | null = null;
+  /** Updates are put in force one after the other, in the order they came. */
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: DiscoveryOptions, events: DiscoveryEvents, log: Log) {
+    this.#options = options;
+    this.#events = events;
+    this.#log = log;
+    this.#client = new DiscoveryService(options.controlPlane, grpc.credentials.createInsecure(), {
+      ...channelOptions,
+      'grpc.initial_reconnect_backoff_ms': firstBackoffMs,
+      'grpc.min_reconnect_backoff_ms': firstBackoffMs,
+      'grpc.max_reconnect_backoff_ms': mostBackoffMs,
+    }) as unknown as DiscoveryClient;
+  }
+
+  start(revision: number): void {
+    this.#revision = revision;
+    this.#connect();
+  }
+
+  #connect(): void {
+    this.#retryTimer = null;
+    if (this.#isClosed) return;
+    const stream = this.#client.stream();
+    this.#stream = stream;
+    const { sidecar, service, version } = this.#options;
+    stream.write({ hello: { sidecar, service, version, revision: this.#revision } });
+    let isOver = false;
+    const onOver = (why: string) => {
+      if (isOver) return;
+      isOver = true;
+      if (this.#stream === stream) this.#stream = null;
+      if (this.#failures === 0 && !this.#isClosed)
+        this.#log.warn('the push stream is down, serving what is known', { why });
+      this.#events.onConnected(false);
+      this.#reconnect();
+    };
+    stream.on('data', (update: WireUpdate) => {
+      if (this.#failures > 0) this.#log.info('the push stream is up again');
+      this.#failures = 0;
+      this.#events.onConnected(true);
+      this.#work = this.#work.then(() => this.#apply(update, stream)).catch((error: unknown) => onOver(String(error)));
+    });
+    stream.on('error', (error) => onOver(error.message));
+    stream.on('end', () => onOver('the control plane ended it'));
+  }
+
+  #reconnect(): void {
+    if (this.#isClosed || this.#retryTimer) return;
+    const most = Math.min(mostBackoffMs, firstBackoffMs * 2 ** Math.min(this.#failures++, 10));
+    this.#retryTimer = setTimeout(() => this.#connect(), Math.random() * most);
+  }
+
+  async #apply(update: WireUpdate, stream: grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate>): Promise<void> {
+    const rejected: WireRejection[] = [];
+    const resources: AnyResource[] = [];
+    for (const entry of update.resources) {
+      const read = readEntry(entry);
+      if (typeof read === 'string') rejected.push({ key: entry.key, revision: entry.revision, error: read });
+      else resources.push(read);
+    }
+    const removed = update.removed.map(({ kind, name }): ResourceKey => `${kind}/${name}`);
+    const refusal = await this.#events.onChange({
+      revision: update.revision,
+      full: update.full,
+      resources,
+      removed,
+      rejected: rejected.map(({ key }): ResourceKey => `${key.kind}/${key.name}`),
+    });
+    if (refusal === null) this.#revision = update.revision;
+    else
+      for (const { key, revision } of update.resources)
+        if (!rejected.some((one) => one.key.kind === key.kind && one.key.name === key.name))
+          rejected.push({ key, revision, error: refusal });
+    for (const { key, error } of rejected)
+      this.#log.warn('refused a resource', { kind: key.kind, name: key.name, error });
+    if (this.#stream === stream) stream.write({ ack: { revision: update.revision, rejected } });
+  }
+
+  // --- registration -------------------------------------------------------------------------------------------------
+
+  /** Registers the instance and keeps it registered until `deregister`. */
+  register(instance: InstanceResource): void {
+    this.#instance = instance;
+    void this.#renew(true);
+  }
+
+  async #renew(isNew: boolean): Promise<void> {
+    const instance = this.#instance;
+    if (instance === null || this.#isClosed) return;
+    const lease = instance.spec.leaseSeconds ?? 15;
+    let againMs = (lease * 1000) / 3;
+    let registersNext = false;
+    try {
+      if (isNew)
+        await this.#call((done) => this.#client.register({ document: Buffer.from(JSON.stringify(instance)) }, done));
+      else await this.#call((done) => this.#client.heartbeat({ name: instance.name }, done));
+    } catch (error) {
+      const { code, message } = error as grpc.ServiceError;
+      if (isNew && code === grpc.status.INVALID_ARGUMENT)
+        this.#log.warn('the registration was refused', { why: message });
+      registersNext = isNew || code === grpc.status.NOT_FOUND;
+      againMs = registersNext && !isNew ? 0 : Math.min(againMs, 200 + Math.random() * 800);
+    }
+    if (this.#instance !== null && !this.#isClosed)
+      this.#leaseTimer = setTimeout(() => void this.#renew(registersNext), againMs);
+  }
+
+  /** Takes the instance out of the mesh; gives up quietly when the control plane is away, as the lease ends then. */
+  async deregister(): Promise<void> {
+    const instance = this.#instance;
+    this.#instance = null;
+    if (this.#leaseTimer) clearTimeout(this.#leaseTimer);
+    if (instance === null) return;
+    try {
+      await this.#call((done) => this.#client.deregister({ name: instance.name }, done), 1000);
+    } catch (error) {
+      this.#log.info('could not deregister, the lease will end', { why: (error as Error).message });
+    }
+  }
+
+  #call(
+    start: (done: grpc.requestCallback<WireLease>) => grpc.ClientUnaryCall,
+    timeoutMs = callTimeoutMs,
+  ): Promise<WireLease> {
+    return new Promise((resolve, reject) => {
+      const call = start((error, lease) => {
+        clearTimeout(timer);
+        if (error) reject(error);
+        else resolve(lease ?? { revision: 0, leaseSeconds: 0 });
+      });
+      const timer = setTimeout(() => call.cancel(), timeoutMs);
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    if (this.#retryTimer) clearTimeout(this.#retryTimer);
+    if (this.#leaseTimer) clearTimeout(this.#leaseTimer);
+    this.#stream?.cancel();
+    this.#client.close();
+  }
+}
+
+function readEntry(entry: WireEntry): AnyResource | string {
+  let document: unknown;
+  try {
+    document = JSON.parse(entry.document.toString('utf8'));
+  } catch (error) {
+    return `not JSON: ${(error as Error).message}`;
+  }
+  const read = readResource(document);
+  return read.ok ? read.value : formatIssues(read.issues);
+}

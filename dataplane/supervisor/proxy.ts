@@ -1,0 +1,332 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Log } from '../../observability/logging/log.ts';
+import { exposeSlots } from '../../observability/metrics/exposition.ts';
+import { type Address, listenError } from '../../shared/discovery/address.ts';
+import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
+import type { AnyResource, InstanceResource, ProxyDocument } from '../../shared/resources/schema.ts';
+import { durationMs } from '../../shared/time/duration.ts';
+import { ResourceStore } from '../snapshot/resource-store.ts';
+import { startAdmin } from './admin.ts';
+import type { Change, Discovery } from './discovery-client.ts';
+import type { HealthChecks } from './health-checks.ts';
+import { checkPortsAreFree } from './port-check.ts';
+import { SpanExporter } from './span-exporter.ts';
+import { StateFile } from './state-file.ts';
+import { WorkerPool } from './worker-pool.ts';
+
+export type ProxyOptions = {
+  readonly proxy: ProxyDocument;
+  /** Resources of a static file. */
+  readonly resources: readonly AnyResource[];
+  /** Where configuration is pushed from; null with a static file. */
+  readonly controlPlane: {
+    readonly address: string;
+    readonly stateFolder: string;
+    /** Makes the instance to register once the inbound port is known; null registers nothing. */
+    instanceAt(inbound: Address): InstanceResource | null;
+  } | null;
+  readonly version: string;
+  readonly log: Log;
+  /** The process can no longer serve. */
+  onCrash(error: Error): void;
+};
+
+export type RunningProxy = {
+  /** Where each listener is bound, by its name. */
+  readonly listeners: ReadonlyMap<string, Address>;
+  readonly admin: Address | null;
+  /** Takes no new connections and lets open exchanges end, for at most the drain timeout. */
+  drain(): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Time that callers get to hear that the instance has left before its port closes. */
+const lameDuckMs = 300;
+
+/** Starts a proxy; resolves when it serves. Rejects with one line that says what to change when a port is taken. */
+export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
+  const supervisor = new Supervisor(options);
+  try {
+    await supervisor.start();
+  } catch (error) {
+    await supervisor.close();
+    throw error;
+  }
+  return supervisor;
+}
+
+class Supervisor implements RunningProxy {
+  readonly #options: ProxyOptions;
+  readonly #workers: WorkerPool;
+  readonly #exporter: SpanExporter | null;
+  readonly #state: StateFile | null;
+  readonly listeners = new Map<string, Address>();
+  admin: Address | null = null;
+  #closeAdmin: (() => Promise<void>) | null = null;
+  #discovery: Discovery | null = null;
+  #health: HealthChecks | null = null;
+  #store = new ResourceStore();
+  #revision = 0;
+  #hasConfiguration = false;
+  #isListening = false;
+  #isConnected = false;
+  #onFirstConfiguration: (() => void) | null = null;
+  #draining: Promise<void> | null = null;
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+    const { spec, name } = options.proxy;
+    const { limits, tracing } = spec;
+    this.#exporter = tracing.endpoint
+      ? new SpanExporter(tracing.endpoint, { 'service.name': spec.service ?? name, 'service.instance.id': name })
+      : null;
+    this.#state = options.controlPlane ? new StateFile(options.controlPlane.stateFolder, name) : null;
+    this.#workers = new WorkerPool(
+      {
+        workers: spec.workers,
+        application:
+          spec.appPort === undefined
+            ? null
+            : { service: spec.service ?? name, address: spec.appAddress, port: spec.appPort },
+        limits: {
+          headBytes: limits.headBytes,
+          headerCount: limits.headerCount,
+          targetBytes: limits.targetBytes,
+          connections: limits.connections,
+          headTimeoutMs: durationMs(limits.headTimeout),
+          keepAliveTimeoutMs: durationMs(limits.keepAliveTimeout),
+          replayBytes: limits.replayBytes,
+        },
+        sampleRatio: tracing.sampleRatio,
+        recordsSpans: this.#exporter !== null,
+      },
+      {
+        onSpans: (spans, dropped) => {
+          this.#exporter?.add(spans);
+          if (this.#exporter) this.#exporter.dropped += dropped;
+        },
+        onProblem: (what, message) => options.log.warn(what, { message }),
+        onCrash: (error) => options.onCrash(error),
+      },
+    );
+  }
+
+  async start(): Promise<void> {
+    const { proxy, controlPlane } = this.#options;
+    await checkPortsAreFree(proxy.spec);
+    await this.#startAdmin();
+    if (controlPlane === null) await this.#applyStatic();
+    else await this.#firstConfiguration(controlPlane.address);
+    await this.#listen();
+    const inbound = proxy.spec.listeners.find(({ direction }) => direction === 'inbound');
+    const instance = inbound && controlPlane?.instanceAt(this.listeners.get(inbound.name)!);
+    if (instance) this.#discovery?.register(instance);
+  }
+
+  async #startAdmin(): Promise<void> {
+    const { admin } = this.#options.proxy.spec;
+    if (!admin) return;
+    const address = { host: admin.address, port: admin.port };
+    try {
+      const started = await startAdmin(address, {
+        notReady: () => this.#notReady(),
+        metrics: () => this.#metrics(),
+        snapshot: () => this.#describe(),
+        drain: () => void this.drain(),
+      });
+      this.admin = started.address;
+      this.#closeAdmin = started.close;
+    } catch (error) {
+      throw listenError(error, address, '--admin');
+    }
+  }
+
+  async #listen(): Promise<void> {
+    const { listeners } = this.#options.proxy.spec;
+    try {
+      const ports = await this.#workers.listen(listeners);
+      listeners.forEach(({ name, address }, i) => this.listeners.set(name, { host: address, port: ports[i]! }));
+      this.#isListening = true;
+    } catch (error) {
+      const failed = listeners.find(({ name }) => name === (error as { listener?: string }).listener) ?? listeners[0]!;
+      throw listenError(error, { host: failed.address, port: failed.port }, `--${failed.direction}`);
+    }
+  }
+
+  // --- configuration ------------------------------------------------------------------------------------------------
+
+  async #applyStatic(): Promise<void> {
+    const refusal = await this.#apply({
+      revision: 1,
+      full: true,
+      resources: [...this.#options.resources],
+      removed: [],
+      rejected: [],
+    });
+    if (refusal !== null) throw new Error(`the configuration cannot be used: ${refusal}`);
+  }
+
+  /** From disk when there is something, and from the control plane as soon as it answers. */
+  async #firstConfiguration(controlPlane: string): Promise<void> {
+    const { proxy, log, version } = this.#options;
+    await this.#loadState();
+    const { Discovery } = await import('./discovery-client.ts');
+    const first = new Promise<void>((resolve) => {
+      this.#onFirstConfiguration = resolve;
+    });
+    this.#discovery = new Discovery(
+      { controlPlane, sidecar: proxy.name, service: proxy.spec.service ?? '', version },
+      {
+        onChange: (change) => this.#apply(change),
+        onConnected: (isConnected) => {
+          this.#isConnected = isConnected;
+        },
+      },
+      log,
+    );
+    this.#discovery.start(this.#revision);
+    if (this.#hasConfiguration) return;
+    const timer = setTimeout(
+      () => log.warn('no configuration yet: the control plane does not answer and none is saved', { controlPlane }),
+      3000,
+    );
+    await first;
+    clearTimeout(timer);
+  }
+
+  async #loadState(): Promise<void> {
+    const { log } = this.#options;
+    try {
+      const saved = await this.#state!.load();
+      if (saved === null) return;
+      const refusal = await this.#apply({
+        revision: saved.revision,
+        full: true,
+        resources: [...saved.resources],
+        removed: [],
+        rejected: [],
+      });
+      if (refusal === null)
+        log.info('started from the saved snapshot', { revision: saved.revision, file: this.#state!.path });
+      else log.warn('the saved snapshot cannot be used', { file: this.#state!.path, why: refusal });
+    } catch (error) {
+      log.warn('the saved snapshot cannot be read', { file: this.#state!.path, why: String(error) });
+    }
+  }
+
+  /** Puts a change in force in every worker; resolves with the reason when it is refused, and then nothing has changed. */
+  async #apply(change: Change): Promise<string | null> {
+    const removed = change.full ? this.#missingFrom(change) : change.removed;
+    const refusal = await this.#workers.configure({
+      type: 'configure',
+      revision: change.revision,
+      resources: change.resources,
+      removed,
+    });
+    if (refusal !== null) return refusal;
+    this.#store = this.#store.with(change.resources, removed);
+    this.#revision = change.revision;
+    this.#hasConfiguration = true;
+    this.#onFirstConfiguration?.();
+    this.#onFirstConfiguration = null;
+    await this.#followHealthChecks();
+    this.#state?.save({ revision: change.revision, resources: this.#store.all() }, (error) =>
+      this.#options.log.warn('the snapshot could not be saved', { file: this.#state?.path, why: String(error) }),
+    );
+    return null;
+  }
+
+  #missingFrom(change: Change): ResourceKey[] {
+    const kept = new Set<ResourceKey>([...change.resources.map(keyOf), ...change.rejected]);
+    return this.#store.keys().filter((key) => !kept.has(key));
+  }
+
+  /** The checker, and undici with it, is loaded only where an instance asks for it. */
+  async #followHealthChecks(): Promise<void> {
+    const checked = [...this.#store.instances()].filter(({ spec }) => spec.healthCheck);
+    if (checked.length === 0 && this.#health === null) return;
+    if (this.#health === null) {
+      const { HealthChecks } = await import('./health-checks.ts');
+      this.#health = new HealthChecks((instance, isHealthy) => {
+        this.#workers.broadcast({ type: 'health', instance, isHealthy });
+        this.#options.log.info('health check', { instance, isHealthy });
+      });
+    }
+    this.#health.follow(checked);
+  }
+
+  // --- what the admin port tells ------------------------------------------------------------------------------------
+
+  #notReady(): string | null {
+    if (this.#draining) return 'draining';
+    if (!this.#hasConfiguration) return 'no configuration yet';
+    return this.#isListening ? null : 'not listening yet';
+  }
+
+  async #metrics(): Promise<string> {
+    const own: string[] = [
+      gauge('meshlane_snapshot_revision', 'Revision of the configuration in force.', this.#revision),
+      gauge('meshlane_process_resident_memory_bytes', 'Resident memory of the process.', process.memoryUsage.rss()),
+    ];
+    if (this.#options.controlPlane)
+      own.push(gauge('meshlane_control_plane_connected', '1 while the push stream is up.', Number(this.#isConnected)));
+    if (this.#exporter) {
+      own.push(counter('meshlane_spans_sent_total', 'Spans taken by the trace endpoint.', this.#exporter.sent));
+      own.push(
+        counter(
+          'meshlane_spans_dropped_total',
+          'Spans lost because the endpoint was slow or away.',
+          this.#exporter.dropped,
+        ),
+      );
+    }
+    return `${await exposeSlots(this.#workers.metrics)}\n${own.join('')}`;
+  }
+
+  #describe(): object {
+    const { proxy } = this.#options;
+    return {
+      revision: this.#revision,
+      proxy: proxy.name,
+      listeners: Object.fromEntries(this.listeners),
+      resources: this.#store.all(),
+    };
+  }
+
+  // --- the end ------------------------------------------------------------------------------------------------------
+
+  drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    return this.#draining;
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#discovery) {
+      await this.#discovery.deregister();
+      await pause(lameDuckMs);
+    }
+    if (!this.#isListening) return;
+    const timeout = new AbortController();
+    const drainMs = durationMs(this.#options.proxy.spec.drainTimeout);
+    await Promise.race([
+      this.#workers.drain(),
+      pause(drainMs, undefined, { signal: timeout.signal }).catch(() => undefined),
+    ]);
+    timeout.abort();
+  }
+
+  async close(): Promise<void> {
+    this.#discovery?.close();
+    this.#health?.close();
+    await this.#workers.stop();
+    await Promise.all([this.#exporter?.close(), this.#state?.settle(), this.#closeAdmin?.()]);
+  }
+}
+
+function gauge(name: string, help: string, value: number): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`;
+}
+
+function counter(name: string, help: string, value: number): string {
+  return `# HELP ${name} ${help}\n# TYPE ${name} counter\n${name} ${value}\n`;
+}

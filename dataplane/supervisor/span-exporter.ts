@@ -1,0 +1,101 @@
+import { Agent, request } from 'node:http';
+import { request as requestTls } from 'node:https';
+import { encodeSpans } from '../../observability/tracing/otlp-json.ts';
+import type { SpanRecord } from '../../observability/tracing/span.ts';
+
+const mostQueued = 8192;
+const mostPerPost = 512;
+const timeoutMs = 5000;
+const retryAfterMs = 1000;
+
+/**
+ * Sends spans to an OTLP/HTTP endpoint, one post at a time. When the endpoint is slow or away the queue fills and what
+ * comes then is dropped and counted: a request never waits for its span.
+ */
+export class SpanExporter {
+  readonly #url: URL;
+  readonly #resource: Readonly<Record<string, string>>;
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  #queue: SpanRecord[] = [];
+  #isPosting = false;
+  #retryTimer: NodeJS.Timeout | null = null;
+  #isClosed = false;
+  sent = 0;
+  dropped = 0;
+
+  /** `endpoint` is the base URL of the collector, without `/v1/traces`. */
+  constructor(endpoint: string, resource: Readonly<Record<string, string>>) {
+    this.#url = new URL(endpoint.endsWith('/v1/traces') ? endpoint : `${endpoint.replace(/\/$/, '')}/v1/traces`);
+    this.#resource = resource;
+  }
+
+  add(spans: readonly SpanRecord[]): void {
+    const room = mostQueued - this.#queue.length;
+    this.#queue.push(...spans.slice(0, room));
+    this.dropped += Math.max(0, spans.length - room);
+    void this.#pump();
+  }
+
+  /** Sends what is queued, for at most a second. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.#retryTimer) clearTimeout(this.#retryTimer);
+    const until = performance.now() + 1000;
+    while (this.#queue.length > 0 && performance.now() < until && (await this.#postNext()));
+    this.#agent.destroy();
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#isPosting || this.#retryTimer || this.#isClosed) return;
+    this.#isPosting = true;
+    let isReachable = true;
+    while (isReachable && this.#queue.length > 0 && !this.#isClosed) isReachable = await this.#postNext();
+    this.#isPosting = false;
+    if (isReachable || this.#isClosed) return;
+    this.#retryTimer = setTimeout(
+      () => {
+        this.#retryTimer = null;
+        void this.#pump();
+      },
+      retryAfterMs * (0.5 + Math.random()),
+    );
+  }
+
+  /** False when the endpoint could not take the batch, which is then put back. */
+  async #postNext(): Promise<boolean> {
+    const batch = this.#queue.splice(0, mostPerPost);
+    const status = await this.#post(encodeSpans(this.#resource, batch));
+    if (status >= 200 && status < 300) {
+      this.sent += batch.length;
+      return true;
+    }
+    // 4xx but 429: the endpoint will never take it (OTLP specification, "Failures").
+    if (status >= 400 && status < 500 && status !== 429) {
+      this.dropped += batch.length;
+      return true;
+    }
+    this.#queue = [...batch, ...this.#queue].slice(0, mostQueued);
+    return false;
+  }
+
+  #post(body: string): Promise<number> {
+    return new Promise((resolve) => {
+      const isTls = this.#url.protocol === 'https:';
+      const send = isTls ? requestTls : request;
+      const outgoing = send(this.#url, {
+        method: 'POST',
+        ...(isTls ? {} : { agent: this.#agent }),
+        headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
+        timeout: timeoutMs,
+      });
+      outgoing.on('response', (incoming) => {
+        incoming.resume();
+        incoming.on('end', () => resolve(incoming.statusCode ?? 0));
+        incoming.on('error', () => resolve(0));
+      });
+      outgoing.on('timeout', () => outgoing.destroy(new Error('timeout')));
+      outgoing.on('error', () => resolve(0));
+      outgoing.end(body);
+    });
+  }
+}

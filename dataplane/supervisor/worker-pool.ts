@@ -1,0 +1,143 @@
+import { Worker } from 'node:worker_threads';
+import { newSlotMemory, SlotReader } from '../../observability/metrics/slots.ts';
+import type { SpanRecord } from '../../observability/tracing/span.ts';
+import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from '../worker/messages.ts';
+
+export type WorkerPoolEvents = {
+  onSpans(spans: SpanRecord[], dropped: number): void;
+  onProblem(what: string, message: string): void;
+  /** A worker ended by itself: the process cannot serve as it should any more. */
+  onCrash(error: Error): void;
+};
+
+type Configure = ToWorker & { type: 'configure' };
+
+type Member = { readonly worker: Worker; readonly metrics: SlotReader };
+
+/** The worker threads of a proxy as one. */
+export class WorkerPool {
+  readonly #members: Member[] = [];
+  readonly #events: WorkerPoolEvents;
+  readonly #waiting = new Set<(member: Member, message: FromWorker) => void>();
+  #isStopping = false;
+
+  constructor(options: Omit<WorkerOptions, 'index' | 'metrics'>, events: WorkerPoolEvents) {
+    this.#events = events;
+    for (let index = 0; index < options.workers; index++) this.#spawn({ ...options, index, metrics: newSlotMemory() });
+  }
+
+  get metrics(): readonly SlotReader[] {
+    return this.#members.map(({ metrics }) => metrics);
+  }
+
+  #spawn(options: WorkerOptions): void {
+    const worker = new Worker(new URL('../worker/worker.ts', import.meta.url), {
+      workerData: options,
+      name: `worker-${options.index}`,
+    });
+    const member: Member = { worker, metrics: new SlotReader(options.metrics) };
+    this.#members.push(member);
+    worker.on('message', (message: FromWorker) => this.#onMessage(member, message));
+    worker.on('error', (error: Error) => this.#events.onCrash(error));
+    worker.on('exit', (code) => {
+      if (!this.#isStopping) this.#events.onCrash(new Error(`worker ${options.index} ended with code ${code}`));
+    });
+  }
+
+  #onMessage(member: Member, message: FromWorker): void {
+    switch (message.type) {
+      case 'series':
+        return member.metrics.add(message.series);
+      case 'spans':
+        return this.#events.onSpans(message.spans, message.dropped);
+      case 'problem':
+        return this.#events.onProblem(message.what, message.message);
+      default:
+        for (const listener of [...this.#waiting]) listener(member, message);
+    }
+  }
+
+  broadcast(message: ToWorker): void {
+    for (const { worker } of this.#members) worker.postMessage(message);
+  }
+
+  /** Resolves when every worker answers with what `accept` takes. */
+  #answers(
+    accept: (message: FromWorker) => boolean,
+    members: readonly Member[] = this.#members,
+  ): Promise<FromWorker[]> {
+    return new Promise((resolve) => {
+      const missing = new Set(members);
+      const answers: FromWorker[] = [];
+      const listener = (member: Member, message: FromWorker) => {
+        if (!missing.has(member) || !accept(message)) return;
+        missing.delete(member);
+        answers.push(message);
+        if (missing.size > 0) return;
+        this.#waiting.delete(listener);
+        resolve(answers);
+      };
+      this.#waiting.add(listener);
+    });
+  }
+
+  /** Hands an update to all workers; resolves with the reason of the first that refused it, or null when all run it. */
+  async configure(update: Configure): Promise<string | null> {
+    const answered = this.#answers(
+      (message) =>
+        (message.type === 'configured' || message.type === 'refused') && message.revision === update.revision,
+    );
+    this.broadcast(update);
+    for (const answer of await answered) if (answer.type === 'refused') return answer.error;
+    return null;
+  }
+
+  /** Opens the listeners in every worker; resolves with their ports. The first worker settles what port 0 becomes. */
+  async listen(listeners: readonly WorkerListener[]): Promise<readonly number[]> {
+    const isShared = this.#members.length > 1;
+    const [first, ...others] = this.#members;
+    const ports = await this.#listenIn([first!], listeners, isShared);
+    const settled = listeners.map((listener, i) => ({ ...listener, port: ports[i]! }));
+    if (others.length > 0) await this.#listenIn(others, settled, isShared);
+    return ports;
+  }
+
+  async #listenIn(
+    members: readonly Member[],
+    listeners: readonly WorkerListener[],
+    isShared: boolean,
+  ): Promise<readonly number[]> {
+    const answered = this.#answers(
+      (message) => message.type === 'listening' || message.type === 'listen-failed',
+      members,
+    );
+    for (const { worker } of members) worker.postMessage({ type: 'listen', listeners, isShared } satisfies ToWorker);
+    let ports: readonly number[] = [];
+    for (const answer of await answered) {
+      if (answer.type === 'listen-failed')
+        throw Object.assign(new Error(answer.message), { code: answer.code, listener: answer.listener });
+      if (answer.type === 'listening') ports = answer.ports;
+    }
+    return ports;
+  }
+
+  /** Resolves when no worker has an open connection any more. */
+  async drain(): Promise<void> {
+    const answered = this.#answers((message) => message.type === 'drained');
+    this.broadcast({ type: 'drain' });
+    await answered;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.broadcast({ type: 'stop' });
+    const ended = this.#members.map(
+      ({ worker }) => new Promise<void>((resolve) => worker.once('exit', () => resolve())),
+    );
+    const timer = setTimeout(() => {
+      for (const { worker } of this.#members) void worker.terminate();
+    }, 1000);
+    await Promise.all(ended);
+    clearTimeout(timer);
+  }
+}

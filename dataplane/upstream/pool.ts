@@ -1,0 +1,132 @@
+import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import type { Endpoint } from '../cluster/endpoint.ts';
+import type { UpstreamConnection } from './upstream-connection.ts';
+
+export type PoolSettings = {
+  readonly max: number;
+  readonly maxIdle: number;
+  readonly maxPending: number;
+  readonly connectTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  /** 0 is no bound. */
+  readonly maxLifetimeMs: number;
+  readonly backoffMs: number;
+  readonly maxBackoffMs: number;
+};
+
+/** A connection as its pool sees it. */
+export type PooledConnection = UpstreamConnection & {
+  /** May carry another request: open, quiet, and not too old. */
+  isUsable(nowMs: number): boolean;
+  /** Waits in the pool from now on, for at most `idleTimeoutMs`. */
+  rest(idleTimeoutMs: number): void;
+  close(): void;
+};
+
+/** Who waits for a connection. */
+export type PoolWaiter = {
+  onConnection(connection: UpstreamConnection): void;
+  onConnectionFailure(code: ErrorCode): void;
+};
+
+/** Opens a connection and then calls `onConnected` or `onConnectFailed` of the pool, once. */
+export type Connect = (pool: Pool) => PooledConnection;
+
+/**
+ * The connections of one worker to one endpoint: idle ones are used last in, first out, so that a burst's surplus grows
+ * old and leaves. Requests wait in order when there are as many connections as allowed.
+ */
+export class Pool {
+  readonly endpoint: Endpoint;
+  settings: PoolSettings;
+  readonly #connect: Connect;
+  readonly #now: () => number;
+  readonly #idle: PooledConnection[] = [];
+  readonly #all = new Set<PooledConnection>();
+  readonly #waiting: PoolWaiter[] = [];
+  #connecting = 0;
+  #failures = 0;
+  #isClosed = false;
+
+  constructor(endpoint: Endpoint, settings: PoolSettings, connect: Connect, now: () => number) {
+    this.endpoint = endpoint;
+    this.settings = settings;
+    this.#connect = connect;
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#all.size;
+  }
+
+  get pending(): number {
+    return this.#waiting.length;
+  }
+
+  /** A connection at once, null when the waiter is called later, or why it gets none. */
+  acquire(waiter: PoolWaiter): UpstreamConnection | ErrorCode | null {
+    const nowMs = this.#now();
+    for (;;) {
+      const connection = this.#idle.pop();
+      if (connection === undefined) break;
+      if (connection.isUsable(nowMs)) return connection;
+      connection.close();
+    }
+    const opensOne = this.#all.size < this.settings.max;
+    // A new connection may take its waiter over the bound: it is not the queue that is long then.
+    if (!opensOne && this.#waiting.length >= this.settings.maxPending) return 'overloaded';
+    this.#waiting.push(waiter);
+    if (opensOne) this.#open();
+    return null;
+  }
+
+  cancel(waiter: PoolWaiter): void {
+    const place = this.#waiting.indexOf(waiter);
+    if (place !== -1) this.#waiting.splice(place, 1);
+  }
+
+  /** A connection has done its work and is still good. */
+  release(connection: PooledConnection): void {
+    const nowMs = this.#now();
+    if (this.#isClosed || !connection.isUsable(nowMs)) return connection.close();
+    const waiter = this.#waiting.shift();
+    if (waiter !== undefined) return waiter.onConnection(connection);
+    if (this.#idle.length >= this.settings.maxIdle) return connection.close();
+    connection.rest(this.settings.idleTimeoutMs);
+    this.#idle.push(connection);
+  }
+
+  onConnected(connection: PooledConnection): void {
+    this.#connecting--;
+    this.#failures = 0;
+    this.endpoint.backoffUntilMs = 0;
+    this.release(connection);
+  }
+
+  onConnectFailed(): void {
+    this.#connecting--;
+    const { backoffMs, maxBackoffMs } = this.settings;
+    const pauseMs = Math.min(backoffMs * 2 ** Math.min(this.#failures++, 20), maxBackoffMs);
+    this.endpoint.backoffUntilMs = this.#now() + pauseMs;
+    this.#waiting.shift()?.onConnectionFailure('upstream_connect');
+  }
+
+  /** A connection is closed and gone. */
+  onClosed(connection: PooledConnection): void {
+    if (!this.#all.delete(connection)) return;
+    const place = this.#idle.lastIndexOf(connection);
+    if (place !== -1) this.#idle.splice(place, 1);
+    if (!this.#isClosed && this.#waiting.length > this.#connecting && this.#all.size < this.settings.max) this.#open();
+  }
+
+  /** The endpoint left: idle connections close now, the others when their request is done. */
+  close(): void {
+    this.#isClosed = true;
+    for (const connection of this.#idle.splice(0)) connection.close();
+  }
+
+  #open(): void {
+    this.#connecting++;
+    this.#all.add(this.#connect(this));
+  }
+}

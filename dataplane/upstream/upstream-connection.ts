@@ -1,0 +1,44 @@
+import type { TraceContext } from '../../observability/tracing/trace-context.ts';
+import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import type { Head } from '../http1/head.ts';
+import type { ReplyHead } from '../http1/reply-head.ts';
+import type { RequestHead } from '../http1/request-head.ts';
+
+/** What a connection needs to know of the request it carries, and whom it tells about the reply. */
+export type UpstreamRequest = {
+  readonly head: RequestHead;
+  readonly trace: TraceContext;
+  readonly isUpgrade: boolean;
+  /** Body that came before the connection was there. */
+  readonly heldBody: readonly Buffer[];
+  /** The whole request is here. */
+  readonly isRequestWhole: boolean;
+  readonly requestTrailers: Head | null;
+
+  onInterim(head: ReplyHead): void;
+  /** Returns false when the reply is not wanted because the request is tried again. */
+  onReplyHead(head: ReplyHead, hasBody: boolean): boolean;
+  onReplyBody(bytes: Buffer, from: number, to: number): void;
+  /** Writes out what came of the reply; false when the caller wants no more for now. */
+  flushReply(): boolean;
+  onReplyEnd(trailers: Head | null): void;
+  /** The connection has been given back: the exchange may end. */
+  onReplyDone(): void;
+  onUpgrade(head: ReplyHead): void;
+  onTunnelEnd(): void;
+  /** The socket takes more of the request again. */
+  onUpstreamDrain(): void;
+  onUpstreamFailure(code: ErrorCode): void;
+};
+
+/** A connection to an endpoint, while it carries a request. */
+export type UpstreamConnection = {
+  readonly isBlocked: boolean;
+  begin(request: UpstreamRequest): void;
+  sendBody(bytes: Buffer, from: number, to: number): void;
+  sendEnd(trailers: Head | null): void;
+  endTunnel(): void;
+  resumeReply(): void;
+  /** Lets go of the request and closes the connection. */
+  abort(): void;
+};

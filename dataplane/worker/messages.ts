@@ -1,0 +1,53 @@
+import type { Series } from '../../observability/metrics/slots.ts';
+import type { SpanRecord } from '../../observability/tracing/span.ts';
+import type { ResourceKey } from '../../shared/resources/resource.ts';
+import type { AnyResource } from '../../shared/resources/schema.ts';
+import type { Direction } from '../pipeline/exchange.ts';
+
+/** What supervisor and workers say to each other. */
+
+export type WorkerListener = {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly direction: Direction;
+};
+
+/** Given to a worker when it is made. */
+export type WorkerOptions = {
+  readonly index: number;
+  readonly workers: number;
+  readonly metrics: SharedArrayBuffer;
+  readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
+  readonly limits: {
+    readonly headBytes: number;
+    readonly headerCount: number;
+    readonly targetBytes: number;
+    readonly connections: number;
+    readonly headTimeoutMs: number;
+    readonly keepAliveTimeoutMs: number;
+    readonly replayBytes: number;
+  };
+  readonly sampleRatio: number;
+  readonly recordsSpans: boolean;
+};
+
+export type ToWorker =
+  /** Changes to the resources. */
+  | { type: 'configure'; revision: number; resources: readonly AnyResource[]; removed: readonly ResourceKey[] }
+  | { type: 'listen'; listeners: readonly WorkerListener[]; isShared: boolean }
+  /** Verdict of the active health check of one instance. */
+  | { type: 'health'; instance: string; isHealthy: boolean }
+  | { type: 'drain' }
+  | { type: 'stop' };
+
+export type FromWorker =
+  | { type: 'configured'; revision: number }
+  /** The update could not be compiled; the snapshot before it stays in force. */
+  | { type: 'refused'; revision: number; error: string }
+  | { type: 'listening'; ports: readonly number[] }
+  | { type: 'listen-failed'; listener: string; code: string; message: string }
+  | { type: 'series'; series: Series }
+  | { type: 'spans'; spans: SpanRecord[]; dropped: number }
+  | { type: 'problem'; what: string; message: string }
+  | { type: 'drained' };

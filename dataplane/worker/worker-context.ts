@@ -1,0 +1,30 @@
+import type { SpanRecord } from '../../observability/tracing/span.ts';
+import type { TimerWheel } from '../../shared/time/timer-wheel.ts';
+import type { HeadLimits } from '../http1/head.ts';
+import type { OutBuffer } from '../http1/out-buffer.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+
+/** What everything in one worker shares. */
+export type WorkerContext = {
+  /** What requests that begin now are carried by. */
+  snapshot: Snapshot;
+  /** No new connections, and replies say that the connection closes. */
+  isDraining: boolean;
+  readonly limits: HeadLimits & {
+    readonly connections: number;
+    readonly headTimeoutMs: number;
+    readonly keepAliveTimeoutMs: number;
+    readonly replayBytes: number;
+  };
+  readonly sampleRatio: number;
+  /** False when nobody takes spans: nothing is sampled here then, but a caller's decision still travels on. */
+  readonly recordsSpans: boolean;
+  readonly wheel: TimerWheel;
+  readonly out: OutBuffer;
+  /** Monotonic ms of the event being handled: read once per event, not once per use. */
+  now(): number;
+  /** Reads the clock; called first thing by whatever the event loop calls. */
+  tick(): void;
+  onSpan(span: SpanRecord): void;
+  onProblem(what: string, error: unknown): void;
+};

@@ -1,0 +1,125 @@
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { SlotTable } from '../../observability/metrics/slots.ts';
+import { randomUint32 } from '../../observability/tracing/trace-context.ts';
+import { TimerWheel } from '../../shared/time/timer-wheel.ts';
+import { OutBuffer } from '../http1/out-buffer.ts';
+import { Http1UpstreamConnection } from '../http1/upstream-connection.ts';
+import { Listener } from '../listener/listener.ts';
+import { type CompileContext, compileSnapshot } from '../snapshot/compile.ts';
+import { ResourceStore } from '../snapshot/resource-store.ts';
+import type { Pool } from '../upstream/pool.ts';
+import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from './messages.ts';
+import { SpanBatch } from './span-batch.ts';
+import type { WorkerContext } from './worker-context.ts';
+
+/**
+ * One worker: its listeners, its pools, its snapshot. It shares nothing with the others but the metrics memory that the
+ * supervisor reads.
+ */
+class Worker {
+  readonly #port: MessagePort;
+  #store = new ResourceStore();
+  readonly #compileContext: CompileContext;
+  readonly #context: WorkerContext;
+  readonly #listeners: Listener[] = [];
+  readonly #spans: SpanBatch;
+  readonly #health = new Map<string, boolean>();
+
+  constructor(port: MessagePort, options: WorkerOptions) {
+    this.#port = port;
+    this.#spans = new SpanBatch((spans, dropped) => this.#send({ type: 'spans', spans, dropped }));
+    let nowMs = performance.now();
+    const wheel = new TimerWheel(() => (nowMs = performance.now()));
+    const metrics = new SlotTable(options.metrics, (series) => this.#send({ type: 'series', series }));
+    this.#compileContext = {
+      metrics,
+      connect: (pool: Pool) => new Http1UpstreamConnection(this.#context, pool),
+      now: () => nowMs,
+      random: randomUint32,
+      workers: options.workers,
+      application: options.application,
+    };
+    this.#context = {
+      snapshot: compileSnapshot(this.#store, 0, null, this.#compileContext),
+      isDraining: false,
+      limits: options.limits,
+      sampleRatio: options.sampleRatio,
+      recordsSpans: options.recordsSpans,
+      wheel,
+      out: new OutBuffer(),
+      now: () => nowMs,
+      tick: () => {
+        nowMs = performance.now();
+      },
+      onSpan: (span) => this.#spans.add(span),
+      onProblem: (what, error) => this.#send({ type: 'problem', what, message: String(error) }),
+    };
+    wheel.start();
+    port.on('message', (message: ToWorker) => this.#onMessage(message));
+  }
+
+  #send(message: FromWorker): void {
+    this.#port.postMessage(message);
+  }
+
+  #onMessage(message: ToWorker): void {
+    this.#context.tick();
+    switch (message.type) {
+      case 'configure':
+        return this.#configure(message);
+      case 'listen':
+        return void this.#listen(message.listeners, message.isShared);
+      case 'health':
+        this.#health.set(message.instance, message.isHealthy);
+        return this.#applyHealth();
+      case 'drain':
+        return void this.#drain();
+      case 'stop':
+        for (const listener of this.#listeners) listener.destroy();
+        this.#spans.flush();
+        return this.#port.close();
+    }
+  }
+
+  #configure(message: ToWorker & { type: 'configure' }): void {
+    try {
+      const store = this.#store.with(message.resources, message.removed);
+      this.#context.snapshot = compileSnapshot(store, message.revision, this.#context.snapshot, this.#compileContext);
+      this.#store = store;
+      this.#applyHealth();
+      this.#send({ type: 'configured', revision: message.revision });
+    } catch (error) {
+      this.#send({ type: 'refused', revision: message.revision, error: String(error) });
+    }
+  }
+
+  #applyHealth(): void {
+    for (const endpoint of this.#context.snapshot.endpoints.values())
+      endpoint.isHealthy = this.#health.get(endpoint.name) ?? true;
+  }
+
+  async #listen(listeners: readonly WorkerListener[], isShared: boolean): Promise<void> {
+    const ports: number[] = [];
+    for (const { name, address, port, direction } of listeners) {
+      const listener = new Listener(this.#context, direction);
+      this.#listeners.push(listener);
+      try {
+        ports.push(await listener.listen(address, port, isShared));
+      } catch (error) {
+        const { code = '', message } = error as NodeJS.ErrnoException;
+        return this.#send({ type: 'listen-failed', listener: name, code, message });
+      }
+    }
+    this.#send({ type: 'listening', ports });
+  }
+
+  async #drain(): Promise<void> {
+    this.#context.isDraining = true;
+    await Promise.all(this.#listeners.map((listener) => listener.drain()));
+    this.#spans.flush();
+    this.#send({ type: 'drained' });
+  }
+}
+
+if (parentPort === null) throw new Error('worker.ts runs in a worker thread');
+new Worker(parentPort, workerData as WorkerOptions);
