@@ -52,21 +52,19 @@ async function lookUp(name: PeerName, entry: Peer, retry: boolean): Promise<Foun
   if (here) return here;
   const remembered = retry ? null : recallFailure(name);
   if (remembered !== null) return { path: null, reason: remembered };
-  const lockFile = join(peersFolder, 'lock.db');
+  const result = entry.source.from === 'jaeger-build' ? await buildJaeger() : await getOnce(name, entry);
+  if (result.path === null) rememberFailure(name, result.reason);
+  else rmSync(failureFile(name), { force: true });
+  return result;
+}
+
+/** Installs while no other process installs anything; whoever waited may find it done. */
+function getOnce(name: PeerName, entry: Peer): Promise<FoundPeer> {
+  const onWait = (holder: string) => status(`${name}: waiting for ${holder}, which installs ...`);
   return exclusively(
-    lockFile,
-    (holder) => status(`${name}: waiting for ${holder}, which installs ...`),
-    async () => {
-      const meanwhile = await findHere(entry);
-      if (meanwhile) return meanwhile;
-      const result = entry.source.from === 'jaeger-build' ? await buildJaeger() : await getFromSource(name, entry);
-      if (result.path === null) rememberFailure(name, result.reason);
-      else {
-        rmSync(failureFile(name), { force: true });
-        status(`${name}: ${result.version} is at ${result.path}`);
-      }
-      return result;
-    },
+    join(peersFolder, 'lock.db'),
+    onWait,
+    async () => (await findHere(entry)) ?? getFromSource(name, entry),
   );
 }
 
@@ -74,6 +72,7 @@ async function getFromSource(name: PeerName, entry: Peer): Promise<FoundPeer> {
   const reason = await install(name, entry);
   if (reason !== null) return { path: null, reason };
   const result = await findHere(entry);
+  if (result?.path) status(`${name}: ${result.version} is at ${result.path}`);
   return result ?? { path: null, reason: `it was installed, but does not answer with a version like ${entry.accepts}` };
 }
 
@@ -109,13 +108,14 @@ function rememberFailure(name: PeerName, reason: string): void {
   writeFileSync(failureFile(name), JSON.stringify({ reason, atMs: Date.now() }));
 }
 
-/** Jaeger has no package to install: a module of its own builds it, and remembers what it built. */
+/** Jaeger has no package to install: a module of its own builds it once, under a lock of its own. */
 async function buildJaeger(): Promise<FoundPeer> {
-  const module: string = './jaeger/jaeger.ts';
   try {
-    const { jaegerBinary } = (await import(module)) as { jaegerBinary(): Promise<string | null> };
+    const { jaegerBinary } = await import('./jaeger/jaeger.ts');
     const path = await jaegerBinary();
-    return path === null ? { path, reason: 'it could not be built here' } : { path, version: '1.62.0' };
+    return path === null
+      ? { path, reason: 'Go is needed to build it, and it is not here' }
+      : { path, version: '1.62.0' };
   } catch (error) {
     return { path: null, reason: `its build failed: ${(error as Error).message.split('\n')[0]}` };
   }
