@@ -17,7 +17,9 @@ function run(what, command, args) {
   const { status, error, stdout, stderr } = spawnSync(command, args, { cwd: root, env, encoding: 'utf8' });
   if (status === 0) return;
   process.stderr.write(`${stdout ?? ''}${stderr ?? ''}${error ?? ''}\n`);
-  process.stderr.write(`meshlane setup: "${command} ${args.join(' ')}" failed. Run it by hand in ${root} to see why.\n`);
+  process.stderr.write(
+    `meshlane setup: "${command} ${args.join(' ')}" failed. Run it by hand in ${root} to see why.\n`,
+  );
   process.exit(1);
 }
 
@@ -29,7 +31,9 @@ function digestOf(...files) {
 
 const [major] = process.versions.node.split('.').map(Number);
 if (major < 20) {
-  process.stderr.write(`meshlane setup: Node ${process.version} is too old to install the pinned runtime; take Node 20 or newer.\n`);
+  process.stderr.write(
+    `meshlane setup: Node ${process.version} is too old to install the pinned runtime; take Node 20 or newer.\n`,
+  );
   process.exit(1);
 }
 

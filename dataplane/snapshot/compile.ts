@@ -189,8 +189,10 @@ class Compiler {
   }
 
   #settingsOf(service: string): ServiceSettings {
-    let settings = this.#settings.get(service);
-    if (!settings) this.#settings.set(service, (settings = serviceSettings(this.#store.policiesOf(service))));
+    const known = this.#settings.get(service);
+    if (known) return known;
+    const settings = serviceSettings(this.#store.policiesOf(service));
+    this.#settings.set(service, settings);
     return settings;
   }
 

@@ -1,13 +1,12 @@
-import type { Static, TSchema } from 'typebox';
-import {
+import type {
   Connections,
-  type Fallback,
+  Fallback,
   LoadBalancer,
   PolicyTimeouts,
   RetryPolicy,
 } from '../../shared/resources/policy.ts';
 import type { Timeouts } from '../../shared/resources/route.ts';
-import type { PolicyResource } from '../../shared/resources/schema.ts';
+import { documentSchemas, type PolicyResource } from '../../shared/resources/schema.ts';
 import { durationMs } from '../../shared/time/duration.ts';
 import type { BreakerSettings } from '../cluster/breaker.ts';
 import type { RetryBudgetSettings } from '../cluster/retry-budget.ts';
@@ -26,12 +25,7 @@ export type ServiceSettings = {
   readonly fallback: Fallback | null;
 };
 
-const defaults = {
-  loadBalancer: defaultsOf(LoadBalancer),
-  connections: defaultsOf(Connections),
-  timeouts: defaultsOf(PolicyTimeouts),
-  retry: defaultsOf(RetryPolicy),
-};
+const defaults = sectionDefaults();
 
 /** Each section comes from the first policy that has it; the control plane refuses a second one. */
 export function serviceSettings(policies: readonly PolicyResource[]): ServiceSettings {
@@ -90,15 +84,28 @@ export function timeoutSettings(rule: Timeouts, service: TimeoutSettings): Timeo
   };
 }
 
-/** The defaults that a schema writes beside its fields. */
-function defaultsOf<S extends TSchema>(schema: S): Static<S> {
-  const { properties } = schema as unknown as {
-    properties: Record<string, { default?: unknown; properties?: object }>;
+type Field = { default?: unknown; properties?: Record<string, Field> };
+
+/** What the schema of policies says for each section that is not given. */
+function sectionDefaults(): {
+  loadBalancer: LoadBalancer;
+  connections: Connections;
+  timeouts: PolicyTimeouts;
+  retry: RetryPolicy;
+} {
+  const document = documentSchemas.Policy as Field;
+  const sections = document.properties?.['spec']?.properties ?? {};
+  return {
+    loadBalancer: defaultsOf(sections['loadBalancer']) as LoadBalancer,
+    connections: defaultsOf(sections['connections']) as Connections,
+    timeouts: defaultsOf(sections['timeouts']) as PolicyTimeouts,
+    retry: defaultsOf(sections['retry']) as RetryPolicy,
   };
+}
+
+function defaultsOf(section: Field | undefined): unknown {
   const values: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(properties)) {
-    if (field.default === undefined) continue;
-    values[name] = field.properties ? defaultsOf(field as unknown as TSchema) : field.default;
-  }
-  return values as Static<S>;
+  for (const [name, field] of Object.entries(section?.properties ?? {}))
+    if (field.default !== undefined) values[name] = field.properties ? defaultsOf(field) : field.default;
+  return values;
 }

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../../observability/logging/log.ts';
-import { exposeSlots } from '../../observability/metrics/exposition.ts';
 import { type Address, listenError } from '../../shared/discovery/address.ts';
 import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource, InstanceResource, ProxyDocument } from '../../shared/resources/schema.ts';
@@ -145,7 +144,9 @@ class Supervisor implements RunningProxy {
     const { listeners } = this.#options.proxy.spec;
     try {
       const ports = await this.#workers.listen(listeners);
-      listeners.forEach(({ name, address }, i) => this.listeners.set(name, { host: address, port: ports[i]! }));
+      listeners.forEach(({ name, address }, i) => {
+        this.listeners.set(name, { host: address, port: ports[i]! });
+      });
       this.#isListening = true;
     } catch (error) {
       const failed = listeners.find(({ name }) => name === (error as { listener?: string }).listener) ?? listeners[0]!;
@@ -280,6 +281,7 @@ class Supervisor implements RunningProxy {
         ),
       );
     }
+    const { exposeSlots } = await import('../../observability/metrics/exposition.ts'); // 9 MB that only a scrape needs
     return `${await exposeSlots(this.#workers.metrics)}\n${own.join('')}`;
   }
 

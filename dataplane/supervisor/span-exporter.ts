@@ -1,5 +1,4 @@
-import { Agent, request } from 'node:http';
-import { request as requestTls } from 'node:https';
+import { Agent, type ClientRequest, type RequestOptions, request } from 'node:http';
 import { encodeSpans } from '../../observability/tracing/otlp-json.ts';
 import type { SpanRecord } from '../../observability/tracing/span.ts';
 
@@ -78,13 +77,11 @@ export class SpanExporter {
     return false;
   }
 
-  #post(body: string): Promise<number> {
+  async #post(body: string): Promise<number> {
+    const send = await this.#sender();
     return new Promise((resolve) => {
-      const isTls = this.#url.protocol === 'https:';
-      const send = isTls ? requestTls : request;
       const outgoing = send(this.#url, {
         method: 'POST',
-        ...(isTls ? {} : { agent: this.#agent }),
         headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
         timeout: timeoutMs,
       });
@@ -97,5 +94,12 @@ export class SpanExporter {
       outgoing.on('error', () => resolve(0));
       outgoing.end(body);
     });
+  }
+
+  /** TLS costs 4 MB of memory, so it is loaded only for an https endpoint. */
+  async #sender(): Promise<(url: URL, options: RequestOptions) => ClientRequest> {
+    if (this.#url.protocol !== 'https:') return (url, options) => request(url, { ...options, agent: this.#agent });
+    const https = await import('node:https');
+    return (url, options) => https.request(url, options);
   }
 }

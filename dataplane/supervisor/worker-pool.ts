@@ -31,7 +31,7 @@ export class WorkerPool {
   }
 
   #spawn(options: WorkerOptions): void {
-    const worker = new Worker(new URL('../worker/worker.ts', import.meta.url), {
+    const worker = new Worker(new URL('../worker/main.mjs', import.meta.url), {
       workerData: options,
       name: `worker-${options.index}`,
     });

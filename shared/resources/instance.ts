@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Duration, Labels, Name } from './resource.ts';
+import { Duration, Labels, Name } from './field-schemas.ts';
 
 export const HealthCheck = Type.Object(
   {

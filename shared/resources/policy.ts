@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Duration, Name } from './resource.ts';
+import { Duration, Name } from './field-schemas.ts';
 
 export const retryConditions = ['connect-failure', 'reset', 'gateway-error'] as const;
 
@@ -144,10 +144,6 @@ export const PolicyTimeouts = Type.Object(
   { additionalProperties: false },
 );
 export type PolicyTimeouts = Static<typeof PolicyTimeouts>;
-
-/** The sections of a policy; each is given whole by at most one policy per service. */
-export const policySections = ['loadBalancer', 'connections', 'timeouts', 'retry', 'breaker'] as const;
-export type PolicySection = (typeof policySections)[number];
 
 export const PolicySpec = Type.Object(
   {

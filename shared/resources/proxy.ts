@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Duration, Name } from './resource.ts';
+import { Duration, Name } from './field-schemas.ts';
 
 export const Port = Type.Integer({ minimum: 0, maximum: 65_535, description: '0 takes any free port.' });
 

@@ -1,17 +1,24 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { Issue, Parsed } from '../errors/problem.ts';
 import { checkPatterns } from '../routing/pattern.ts';
+import {
+  type SchemaError,
+  type Validator,
+  validateInstance,
+  validatePolicy,
+  validateProxy,
+  validateRoute,
+  validateService,
+} from './document-validators.js';
 import { type Kind, kinds, listOf } from './resource.ts';
 import { type AnyResource, documentSchemas, isKind, type ProxyDocument, type RouteResource } from './schema.ts';
 
-const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false, verbose: true });
-const validators = new Map<string, ValidateFunction>();
-
-function validatorOf(kind: Kind | 'Proxy'): ValidateFunction {
-  let validate = validators.get(kind);
-  if (!validate) validators.set(kind, (validate = ajv.compile(documentSchemas[kind])));
-  return validate;
-}
+const validators: Readonly<Record<Kind | 'Proxy', Validator>> = {
+  Service: validateService,
+  Instance: validateInstance,
+  Route: validateRoute,
+  Policy: validatePolicy,
+  Proxy: validateProxy,
+};
 
 /**
  * Reads an untrusted document as one of the resource kinds: defaults are filled in and every fault is reported, those of
@@ -27,8 +34,7 @@ export function readResource(input: unknown): Parsed<AnyResource> {
       issues: [{ pointer: '/kind', message: `must be one of ${kinds.join(', ')}; got ${show(kind)}` }],
     };
   const document: unknown = structuredClone(input);
-  const validate = validatorOf(kind);
-  const issues = validate(document) ? [] : toIssues(validate.errors ?? []);
+  const issues = faultsOf(kind, document);
   if (kind === 'Route') issues.push(...checkRoutePatterns(document as RouteResource));
   return issues.length === 0 ? { ok: true, value: document as AnyResource } : { ok: false, issues };
 }
@@ -36,10 +42,37 @@ export function readResource(input: unknown): Parsed<AnyResource> {
 /** Reads the `Proxy` document of a static file. */
 export function readProxy(input: unknown): Parsed<ProxyDocument> {
   const document: unknown = structuredClone(input);
-  const validate = validatorOf('Proxy');
-  return validate(document)
-    ? { ok: true, value: document as ProxyDocument }
-    : { ok: false, issues: toIssues(validate.errors ?? []) };
+  const issues = faultsOf('Proxy', document);
+  return issues.length === 0 ? { ok: true, value: document as ProxyDocument } : { ok: false, issues };
+}
+
+/** Checks a document against its schema and fills in the defaults. */
+function faultsOf(kind: Kind | 'Proxy', document: unknown): Issue[] {
+  const validate = validators[kind];
+  if (validate(document)) return [];
+  return (validate.errors ?? []).map((error) => ({
+    pointer: pointerOf(error),
+    message: messageOf(error, valueAt(document, error.instancePath), parentSchemaOf(kind, error)),
+  }));
+}
+
+type ParentSchema = { description?: string; properties?: Record<string, unknown> };
+
+/** The schema that the failed keyword stands in: `#/properties/spec/required` is a keyword of `#/properties/spec`. */
+function parentSchemaOf(kind: Kind | 'Proxy', error: SchemaError): ParentSchema {
+  const path = error.schemaPath.slice(error.schemaPath.indexOf('#') + 1);
+  const schema = valueAt(documentSchemas[kind], decodeURIComponent(path.slice(0, path.lastIndexOf('/'))));
+  return typeof schema === 'object' && schema !== null ? schema : {};
+}
+
+/** What an RFC 6901 pointer leads to. */
+function valueAt(root: unknown, pointer: string): unknown {
+  let value = root;
+  for (const segment of pointer.split('/').slice(1)) {
+    if (typeof value !== 'object' || value === null) return undefined;
+    value = (value as Record<string, unknown>)[segment.replaceAll('~1', '/').replaceAll('~0', '~')];
+  }
+  return value;
 }
 
 /** Walks what may be a broken document, so nothing is taken for granted. */
@@ -49,33 +82,28 @@ function checkRoutePatterns(route: Partial<RouteResource>): Issue[] {
   );
 }
 
-function toIssues(errors: ErrorObject[]): Issue[] {
-  return errors.map((error) => ({ pointer: pointerOf(error), message: messageOf(error) }));
-}
-
-function pointerOf(error: ErrorObject): string {
-  const extra: unknown = error.params['additionalProperty'] ?? error.params['missingProperty'];
+function pointerOf(error: SchemaError): string {
+  const extra = error.params['additionalProperty'] ?? error.params['missingProperty'];
   return typeof extra === 'string' ? `${error.instancePath}/${escapePointer(extra)}` : error.instancePath;
 }
 
-function messageOf(error: ErrorObject): string {
-  const hint = (error.parentSchema as { description?: string } | undefined)?.description;
-  const because = hint ? ` (${hint})` : '';
+function messageOf(error: SchemaError, value: unknown, schema: ParentSchema): string {
+  const because = schema.description ? ` (${schema.description})` : '';
   switch (error.keyword) {
     case 'additionalProperties': {
-      const known = Object.keys((error.parentSchema as { properties?: object }).properties ?? {});
+      const known = Object.keys(schema.properties ?? {});
       return known.length > 0 ? `unknown field; known here: ${known.join(', ')}` : `not allowed here${because}`;
     }
     case 'required':
       return 'is required';
     case 'enum':
-      return `must be one of ${(error.params['allowedValues'] as unknown[]).join(', ')}; got ${show(error.data)}`;
+      return `must be one of ${(error.params['allowedValues'] as unknown[]).join(', ')}; got ${show(value)}`;
     case 'const':
-      return `must be ${show(error.params['allowedValue'])}; got ${show(error.data)}`;
+      return `must be ${show(error.params['allowedValue'])}; got ${show(value)}`;
     case 'pattern':
-      return `is not allowed: ${show(error.data)}${because || `; must match ${error.params['pattern']}`}`;
+      return `is not allowed: ${show(value)}${because || `; must match ${String(error.params['pattern'])}`}`;
     default:
-      return `${error.message ?? error.keyword}; got ${show(error.data)}${because}`;
+      return `${error.message ?? error.keyword}; got ${show(value)}${because}`;
   }
 }
 

@@ -1,6 +1,5 @@
 import type { Issue } from '../errors/problem.ts';
-import { policySections } from './policy.ts';
-import { type Kind, listOf, type ResourceKey } from './resource.ts';
+import { type Kind, listOf, policySections, type ResourceKey } from './resource.ts';
 import type { AnyResource, PolicyResource } from './schema.ts';
 
 /** The set of resources a check is made against: what is stored, with the change already laid over it. */

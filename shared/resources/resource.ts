@@ -1,5 +1,3 @@
-import Type, { type Static } from 'typebox';
-
 /** The kinds of resource, in the order in which a set of them has to be applied. */
 export const kinds = ['Service', 'Instance', 'Route', 'Policy'] as const;
 export type Kind = (typeof kinds)[number];
@@ -12,27 +10,8 @@ export const plurals: Readonly<Record<Kind, string>> = {
   Policy: 'policies',
 };
 
-/** RFC 1123 subdomain, at most 253 characters. */
-export const Name = Type.String({
-  pattern: '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$',
-  description:
-    'Lower-case letters, digits, "-" and "."; starts and ends with a letter or digit; at most 253 characters.',
-});
-
-export const Labels = Type.Record(
-  Type.String({ pattern: '^[A-Za-z0-9]([-A-Za-z0-9_./]{0,251}[A-Za-z0-9])?$' }),
-  Type.String({ maxLength: 256 }),
-  {
-    additionalProperties: false,
-    maxProperties: 64,
-    description:
-      'Up to 64 words about the resource; keys start and end with a letter or digit and may hold "-", "_", "." and "/".',
-  },
-);
-export type Labels = Static<typeof Labels>;
-
-export const Duration = (options: { default?: string; description: string }) =>
-  Type.String({ pattern: '^([0-9]{1,5}(h|m|s|ms)){1,4}$', ...options });
+/** Words about a resource, for people and for selecting. */
+export type Labels = Record<string, string>;
 
 /** Status is what the mesh says about a resource; what a client sends there is ignored. */
 export type ResourceStatus = { created?: number; [key: string]: unknown };
@@ -57,3 +36,7 @@ export function keyOf(resource: { kind: Kind; name: string }): ResourceKey {
 export function listOf<T>(value: readonly T[] | undefined): readonly T[] {
   return Array.isArray(value) ? value : [];
 }
+
+/** The sections of a policy; each is given whole by at most one policy per service. */
+export const policySections = ['loadBalancer', 'connections', 'timeouts', 'retry', 'breaker'] as const;
+export type PolicySection = (typeof policySections)[number];

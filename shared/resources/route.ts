@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
+import { Duration, Labels, Name } from './field-schemas.ts';
 import { RetryPolicy } from './policy.ts';
-import { Duration, Labels, Name } from './resource.ts';
 
 /** Gateway API HTTPRoute vocabulary (gateway.networking.k8s.io/v1), with `hostnames` instead of parentRefs. */
 export const PathMatch = Type.Object(

@@ -1,0 +1,40 @@
+import Type, { type TSchema } from 'typebox';
+import { Labels, Name } from './field-schemas.ts';
+import { InstanceSpec } from './instance.ts';
+import { PolicySpec } from './policy.ts';
+import { ProxySpec } from './proxy.ts';
+import type { Kind } from './resource.ts';
+import { RouteSpec } from './route.ts';
+import { ServiceSpec } from './service.ts';
+
+const specs = { Service: ServiceSpec, Instance: InstanceSpec, Route: RouteSpec, Policy: PolicySpec, Proxy: ProxySpec };
+
+/** The schema of one kind’s whole document; the source of validation, OpenAPI and reference pages. */
+function documentSchema(kind: Kind | 'Proxy'): TSchema {
+  const spec: TSchema = specs[kind];
+  const mayBeEmpty = kind === 'Service';
+  return Type.Object(
+    {
+      kind: Type.Literal(kind),
+      name: Name,
+      labels: { ...Labels, default: {} },
+      spec: mayBeEmpty ? { ...spec, default: {} } : spec,
+      status: Type.Optional(
+        Type.Unsafe<Record<string, unknown>>({ type: 'object', description: 'Set by the mesh; ignored when sent.' }),
+      ),
+      revision: Type.Optional(
+        Type.Integer({ minimum: 0, description: 'Store revision of the last change; ignored when sent.' }),
+      ),
+    },
+    { additionalProperties: false, title: kind },
+  );
+}
+
+/** What `npm run generate` writes to document-schemas.json. */
+export const builtSchemas: Readonly<Record<Kind | 'Proxy', TSchema>> = {
+  Service: documentSchema('Service'),
+  Instance: documentSchema('Instance'),
+  Route: documentSchema('Route'),
+  Policy: documentSchema('Policy'),
+  Proxy: documentSchema('Proxy'),
+};
