@@ -3,8 +3,8 @@ import { Agent, get } from 'node:http';
 /** Where a request goes: a port of the sidecar and the service named in `Host`. */
 export type Target = { readonly port: number; readonly host: string };
 
-/** What came of a light load: how many requests were answered with a status below 400, and how many were not. */
-export type LightReport = { readonly answered: number; readonly failed: number };
+/** What came of a light load; `failures` counts what was not answered with a status below 400, by service and reason. */
+export type LightReport = { answered: number; failed: number; readonly failures: Record<string, number> };
 
 /** Sends `perSecond` requests a second to the targets in turn over a few kept connections. Far below what a worker can carry. */
 export async function loadLightly(
@@ -15,12 +15,13 @@ export async function loadLightly(
   const agent = new Agent({ keepAlive: true, maxSockets: 8 });
   const total = perSecond * seconds;
   const startMs = performance.now();
-  const report = { answered: 0, failed: 0 };
+  const report: LightReport = { answered: 0, failed: 0, failures: {} };
   await new Promise<void>((resolve) => {
     let sent = 0;
     let ended = 0;
-    const end = (isAnswered: boolean) => {
-      report[isAnswered ? 'answered' : 'failed'] += 1;
+    const end = (failure: string | null) => {
+      report[failure === null ? 'answered' : 'failed'] += 1;
+      if (failure !== null) report.failures[failure] = (report.failures[failure] ?? 0) + 1;
       ended += 1;
       if (ended === total) resolve();
     };
@@ -34,19 +35,22 @@ export async function loadLightly(
   return report;
 }
 
-function send({ port, host }: Target, agent: Agent, end: (isAnswered: boolean) => void): void {
+function send({ port, host }: Target, agent: Agent, end: (failure: string | null) => void): void {
   let hasEnded = false;
-  const endOnce = (isAnswered: boolean) => {
-    if (!hasEnded) end(isAnswered);
+  const endOnce = (reason: string | null) => {
+    if (!hasEnded) end(reason === null ? null : `${host}: ${reason}`);
     hasEnded = true;
   };
   const options = { host: '127.0.0.1', port, path: '/products/tea', headers: { host }, agent, timeout: 5000 };
   const request = get(options, (reply) => {
+    const status = reply.statusCode ?? 0;
     reply.resume();
-    reply.once('end', () => endOnce((reply.statusCode ?? 500) < 400));
-    reply.once('error', () => endOnce(false));
+    reply.once('end', () =>
+      endOnce(status < 400 ? null : `${status} ${reply.headers['x-meshlane-reason'] ?? ''}`.trim()),
+    );
+    reply.once('error', (error) => endOnce(error.message));
   });
-  request.once('timeout', () => request.destroy());
-  request.once('error', () => endOnce(false));
-  request.once('close', () => endOnce(false));
+  request.once('timeout', () => request.destroy(new Error('no reply within 5 s')));
+  request.once('error', (error) => endOnce(error.message));
+  request.once('close', () => endOnce('closed'));
 }

@@ -2,7 +2,12 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** A resource or `Proxy` document as a user writes it: defaults left out. */
-export type Document = { readonly kind: string; readonly name: string; readonly spec: object };
+export type Document = {
+  readonly kind: string;
+  readonly name: string;
+  readonly labels?: object;
+  readonly spec: object;
+};
 
 /** The request that every proxy gets; Meshlane finds its rule after a header match and an exact path did not fit. */
 export const benchRequest = { host: 'catalog', path: '/api/items/42?fields=name,price' } as const;

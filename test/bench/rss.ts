@@ -43,12 +43,17 @@ async function run(invocation: Invocation): Promise<number> {
     const sink = await startSpanSink(rig.owner);
     const kinds: { name: string; start(): Promise<Sidecar> }[] = [
       { name: 'from a file', start: () => startStaticSidecar(rig, origin, sink.port) },
-      { name: 'from a control plane', start: () => startMeshSidecar(rig, origin) },
+      { name: 'from a control plane', start: () => startMeshSidecar(rig, origin, sink.port) },
     ];
     const rows: Row[] = [];
+    const failures: string[] = [];
     for (const { name, start } of kinds) {
       progress.status(`sidecar ${name}: starting`);
-      const sidecar = await start();
+      const sidecar = await start().catch((error: Error) => error);
+      if (sidecar instanceof Error) {
+        failures.push(`sidecar ${name} did not start: ${sidecar.message}`);
+        continue;
+      }
       await wait(settleMs);
       const idleBytes = residentBytesOf(sidecar.pid).now;
       progress.status(`sidecar ${name}: light load`);
@@ -73,10 +78,20 @@ async function run(invocation: Invocation): Promise<number> {
         ),
         '',
         formatMarks(marks),
+        ...failures,
       ].join('\n'),
     );
     if (jsonFile !== undefined)
-      writeJson(jsonFile, { bench: 'rss', ...(await describeRun()), seconds, perSecond, sidecars: rows, marks });
+      writeJson(jsonFile, {
+        bench: 'rss',
+        ...(await describeRun()),
+        seconds,
+        perSecond,
+        sidecars: rows,
+        failures,
+        marks,
+      });
+    if (failures.length > 0) return 1;
     return invocation.isSet('check') && marks.some(({ isMet }) => isMet !== true) ? 1 : 0;
   });
 }
@@ -89,6 +104,11 @@ function judge({ name, idleBytes, loadedBytes, load }: Row): Mark {
   return {
     promise: `sidecar ${name} below ${formatMegabytes(promisedBytes)} MB, every request answered`,
     isMet: worst < promisedBytes && load.failed === 0,
-    said: `${formatMegabytes(worst)} MB, ${load.failed} failed`,
+    said: `${formatMegabytes(worst)} MB, ${load.failed} failed${sayFailures(load)}`,
   };
+}
+
+function sayFailures({ failures }: LightReport): string {
+  const reasons = Object.entries(failures).map(([reason, count]) => `${count} x ${reason}`);
+  return reasons.length === 0 ? '' : ` (${reasons.slice(0, 5).join('; ')})`;
 }

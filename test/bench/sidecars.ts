@@ -18,15 +18,13 @@ const called = ['user', 'product', 'inventory', 'payment'] as const;
 const shopFile = join(root, 'examples', 'shop', 'mesh.yaml');
 
 function instances(originPort: number): Document[] {
-  const instance = (name: string, service: string, metadata: Record<string, string>) => ({
+  const instance = (name: string, service: string, version: string) => ({
     kind: 'Instance',
     name,
-    spec: { service, address: '127.0.0.1', port: originPort, metadata },
+    labels: { version },
+    spec: { service, address: '127.0.0.1', port: originPort },
   });
-  return [
-    ...called.map((service) => instance(`${service}-1`, service, { version: 'v1' })),
-    instance('product-2', 'product', { version: 'v2' }),
-  ];
+  return [...called.map((service) => instance(`${service}-1`, service, 'v1')), instance('product-2', 'product', 'v2')];
 }
 
 function targets(outbound: number, inbound: number): Target[] {
@@ -59,7 +57,7 @@ export async function startStaticSidecar(rig: Rig, origin: Origin, spansPort: nu
 }
 
 /** The same from a control plane, as the shop runs it: the sidecar holds a gRPC stream and keeps its snapshot on disk. */
-export async function startMeshSidecar(rig: Rig, origin: Origin): Promise<Sidecar> {
+export async function startMeshSidecar(rig: Rig, origin: Origin, spansPort: number): Promise<Sidecar> {
   const local = async () => `127.0.0.1:${await freePort()}`;
   const [api, push] = [await local(), await local()];
   await startProcess({
@@ -78,7 +76,7 @@ export async function startMeshSidecar(rig: Rig, origin: Origin): Promise<Sideca
     rig,
     ...['proxy', '--control-plane', push, '--service', 'order', '--app-port', String(origin.port), '--workers', '1'],
     ...['--outbound', `127.0.0.1:${outbound}`, '--inbound', `127.0.0.1:${inbound}`, '--admin', await local()],
-    ...['--state', join(rig.folder, 'state')],
+    ...['--state', join(rig.folder, 'state'), '--otlp', `http://127.0.0.1:${spansPort}`],
   );
   return { pid, targets: targets(outbound, inbound) };
 }
