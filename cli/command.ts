@@ -9,7 +9,7 @@ export type Option = {
   readonly text: string;
 };
 
-/** What a command finds when it runs: its flags, its words, and the environment that `main.ts` read. */
+/** What a command finds when it runs: its flags, its words, and the environment that `main.mjs` read. */
 export type Invocation = {
   /** The value of a flag that has one: given, from the environment, or its default. */
   flag(name: string): string | undefined;

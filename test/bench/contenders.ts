@@ -74,7 +74,7 @@ export async function startMeshlane(
   const port = await freePort();
   const documents = benchDocuments({ outbound: port, admin: await freePort(), origin: origin.port, spans: spansPort });
   const config = writeDocuments(documents, rig.folder, 'meshlane.yaml');
-  const args = [...nodeFlags, join(root, 'cli', 'main.ts'), 'proxy', '--config', config];
+  const args = [...nodeFlags, join(root, 'cli', 'main.mjs'), 'proxy', '--config', config];
   const running = await startProcess({
     ...onProxyCpu(rig.place, process.execPath, args),
     cwd: root,
