@@ -23,6 +23,8 @@ export const contenderNames = ['meshlane', 'haproxy', 'nginx', 'envoy'] as const
 export type ContenderName = (typeof contenderNames)[number];
 
 export const root = join(import.meta.dirname, '..', '..');
+/** What the `meshlane` command runs under the pinned runtime. */
+export const mainFile = join(root, 'cli', 'main.mjs');
 
 /** Starts one proxy in front of the origin. Returns why, in one line, when its program cannot be had. */
 export async function startContender(

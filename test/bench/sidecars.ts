@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { freePort } from '../harness/free-port.ts';
 import { startProcess } from '../harness/process.ts';
 import { runCommand } from '../harness/run-command.ts';
-import { root } from './contenders.ts';
+import { mainFile, root } from './contenders.ts';
 import type { Target } from './light-load.ts';
 import { type Document, writeDocuments } from './mesh-config.ts';
 import type { Origin } from './origin.ts';
