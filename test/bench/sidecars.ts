@@ -81,8 +81,6 @@ export async function startMeshSidecar(rig: Rig, origin: Origin, spansPort: numb
   return { pid, targets: targets(outbound, inbound) };
 }
 
-const mainFile = join(root, 'cli', 'main.mjs');
-
 function start(rig: Rig, ...args: string[]): Promise<{ pid: number }> {
   return startProcess({
     ...onProxyCpu(rig.place, process.execPath, [mainFile, ...args]),
