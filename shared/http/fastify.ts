@@ -1,4 +1,5 @@
 /** The one door to fastify: nothing is coerced or removed silently, and every refusal is problem+json (RFC 9457). */
+import { STATUS_CODES } from 'node:http';
 import { type FastifyInstance, type FastifyReply, type FastifyServerOptions, fastify } from 'fastify';
 import type { Problem } from '../errors/problem.ts';
 
@@ -8,32 +9,77 @@ export { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 export const strictOptions: FastifyServerOptions = {
   logger: false,
   ajv: { customOptions: { removeAdditional: false, coerceTypes: false, allErrors: true } },
+  // Names have up to 253 characters, which may be escaped.
+  routerOptions: { maxParamLength: 1024 },
 };
+
+/** A refusal that can be thrown from anywhere below a handler. */
+export class ProblemError extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.detail ?? problem.title);
+    this.problem = problem;
+  }
+}
+
+/** A problem that needs no words of its own: the status and what to do about it. */
+export function plainProblem(status: number, detail: string): Problem {
+  return { type: 'about:blank', title: STATUS_CODES[status] ?? 'Error', status, detail };
+}
 
 export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
   return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
 }
 
+export type HttpServerOptions = FastifyServerOptions & {
+  /** Hears of what failed on our side; the client is told no more than that. */
+  readonly onFault?: (error: Error, url: string) => void;
+};
+
 /** A server with our strict options whose errors and unknown paths are problem+json. */
-export function newHttpServer(options: FastifyServerOptions = {}): FastifyInstance {
-  const server = fastify({ ...strictOptions, ...options });
-  server.setNotFoundHandler((request, reply) =>
-    sendProblem(reply, {
-      type: 'about:blank',
-      title: 'Not Found',
-      status: 404,
-      detail: `nothing is at ${request.method} ${request.url.split('?', 1)[0]}`,
-    }),
-  );
-  server.setErrorHandler((error, _request, reply) => {
+export function newHttpServer({ onFault, ...options }: HttpServerOptions = {}): FastifyInstance {
+  const refuse = (error: unknown, url: string, reply: FastifyReply) => {
+    if (error instanceof ProblemError) return sendProblem(reply, error.problem);
     const { statusCode, message } = error as { statusCode?: number; message: string };
-    const status = statusCode !== undefined && statusCode >= 400 && statusCode < 500 ? statusCode : 500;
-    return sendProblem(reply, {
-      type: 'about:blank',
-      title: status === 500 ? 'Internal Server Error' : 'Bad Request',
-      status,
-      detail: message,
-    });
+    if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+      return sendProblem(reply, plainProblem(statusCode, message));
+    onFault?.(error as Error, url);
+    return sendProblem(reply, plainProblem(500, 'the request failed on our side; the log says why'));
+  };
+  const server = fastify({
+    ...strictOptions,
+    frameworkErrors: (error, request, reply) => void refuse(error, request.url, reply as unknown as FastifyReply),
+    ...options,
   });
+  const methods = methodsByUrl(server);
+  server.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0]!;
+    const allowed = [...methods].find(([url]) => matches(url, path))?.[1];
+    if (!allowed) return sendProblem(reply, plainProblem(404, `nothing is at ${request.method} ${path}`));
+    const allow = [...allowed].sort().join(', ');
+    return sendProblem(
+      reply.header('allow', allow),
+      plainProblem(405, `${path} takes ${allow}, not ${request.method}`),
+    );
+  });
+  server.setErrorHandler((error, request, reply) => refuse(error, request.url, reply));
   return server;
+}
+
+function methodsByUrl(server: FastifyInstance): ReadonlyMap<string, ReadonlySet<string>> {
+  const methods = new Map<string, Set<string>>();
+  server.addHook('onRoute', ({ url, method }) => {
+    const of = methods.get(url) ?? new Set();
+    for (const one of [method].flat()) of.add(one);
+    methods.set(url, of);
+  });
+  return methods;
+}
+
+/** Tells whether a path is one of a route such as `/v1/routes/:name`. */
+function matches(url: string, path: string): boolean {
+  const wanted = url.split('/');
+  const given = path.split('/');
+  return wanted.length === given.length && wanted.every((part, i) => part.startsWith(':') || part === given[i]);
 }

@@ -1,0 +1,61 @@
+import { formatAddress, parseAddress } from '../../shared/discovery/address.ts';
+import { type Command, UsageError } from '../command.ts';
+import { untilStopped } from '../until-stopped.ts';
+import { version } from '../version.ts';
+
+export const command: Command = {
+  name: 'control-plane',
+  summary: 'Stores services, instances, routes and policies, and pushes them to the sidecars.',
+  options: {
+    api: {
+      value: 'HOST:PORT',
+      default: '127.0.0.1:15080',
+      text: 'Control API (REST), its documentation, /healthz, /readyz, /metrics.',
+    },
+    push: { value: 'HOST:PORT', default: '127.0.0.1:15010', text: 'Push stream to the sidecars (gRPC).' },
+    store: {
+      value: 'STORE',
+      default: 'sqlite:meshlane.db',
+      text: 'sqlite:FILE, sqlite::memory: or etcd://HOST:PORT[,HOST:PORT].',
+    },
+    otlp: { value: 'URL', text: 'Trace API requests to this OTLP/HTTP endpoint, such as http://127.0.0.1:4318.' },
+  },
+  details: [
+    'Examples:',
+    '  meshlane control-plane',
+    '  meshlane control-plane --store etcd://127.0.0.1:2379 --api :8080',
+    '',
+    'The API is described at /docs and, for machines, at /openapi.json.',
+  ].join('\n'),
+  async run(invocation) {
+    const address = (name: string) => {
+      try {
+        return parseAddress(invocation.flag(name)!, `--${name}`);
+      } catch (error) {
+        throw new UsageError((error as Error).message);
+      }
+    };
+    const otlp = invocation.flag('otlp');
+    if (otlp !== undefined && !/^https?:\/\/[^ ]+$/.test(otlp))
+      throw new UsageError(`--otlp must be a URL such as http://127.0.0.1:4318; got "${otlp}"`);
+    const [api, push, store] = [address('api'), address('push'), invocation.flag('store')!];
+    const stop = untilStopped();
+    const abort = new AbortController();
+    void stop.promise.then(() => abort.abort());
+    const { startControlPlane } = await import('../../controlplane/control-plane.ts');
+    const plane = await startControlPlane({
+      api,
+      push,
+      store,
+      version,
+      signal: abort.signal,
+      ...(otlp === undefined ? {} : { otlp }),
+    });
+    process.stdout.write(
+      `ready: api http://${formatAddress(plane.apiAddress)} push ${formatAddress(plane.pushAddress)} store ${plane.store}\n`,
+    );
+    await stop.promise;
+    await plane.close();
+    return 0;
+  },
+};

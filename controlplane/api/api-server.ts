@@ -1,0 +1,79 @@
+import type { Log } from '../../observability/logging/log.ts';
+import { type Address, listenError } from '../../shared/discovery/address.ts';
+import { type FastifyInstance, newHttpServer } from '../../shared/http/fastify.ts';
+import type { Clock } from '../../shared/time/clock.ts';
+import { addApplyRoute } from './apply-route.ts';
+import { bodyLimitBytes, takeBodies } from './body.ts';
+import { docsPage } from './docs-page.ts';
+import { addMeshRoutes, type MeshParts } from './mesh-routes.ts';
+import { controlPlaneMetrics, measureRequests } from './metrics.ts';
+import { openApiDocument } from './openapi.ts';
+import { addResourceRoutes } from './resource-routes.ts';
+import { Watches } from './watches.ts';
+
+export type ApiParts = MeshParts & {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Added to each request when tracing is on. */
+  readonly trace?: (server: FastifyInstance) => void;
+};
+
+export type ApiServer = { readonly address: Address; close(): Promise<void> };
+
+/** Serves the control API; rejects with one line that names the port and the flag when it cannot listen. */
+export async function startApiServer(parts: ApiParts, address: Address): Promise<ApiServer> {
+  const { catalog, registry, store, clock, log } = parts;
+  const server = newHttpServer({
+    bodyLimit: bodyLimitBytes,
+    forceCloseConnections: 'idle',
+    keepAliveTimeout: 75_000,
+    requestTimeout: 30_000,
+    onFault: (error, url) => log.warn('a request failed', { url, error: error.stack }),
+  });
+  const watches = new Watches(catalog, clock);
+  const metrics = controlPlaneMetrics(parts, watches);
+  takeBodies(server);
+  measureRequests(server, metrics);
+  parts.trace?.(server);
+  addResourceRoutes(server, catalog, registry, watches);
+  addApplyRoute(server, registry);
+  addMeshRoutes(server, parts);
+
+  const document = openApiDocument(parts.version);
+  const page = docsPage(document);
+  let isStopping = false;
+  server.get('/openapi.json', (_request, reply) => reply.send(document));
+  server.get('/docs', (_request, reply) =>
+    reply
+      .type('text/html; charset=utf-8')
+      .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+      .send(page),
+  );
+  server.get('/', (_request, reply) => reply.redirect('/docs'));
+  server.get('/healthz', (_request, reply) => reply.type('text/plain').send('ok\n'));
+  server.get('/readyz', (_request, reply) => {
+    const why = isStopping ? 'stopping' : store.isConnected() ? null : 'the store cannot be reached';
+    return reply
+      .status(why ? 503 : 200)
+      .type('text/plain')
+      .send(`${why ?? 'ok'}\n`);
+  });
+  server.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()));
+
+  try {
+    await server.listen({ host: address.host, port: address.port });
+  } catch (error) {
+    watches.close();
+    await server.close();
+    throw listenError(error, address, '--api');
+  }
+  const bound = server.server.address();
+  return {
+    address: { host: address.host, port: typeof bound === 'object' && bound ? bound.port : address.port },
+    close: async () => {
+      isStopping = true;
+      watches.close();
+      await server.close();
+    },
+  };
+}

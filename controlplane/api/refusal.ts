@@ -1,0 +1,44 @@
+import type { Problem } from '../../shared/errors/problem.ts';
+import type { Refusal } from '../catalog/change.ts';
+
+type Facts = { readonly status: number; readonly title: string; readonly text: string };
+
+/** The kinds of refusal of the control API; the `type` of a problem leads to the words on the documentation page. */
+export const problemTable = {
+  invalid: {
+    status: 400,
+    title: 'The request is not valid',
+    text: 'Nothing was stored. `errors` has one entry per fault: where it is (RFC 6901 pointer into the request) and how to mend it.',
+  },
+  in_use: {
+    status: 409,
+    title: 'The service is in use',
+    text: 'Instances, routes or policies refer to the service; the detail names them. Remove or change them first.',
+  },
+  stale: {
+    status: 412,
+    title: 'The precondition does not hold',
+    text: 'The resource is not at the revision of If-Match, or exists although If-None-Match is *. Read it again and retry.',
+  },
+  not_found: { status: 404, title: 'There is no such resource', text: 'It was never applied, or was removed.' },
+  too_large: {
+    status: 413,
+    title: 'The request is too large',
+    text: 'The body is above the limit, or the store does not take so many changes at once. Apply them in smaller parts.',
+  },
+  unavailable: {
+    status: 503,
+    title: 'The store does not answer',
+    text: 'Reading still works. Whether the change was stored is not known; applying it again is safe.',
+  },
+} as const satisfies Record<Refusal['code'], Facts>;
+
+export function toProblem({ code, detail, issues }: Refusal): Problem {
+  const { status, title } = problemTable[code];
+  return { type: `/docs#problem-${code}`, title, status, detail, ...(issues.length > 0 ? { errors: issues } : {}) };
+}
+
+/** A request that cannot be understood, as one problem. */
+export function invalid(detail: string, issues: Refusal['issues'] = []): Problem {
+  return toProblem({ code: 'invalid', detail, issues });
+}

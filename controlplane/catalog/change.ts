@@ -1,0 +1,51 @@
+import type { Issue } from '../../shared/errors/problem.ts';
+import type { Kind } from '../../shared/resources/resource.ts';
+import type { AnyResource } from '../../shared/resources/schema.ts';
+
+/** What a writer knows of the resource it changes: its ETag, that it exists, or that it does not. */
+export type Precondition = { readonly revisions: readonly number[] } | 'exists' | 'absent';
+
+export type Change =
+  | {
+      readonly type: 'put';
+      /** Untrusted; `status` and `revision` in it are ignored. */
+      readonly document: unknown;
+      /** Kind and name when the path tells them; the document may then leave them out. */
+      readonly path?: { readonly kind: Kind; readonly name: string };
+      readonly precondition?: Precondition;
+      /** Leaves a resource that exists as it is. */
+      readonly onlyIfMissing?: boolean;
+    }
+  | {
+      readonly type: 'delete';
+      readonly kind: Kind;
+      readonly name: string;
+      readonly precondition?: Precondition;
+      /** Leaves a resource that has changed since as it is. */
+      readonly onlyAtRevision?: number;
+    };
+
+export type Effect = {
+  readonly action: 'created' | 'changed' | 'unchanged' | 'removed';
+  /** As it is after the change; as it was last when removed. */
+  readonly resource: AnyResource;
+};
+
+/** Why nothing was done. */
+export type Refusal = {
+  readonly code: 'invalid' | 'in_use' | 'stale' | 'not_found' | 'too_large' | 'unavailable';
+  readonly detail: string;
+  readonly issues: readonly Issue[];
+};
+
+export type Outcome =
+  /** `revision` is the store revision at which all effects are visible. */
+  | { readonly ok: true; readonly revision: number; readonly effects: readonly Effect[] }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+export type ApplyOptions = {
+  /** Checks and tells the effects, but stores nothing. */
+  readonly dryRun?: boolean;
+  /** Where each change stands in the request, put before the pointers of its faults; '' when there is only one. */
+  readonly pointerOf?: (index: number) => string;
+};

@@ -1,0 +1,139 @@
+/**
+ * Decides what a set of changes would do, against the catalog as it is now: every document is read, every reference is
+ * checked against the set with the whole change laid over it, and all faults are told at once.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { type Issue, underPointer } from '../../shared/errors/problem.ts';
+import { readResource } from '../../shared/resources/read.ts';
+import { checkReferences, usersOfService } from '../../shared/resources/references.ts';
+import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
+import { type AnyResource, isKind } from '../../shared/resources/schema.ts';
+import type { Catalog } from './catalog.ts';
+import type { Change, Precondition, Refusal } from './change.ts';
+import { Overlay } from './overlay.ts';
+import type { StoredResource } from './stored-resource.ts';
+
+/** One change that passed. */
+export type Step = {
+  readonly action: 'created' | 'changed' | 'unchanged' | 'removed';
+  readonly key: ResourceKey;
+  /** What is to be stored; what was stored when removed or unchanged. */
+  readonly resource: AnyResource;
+  readonly before: StoredResource | undefined;
+};
+
+export type Plan =
+  | { readonly ok: true; readonly steps: readonly Step[] }
+  | { readonly ok: false; readonly refusal: Refusal };
+
+type Put = { readonly at: string; readonly read: AnyResource | null; readonly raw: AnyResource };
+
+export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (index: number) => string): Plan {
+  const overlay = new Overlay(catalog);
+  const issues: Issue[] = [];
+  const stale: string[] = [];
+  const missing: string[] = [];
+  const puts: Put[] = [];
+  const steps: Step[] = [];
+  const seen = new Map<ResourceKey, string>();
+  const once = (key: ResourceKey, at: string) => {
+    const first = seen.get(key);
+    if (first !== undefined)
+      issues.push({ pointer: at, message: `${key} is given twice; first at ${first || '(document)'}` });
+    seen.set(key, at);
+  };
+
+  changes.forEach((change, index) => {
+    const at = pointerOf(index);
+    if (change.type === 'delete') {
+      const key: ResourceKey = `${change.kind}/${change.name}`;
+      const before = catalog.stored(change.kind, change.name);
+      once(key, at);
+      if (change.onlyAtRevision !== undefined && before?.revision !== change.onlyAtRevision) return;
+      if (!holds(change.precondition, before)) stale.push(staleText(key, before));
+      else if (!before) missing.push(`${key} does not exist`);
+      else {
+        overlay.remove(key);
+        steps.push({ action: 'removed', key, resource: before.resource, before });
+      }
+      return;
+    }
+    const document = withPath(change.document, change.path, at, issues);
+    const read = readResource(document);
+    if (!read.ok) issues.push(...underPointer(at, read.issues));
+    const raw = (read.ok ? read.value : document) as AnyResource;
+    if (!isKind(raw?.kind) || typeof raw.name !== 'string') return;
+    const key = keyOf(raw);
+    const before = catalog.stored(raw.kind, raw.name);
+    if (change.onlyIfMissing && before) return;
+    once(key, at);
+    if (!holds(change.precondition, before)) stale.push(staleText(key, before));
+    overlay.put(key, read.ok ? read.value : null);
+    puts.push({ at, read: read.ok ? read.value : null, raw });
+    if (read.ok) steps.push(toStep(key, read.value, before));
+  });
+
+  // Only now is the whole change laid over the catalog.
+  for (const { at, raw } of puts) issues.push(...underPointer(at, checkReferences(raw, overlay)));
+  if (issues.length > 0) {
+    const count = issues.length === 1 ? '1 fault' : `${issues.length} faults`;
+    return refuse('invalid', `Nothing was stored: ${count}.`, issues);
+  }
+  if (stale.length > 0) return refuse('stale', stale.join('; '));
+  if (missing.length > 0) return refuse('not_found', missing.join('; '));
+  const inUse = steps.flatMap(({ action, resource }) =>
+    action === 'removed' && resource.kind === 'Service' ? usersText(resource.name, overlay) : [],
+  );
+  if (inUse.length > 0) return refuse('in_use', inUse.join('; '));
+  return { ok: true, steps };
+}
+
+function toStep(key: ResourceKey, resource: AnyResource, before: StoredResource | undefined): Step {
+  if (!before) return { action: 'created', key, resource, before };
+  const isSame =
+    isDeepStrictEqual(before.resource.spec, resource.spec) &&
+    isDeepStrictEqual(before.resource.labels, resource.labels);
+  return isSame
+    ? { action: 'unchanged', key, resource: before.resource, before }
+    : { action: 'changed', key, resource, before };
+}
+
+/** The document without what only the mesh sets, and with the kind and name of its path. */
+function withPath(
+  input: unknown,
+  path: Extract<Change, { type: 'put' }>['path'],
+  at: string,
+  issues: Issue[],
+): unknown {
+  if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
+  const { status: _status, revision: _revision, ...document } = input as Record<string, unknown>;
+  if (!path) return document;
+  for (const field of ['kind', 'name'] as const) {
+    const given = document[field];
+    if (given !== undefined && given !== path[field])
+      issues.push({ pointer: `${at}/${field}`, message: `must be "${path[field]}" as in the path, or be left out` });
+  }
+  return { ...document, ...path };
+}
+
+function holds(precondition: Precondition | undefined, before: StoredResource | undefined): boolean {
+  if (precondition === undefined) return true;
+  if (precondition === 'absent') return before === undefined;
+  if (before === undefined) return false;
+  return precondition === 'exists' || precondition.revisions.includes(before.revision);
+}
+
+function staleText(key: ResourceKey, before: StoredResource | undefined): string {
+  return before ? `${key} is at revision ${before.revision}; read it again and retry` : `${key} does not exist`;
+}
+
+function usersText(service: string, overlay: Overlay): string[] {
+  const users = usersOfService(service, overlay).map(keyOf);
+  if (users.length === 0) return [];
+  const more = users.length > 20 ? ` and ${users.length - 20} more` : '';
+  return [`Service/${service} is used by ${users.slice(0, 20).join(', ')}${more}; remove or change them first`];
+}
+
+function refuse(code: Refusal['code'], detail: string, issues: readonly Issue[] = []): Plan {
+  return { ok: false, refusal: { code, detail, issues } };
+}

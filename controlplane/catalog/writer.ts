@@ -1,0 +1,117 @@
+/**
+ * The only way into the store. One write at a time: it is checked against the catalog, stored on the condition that
+ * nobody else wrote meanwhile (another replica may have taken away what it refers to), and answered when the catalog
+ * shows it, so that whoever got the answer reads it too.
+ */
+import { randomUUID } from 'node:crypto';
+import { messageOf } from '../message-of.ts';
+import { BatchTooLarge, type Operation, type Store } from '../store/store.ts';
+import { type Catalog, writerKey } from './catalog.ts';
+import type { ApplyOptions, Change, Effect, Outcome, Refusal } from './change.ts';
+import { plan, type Step } from './plan.ts';
+import { StoredResource } from './stored-resource.ts';
+
+const mostWaiting = 1_000;
+const mostTries = 8;
+const catchUpMs = 5_000;
+/** The store collects an instance itself when no control plane renewed or removed it for a day. */
+const garbageSeconds = 86_400;
+
+export class Writer {
+  readonly #catalog: Catalog;
+  readonly #store: Store;
+  readonly #writer = randomUUID();
+  #turn: Promise<unknown> = Promise.resolve();
+  #waiting = 0;
+  #writes = 0;
+
+  constructor(catalog: Catalog, store: Store) {
+    this.#catalog = catalog;
+    this.#store = store;
+  }
+
+  /** Does all changes at one new revision, or none. Never rejects for what a user or the store did. */
+  async apply(changes: readonly Change[], options: ApplyOptions = {}): Promise<Outcome> {
+    if (this.#waiting >= mostWaiting)
+      return refuse('unavailable', `more than ${mostWaiting} writes are waiting; try again`);
+    this.#waiting++;
+    const turn = this.#turn.then(() => this.#attempt(changes, options));
+    this.#turn = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await turn;
+    } finally {
+      this.#waiting--;
+    }
+  }
+
+  async #attempt(changes: readonly Change[], { dryRun = false, pointerOf = () => '' }: ApplyOptions): Promise<Outcome> {
+    for (let tries = 0; tries < mostTries; tries++) {
+      const seen = this.#catalog.revision;
+      const planned = plan(changes, this.#catalog, pointerOf);
+      if (!planned.ok) return planned;
+      const toStore = planned.steps.filter((step) => step.action !== 'unchanged');
+      if (dryRun) return { ok: true, revision: seen, effects: planned.steps.map((step) => toEffect(step)) };
+      if (toStore.length === 0) return unchanged(planned.steps, seen);
+      try {
+        const result = await this.#store.commit(this.#operations(toStore));
+        if (result.ok) {
+          await this.#catalog.waitFor(result.revision, catchUpMs);
+          return {
+            ok: true,
+            revision: result.revision,
+            effects: planned.steps.map((step) => toEffect(step, result.revision)),
+          };
+        }
+      } catch (error) {
+        if (error instanceof BatchTooLarge) return refuse('too_large', error.message);
+        return refuse(
+          'unavailable',
+          `the store did not answer, so the change may be stored or not: ${messageOf(error)}`,
+        );
+      }
+      // Another replica was faster: look at what it did, then decide anew.
+      await this.#catalog.waitFor(seen + 1, catchUpMs);
+    }
+    return refuse('unavailable', 'other control planes write all the time; try again');
+  }
+
+  #operations(steps: readonly Step[]): Operation[] {
+    const operations: Operation[] = steps.map(({ action, key, resource, before }) => {
+      const expected = before?.revision ?? 0;
+      if (action === 'removed') return { type: 'delete', key, expected };
+      const leaseSeconds = resource.kind === 'Instance' ? resource.spec.leaseSeconds : undefined;
+      const { kind, name, labels, spec } = resource;
+      const value = JSON.stringify({ kind, name, labels, spec });
+      return {
+        type: 'put',
+        key,
+        value,
+        expected,
+        ...(leaseSeconds ? { leaseSeconds: leaseSeconds + garbageSeconds } : {}),
+      };
+    });
+    this.#writes++;
+    const value = `${this.#writer} ${this.#writes}`;
+    operations.push({ type: 'put', key: writerKey, value, expected: this.#catalog.writerRevision });
+    return operations;
+  }
+}
+
+function toEffect({ action, resource, before }: Step, revision?: number): Effect {
+  if (action === 'unchanged' || action === 'removed' || typeof revision !== 'number') return { action, resource };
+  const created = before?.resource.status?.created ?? revision;
+  return { action, resource: new StoredResource(resource, { revision, created, lease: null }).resource };
+}
+
+/** The revision is the one at which the last of the resources became what it is, so that its rollout can be looked up. */
+function unchanged(steps: readonly Step[], seen: number): Outcome {
+  const last = Math.max(0, ...steps.map(({ resource }) => resource.revision ?? 0));
+  return { ok: true, revision: last || seen, effects: steps.map((step) => toEffect(step)) };
+}
+
+function refuse(code: Refusal['code'], detail: string): Outcome {
+  return { ok: false, refusal: { code, detail, issues: [] } };
+}

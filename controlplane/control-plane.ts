@@ -1,0 +1,97 @@
+import { type Log, logTo } from '../observability/logging/log.ts';
+import type { Address } from '../shared/discovery/address.ts';
+import { type Clock, systemClock } from '../shared/time/clock.ts';
+import { startApiServer } from './api/api-server.ts';
+import { Catalog } from './catalog/catalog.ts';
+import { Writer } from './catalog/writer.ts';
+import { PushHub } from './push/push-hub.ts';
+import { startPushServer } from './push/push-server.ts';
+import { Registry } from './registry/registry.ts';
+import { follow } from './store/follow.ts';
+import { openStore } from './store/open-store.ts';
+
+export type ControlPlaneOptions = {
+  /** Where the control API listens; the default is a free port on 127.0.0.1, as for `push`. */
+  readonly api?: Address;
+  readonly push?: Address;
+  /** `sqlite:FILE`, `sqlite::memory:` (the default) or `etcd://HOST:PORT[,HOST:PORT][/PREFIX]`. */
+  readonly store?: string;
+  readonly version?: string;
+  /** OTLP/HTTP base URL; the requests of the API are traced when it is given. */
+  readonly otlp?: string;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  /** Time a sidecar has to answer an update (15 s). */
+  readonly ackTimeoutMs?: number;
+  /** Stops the wait for a store that cannot be reached. */
+  readonly signal?: AbortSignal;
+};
+
+export type ControlPlane = {
+  readonly apiAddress: Address;
+  readonly pushAddress: Address;
+  readonly store: string;
+  /** Ends streams and watches, answers what is under way, and closes the store. */
+  close(): Promise<void>;
+};
+
+const anyPort: Address = { host: '127.0.0.1', port: 0 };
+
+/**
+ * Starts a control plane and resolves when it serves; it waits for a store that is not there yet. Rejects with one line
+ * that names the flag when a port is taken or the store cannot be used.
+ */
+export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane> {
+  const { clock = systemClock, log = logTo(process.stderr, 'control-plane'), version = '0.0.0' } = options;
+  const closers: (() => unknown)[] = [];
+  let closing: Promise<void> | null = null;
+  const close = () => {
+    closing ??= (async () => {
+      for (const end of closers.reverse()) await end();
+    })();
+    return closing;
+  };
+  try {
+    const store = await openStore(options.store ?? 'sqlite::memory:', clock);
+    closers.push(() => store.close());
+    const catalog = new Catalog(log);
+    const following = await follow(store, catalog, log, options.signal);
+    closers.push(() => following.close());
+    const writer = new Writer(catalog, store);
+    const registry = new Registry(catalog, writer, store, clock, log);
+    closers.push(() => registry.close());
+    const hub = new PushHub(catalog, clock, log, options.ackTimeoutMs);
+    const push = await startPushServer({ hub, catalog, registry, clock, log }, options.push ?? anyPort);
+    closers.push(
+      () => push.close(),
+      () => hub.close(),
+    );
+    const view = { name: store.name, isConnected: () => following.isConnected() };
+    const tracing = options.otlp === undefined ? null : await startTracing(options.otlp, version);
+    if (tracing) closers.push(() => tracing.close());
+    const api = await startApiServer(
+      {
+        catalog,
+        hub,
+        registry,
+        store: view,
+        version,
+        clock,
+        log,
+        ...(tracing ? { trace: tracing.traceRequests } : {}),
+      },
+      options.api ?? anyPort,
+    );
+    closers.push(() => api.close());
+    return { apiAddress: api.address, pushAddress: push.address, store: store.name, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Loaded only when asked for: the SDK costs some 40 MB. */
+async function startTracing(endpoint: string, version: string) {
+  const { startTracedApi } = await import('./api/trace-requests.ts');
+  return startTracedApi(endpoint, version);
+}

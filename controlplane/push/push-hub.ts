@@ -1,0 +1,142 @@
+/**
+ * All streams to the sidecars: hands every change of the catalog to each, closes the ones that stopped answering, and
+ * knows how far each rollout has come.
+ */
+import type { Log } from '../../observability/logging/log.ts';
+import type { Clock } from '../../shared/time/clock.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import { describeRollout, RevisionLog, type Rollout } from './rollouts.ts';
+import type { SidecarStream } from './sidecar-stream.ts';
+
+export type CloseReason = 'slow' | 'replaced' | 'stopping';
+type Closer = (reason: CloseReason, text: string) => void;
+
+export type SidecarStatus = {
+  readonly sidecar: string;
+  readonly service: string;
+  readonly version: string;
+  readonly peer: string;
+  readonly connected: boolean;
+  /** Revision of the last update it answered. */
+  readonly acked: number;
+  readonly rejected: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly revision: number;
+    readonly error: string;
+  }[];
+};
+
+export const ackTimeoutMs = 15_000;
+const rememberMs = 60_000;
+const mostStreams = 10_000;
+const mostRemembered = 1_000;
+const sweepMs = 500;
+
+type Gone = { readonly status: SidecarStatus; readonly atMs: number };
+
+export class PushHub {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #ackTimeoutMs: number;
+  readonly #streams = new Map<string, { readonly stream: SidecarStream; readonly close: Closer }>();
+  readonly #gone = new Map<string, Gone>();
+  readonly #revisions: RevisionLog;
+  readonly #unsubscribe: () => void;
+  readonly #timer: NodeJS.Timeout;
+  /** Closed because they did not answer, since the start. */
+  slowClosed = 0;
+
+  constructor(catalog: Catalog, clock: Clock, log: Log, timeoutMs: number = ackTimeoutMs) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#ackTimeoutMs = timeoutMs;
+    this.#revisions = new RevisionLog(catalog);
+    this.#unsubscribe = catalog.subscribe((change) => {
+      this.#revisions.take(change);
+      for (const { stream } of this.#streams.values()) stream.offer(change);
+    });
+    this.#timer = setInterval(() => this.#sweep(), Math.min(sweepMs, timeoutMs / 4));
+    this.#timer.unref();
+  }
+
+  get connected(): number {
+    return this.#streams.size;
+  }
+
+  get isFull(): boolean {
+    return this.#streams.size >= mostStreams;
+  }
+
+  /** Takes a stream in and sends it everything. A stream of the same sidecar that is still there is closed. */
+  add(stream: SidecarStream, close: Closer): void {
+    const { sidecar } = stream.hello;
+    const old = this.#streams.get(sidecar);
+    if (old) {
+      this.remove(old.stream);
+      old.close('replaced', `sidecar "${sidecar}" opened another stream; give each sidecar a name of its own`);
+    }
+    this.#gone.delete(sidecar);
+    this.#streams.set(sidecar, { stream, close });
+    stream.sendAll();
+  }
+
+  /** Takes a stream out; one that was replaced already is no longer here. */
+  remove(stream: SidecarStream): void {
+    const { sidecar } = stream.hello;
+    if (this.#streams.get(sidecar)?.stream !== stream) return;
+    this.#streams.delete(sidecar);
+    this.#gone.set(sidecar, { status: statusOf(stream, false), atMs: this.#clock.monotonicMs() });
+    if (this.#gone.size > mostRemembered) this.#gone.delete(this.#gone.keys().next().value!);
+  }
+
+  /** Connected sidecars and the ones that left in the last minute, by name. */
+  sidecars(): SidecarStatus[] {
+    const connected = [...this.#streams.values()].map(({ stream }) => statusOf(stream, true));
+    return [...connected, ...this.#disconnected()].sort((a, b) => (a.sidecar < b.sidecar ? -1 : 1));
+  }
+
+  /** Null when nothing is known of that revision: not there yet, too long ago, or nothing of the mesh changed at it. */
+  rollout(revision: number | 'latest'): Rollout | null {
+    const number = revision === 'latest' ? this.#revisions.latest : revision;
+    if (number === undefined) return null;
+    const resources = this.#revisions.resourcesAt(number);
+    if (!resources) return null;
+    const gone = this.#disconnected().map(({ sidecar, service, acked }) => ({ sidecar, service, acked }));
+    const streams = [...this.#streams.values()].map(({ stream }) => stream);
+    return describeRollout(number, resources, streams, gone);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#unsubscribe();
+    for (const { close } of this.#streams.values()) close('stopping', 'the control plane stops');
+    this.#streams.clear();
+  }
+
+  #disconnected(): SidecarStatus[] {
+    const since = this.#clock.monotonicMs() - rememberMs;
+    for (const [sidecar, { atMs }] of this.#gone) if (atMs < since) this.#gone.delete(sidecar);
+    return [...this.#gone.values()].map(({ status }) => status);
+  }
+
+  #sweep(): void {
+    for (const { stream, close } of this.#streams.values()) {
+      if (stream.waitingMs < this.#ackTimeoutMs) continue;
+      this.slowClosed++;
+      const { sidecar } = stream.hello;
+      this.#log.warn('a sidecar did not answer its update in time and was cut off', { sidecar, peer: stream.peer });
+      this.remove(stream);
+      close(
+        'slow',
+        `no answer to an update within ${this.#ackTimeoutMs / 1000} s; connect again for the current state`,
+      );
+    }
+  }
+}
+
+function statusOf(stream: SidecarStream, connected: boolean): SidecarStatus {
+  const { sidecar, service, version } = stream.hello;
+  const rejected = [...stream.rejected].map(({ key, revision, error }) => ({ ...key, revision, error }));
+  return { sidecar, service, version, peer: stream.peer, connected, acked: stream.acked, rejected };
+}

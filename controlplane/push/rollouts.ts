@@ -1,0 +1,90 @@
+import { type Kind, keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
+import type { Catalog, CatalogChange } from '../catalog/catalog.ts';
+import type { SidecarStream } from './sidecar-stream.ts';
+
+export type Rollout = {
+  readonly revision: number;
+  /** What changed at that revision. */
+  readonly resources: readonly { readonly kind: Kind; readonly name: string }[];
+  /** `rejected` when a sidecar could not use one of the resources; `progressing` while some have not answered. */
+  readonly state: 'applied' | 'progressing' | 'rejected';
+  /** For people: `applied 40/40`. */
+  readonly summary: string;
+  readonly applied: number;
+  /** Connected sidecars; the ones that left in the last minute are only listed. */
+  readonly total: number;
+  readonly laggards: readonly { readonly sidecar: string; readonly service: string; readonly acked: number }[];
+  readonly rejected: readonly {
+    readonly sidecar: string;
+    readonly kind: Kind;
+    readonly name: string;
+    readonly error: string;
+  }[];
+  readonly disconnected: readonly { readonly sidecar: string; readonly service: string; readonly acked: number }[];
+};
+
+const revisionsKept = 1_000;
+
+/** Which resources changed at which of the last revisions. */
+export class RevisionLog {
+  readonly #keys = new Map<number, readonly { kind: Kind; name: string }[]>();
+
+  constructor(catalog: Catalog) {
+    const byRevision = new Map<number, { kind: Kind; name: string }[]>();
+    for (const { revision, resource } of catalog.all()) {
+      const keys = byRevision.get(revision) ?? [];
+      keys.push({ kind: resource.kind, name: resource.name });
+      byRevision.set(revision, keys);
+    }
+    for (const revision of [...byRevision.keys()].sort((a, b) => a - b)) this.#add(revision, byRevision.get(revision)!);
+  }
+
+  /** Takes a change; one that covers several revisions is noted under the last. */
+  take({ revision, changed, removed }: CatalogChange): void {
+    this.#add(revision, [...changed.map(({ resource: { kind, name } }) => ({ kind, name })), ...removed]);
+  }
+
+  get latest(): number | undefined {
+    return [...this.#keys.keys()].at(-1);
+  }
+
+  resourcesAt(revision: number): readonly { kind: Kind; name: string }[] | undefined {
+    return this.#keys.get(revision);
+  }
+
+  #add(revision: number, keys: readonly { kind: Kind; name: string }[]): void {
+    this.#keys.delete(revision);
+    this.#keys.set(revision, keys);
+    if (this.#keys.size > revisionsKept) this.#keys.delete(this.#keys.keys().next().value!);
+  }
+}
+
+/** How far the resources of one revision have come. */
+export function describeRollout(
+  revision: number,
+  resources: Rollout['resources'],
+  streams: Iterable<SidecarStream>,
+  disconnected: Rollout['disconnected'],
+): Rollout {
+  const keys: ResourceKey[] = resources.map(keyOf);
+  const laggards: Rollout['laggards'][number][] = [];
+  const rejected: Rollout['rejected'][number][] = [];
+  let total = 0;
+  let applied = 0;
+  for (const stream of streams) {
+    const { sidecar, service } = stream.hello;
+    total++;
+    if (stream.acked < revision) {
+      laggards.push({ sidecar, service, acked: stream.acked });
+      continue;
+    }
+    // A later version that was refused counts too: then this one is not in force either, or no longer asked for.
+    const refusals = keys.flatMap((key) => stream.rejectionOf(key) ?? []).filter((one) => one.revision >= revision);
+    if (refusals.length === 0) applied++;
+    for (const { key, error } of refusals) rejected.push({ sidecar, kind: key.kind, name: key.name, error });
+  }
+  const state = rejected.length > 0 ? 'rejected' : laggards.length > 0 ? 'progressing' : 'applied';
+  const refusers = new Set(rejected.map((one) => one.sidecar)).size;
+  const summary = `applied ${applied}/${total}${refusers > 0 ? `, rejected by ${refusers}` : ''}`;
+  return { revision, resources, state, summary, applied, total, laggards, rejected, disconnected };
+}
