@@ -7,7 +7,6 @@ import { systemClock } from '../../shared/time/clock.ts';
 import { durationMs, durationPattern } from '../../shared/time/duration.ts';
 import { type Command, type Invocation, UsageError } from '../command.ts';
 import type { Child } from '../dev/child.ts';
-import { firstOrder } from '../dev/first-order.ts';
 import {
   appPlan,
   collectorPlan,
@@ -25,6 +24,7 @@ import {
 import { findFreePorts } from '../dev/ports.ts';
 import { ProcessGroup } from '../dev/process-group.ts';
 import { screen } from '../dev/screen.ts';
+import { applyFile, firstOrder } from '../dev/shop.ts';
 import { StatusLine } from '../dev/status-line.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -74,7 +74,7 @@ async function run(invocation: Invocation): Promise<number> {
   let hasLosses = false;
   const group = new ProcessGroup({
     cwd: root,
-    environment: { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile'), ...invocation.environment },
+    environment: { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/meshlane'), ...invocation.environment },
     logFolder,
     parallelStarts: availableParallelism() + 2,
     startTimeoutMs,
@@ -118,7 +118,9 @@ async function start(group: ProcessGroup, settings: Settings, status: StatusLine
     status.show(`starting: ${++up} of ${total} processes serve (${plan.name})`);
   };
   status.show(`starting ${total} processes ...`);
-  const controlPlane = begin(controlPlanePlan(ports, stateFolder)).then(() => applyShop(settings));
+  const controlPlane = begin(controlPlanePlan(ports, stateFolder)).then(async () => {
+    if (withDemo) await applyFile(reachable(ports.api), join(root, 'examples/shop/mesh.yaml'));
+  });
   await Promise.all([
     controlPlane,
     begin(collectorPlan(ports)),
@@ -128,7 +130,7 @@ async function start(group: ProcessGroup, settings: Settings, status: StatusLine
   let firstOrderMs: number | null = null;
   if (withDemo) {
     status.show('everything serves; waiting for the first order ...');
-    firstOrderMs = (await firstOrder(frontOf(ports).outbound, systemClock, startTimeoutMs)).tookMs;
+    firstOrderMs = await firstOrder(frontOf(ports).outbound, systemClock, startTimeoutMs);
     if (withLoad) await group.start(loadPlan(ports));
   }
   writeFileSync(join(stateFolder, 'dev.json'), `${JSON.stringify(describe(group, ports), null, 2)}\n`);
@@ -236,9 +238,4 @@ function onStopSignal(onImpatience: () => void): StopRequest {
       for (const signal of signals) process.off(signal, hear);
     },
   };
-}
-
-async function applyShop({ withDemo }: Settings): Promise<void> {
-  if (!withDemo) return;
-  throw new Error('TODO');
 }

@@ -73,7 +73,7 @@ export function reachable({ host, port }: Address): Address {
   return { host: host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host, port };
 }
 
-const meshlane = 'cli/main.ts';
+const meshlane = 'cli/main.mjs';
 
 export function controlPlanePlan(ports: MeshPorts, stateFolder: string): ProcessPlan {
   const store = `sqlite:${join(stateFolder, 'meshlane.db')}`;

@@ -53,8 +53,8 @@ function demo({ ports, hasLoad, meshlane, shopFolder, apiFlag }: ScreenFacts): s
     `   ${meshlane} apply${apiFlag} -f ${shopFolder}/product-split.yaml --wait`,
     '2. Break inventory; watch its retries and its breaker ("mode":"off" mends it):',
     `   curl -d '{"mode":"errors"}' http://127.0.0.1:${inventory}/admin/fail`,
-    `   curl -s http://127.0.0.1:${admin}/metrics | grep -E '^meshlane_(retries|breaker)'`,
-    "3. One order's trace: look up its x-trace-id on the trace page",
+    `   curl -s http://127.0.0.1:${admin}/metrics | grep -E '^meshlane_(retries|breaker).*inventory'`,
+    `3. One order's trace: http://${formatAddress(reachable(ports.traces))}/#/trace/ID with the ID in its x-trace-id`,
     `   curl -i -H 'Host: order' -d '{"user":"ada","product":"tea"}' http://127.0.0.1:${front}/orders`,
   ];
 }
