@@ -1,7 +1,8 @@
-import { once } from 'node:events';
 import { startCollector } from '../../observability/collector/collector.ts';
+import { logTo } from '../../observability/logging/log.ts';
 import { formatAddress, parseAddress } from '../../shared/discovery/address.ts';
 import { type Command, UsageError } from '../command.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 export const command: Command = {
   name: 'collector',
@@ -36,21 +37,23 @@ export const command: Command = {
       return Number(text);
     };
     const exportUrl = invocation.flag('export');
+    const log = logTo(process.stderr, 'collector');
+    const stop = untilStopped();
     const collector = await startCollector({
       otlpGrpc: address('otlp-grpc'),
       otlpHttp: address('otlp-http'),
       http: address('http'),
       ...(exportUrl === undefined ? {} : { exportUrl }),
       store: { maxTraces: count('max-traces'), maxBytes: count('max-memory-mb') * 1024 * 1024 },
-      exporter: { onChange: (text) => process.stderr.write(`export: ${text}\n`) },
+      exporter: { onChange: (text) => log.warn(text) },
     });
     const { otlpGrpc, otlpHttp, http } = collector;
     const forwarding = exportUrl === undefined ? '' : ` export ${exportUrl}`;
     process.stdout.write(
       `ready: otlp-grpc ${formatAddress(otlpGrpc)} otlp-http ${formatAddress(otlpHttp)} traces http://${formatAddress(http)}${forwarding}\n`,
     );
-    await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-    await collector.close();
+    await stop.promise;
+    await Promise.race([collector.close(), stop.again]);
     return 0;
   },
 };

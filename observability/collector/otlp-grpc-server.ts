@@ -24,8 +24,8 @@ export async function serveOtlpGrpc(intake: Intake, at: Address): Promise<OtlpSe
         const { rejected, reason } = intake.receive(call.request, 'grpc');
         callback(null, rejected === 0 ? {} : { partialSuccess: { rejectedSpans: rejected, errorMessage: reason } });
       } catch (error) {
-        if (!(error instanceof MalformedTraces)) throw error;
-        callback({ code: grpc.status.INVALID_ARGUMENT, details: error.message });
+        const code = error instanceof MalformedTraces ? grpc.status.INVALID_ARGUMENT : grpc.status.INTERNAL;
+        callback({ code, details: (error as Error).message });
       }
     },
   });

@@ -4,8 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
+import { createGunzip, type Gunzip } from 'node:zlib';
 import { type Address, listenError } from '../../shared/discovery/address.ts';
 import { type Intake, type IntakeWay, MalformedTraces } from './intake.ts';
 import { encodeAnswer, encodeRpcStatus } from './otlp.ts';
@@ -15,10 +14,8 @@ import type { OtlpServer } from './otlp-grpc-server.ts';
 const maxBodyBytes = 16 * 1024 * 1024;
 /** All bodies that are on their way in; more are asked to come back later. */
 const maxPendingBytes = 64 * 1024 * 1024;
-const retryAfterSeconds = 1;
 const drainMs = 2_000;
 const path = '/v1/traces';
-const inflate = promisify(gunzip);
 
 type Refusal = {
   readonly status: number;
@@ -68,21 +65,13 @@ async function answer(
   const refusal = refusalOfHead(request, encoding);
   if (refusal) return refuse(response, encoding ?? 'json', refusal);
   const way: IntakeWay = encoding === 'json' ? 'http-json' : 'http-protobuf';
-  // An inflating body is charged for the most it may become, since nobody knows before.
-  const isGzip = request.headers['content-encoding'] === 'gzip';
-  const announced = Number(request.headers['content-length'] ?? maxBodyBytes);
-  const reserved = isGzip ? announced + maxBodyBytes : announced;
-  if (pending.bytes + reserved > maxPendingBytes) {
-    intake.counts[way].overloaded++;
-    const headers = { 'retry-after': String(retryAfterSeconds) };
-    return refuse(response, encoding!, { status: 503, message: 'the collector is busy; try again later', headers });
-  }
-  pending.bytes += reserved;
+  const charge = { bytes: 0 };
   try {
-    const sent = await readBody(request);
-    if (!Buffer.isBuffer(sent)) return refuse(response, encoding!, sent);
-    const body = isGzip ? await inflateBody(sent) : sent;
-    if (!Buffer.isBuffer(body)) return refuse(response, encoding!, body);
+    const body = await readBody(request, pending, charge);
+    if (!Buffer.isBuffer(body)) {
+      if (body.status === 503) intake.counts[way].overloaded++;
+      return refuse(response, encoding!, body);
+    }
     const { rejected, reason } = intake.receive(body, way);
     if (encoding === 'json') {
       const partial = { partialSuccess: { rejectedSpans: String(rejected), errorMessage: reason } };
@@ -94,7 +83,7 @@ async function answer(
     if (!(error instanceof MalformedTraces)) throw error;
     refuse(response, encoding!, { status: 400, message: error.message });
   } finally {
-    pending.bytes -= reserved;
+    pending.bytes -= charge.bytes;
   }
 }
 
@@ -113,8 +102,8 @@ function refusalOfHead(request: IncomingMessage, encoding: Encoding | null): Ref
     const message = `content-type must be application/x-protobuf or application/json; got ${got ? `"${got}"` : 'none'}`;
     return { status: 415, message };
   }
-  const coding = request.headers['content-encoding'];
-  if (coding !== undefined && coding !== 'gzip' && coding !== 'identity') {
+  const coding = codingOf(request);
+  if (coding !== 'gzip' && coding !== 'identity') {
     const message = `content-encoding must be gzip or identity; got "${coding}"`;
     return { status: 415, message, headers: { 'accept-encoding': 'gzip' } };
   }
@@ -122,29 +111,57 @@ function refusalOfHead(request: IncomingMessage, encoding: Encoding | null): Ref
   return null;
 }
 
+function codingOf(request: IncomingMessage): string {
+  return request.headers['content-encoding']?.trim().toLowerCase() ?? 'identity';
+}
+
+const busy: Refusal = {
+  status: 503,
+  message: 'too much is on its way in; try again later',
+  headers: { 'retry-after': '1' },
+};
+
 function tooLarge(what: string): Refusal {
   return { status: 413, message: `${what} is larger than ${maxBodyBytes} bytes; send smaller batches` };
 }
 
-/** Collects the body; stops at the bound, whatever the head announced. */
-async function readBody(request: IncomingMessage): Promise<Buffer | Refusal> {
+/**
+ * Collects the body, inflated when it is gzip; stops at the bound, whatever the head announced. What it holds is charged
+ * to `pending` through `charge`, which the caller gives back.
+ */
+async function readBody(
+  request: IncomingMessage,
+  pending: { bytes: number },
+  charge: { bytes: number },
+): Promise<Buffer | Refusal> {
+  const isGzip = codingOf(request) === 'gzip';
+  const source = isGzip ? inflate(request) : request;
   const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    size += (chunk as Buffer).length;
-    if (size > maxBodyBytes) return tooLarge('the body');
-    chunks.push(chunk as Buffer);
+  try {
+    for await (const chunk of source.iterator({ destroyOnReturn: false })) {
+      chunks.push(chunk as Buffer);
+      charge.bytes += (chunk as Buffer).length;
+      pending.bytes += (chunk as Buffer).length;
+      if (charge.bytes > maxBodyBytes) return tooLarge(isGzip ? 'the inflated body' : 'the body');
+      if (pending.bytes > maxPendingBytes) return busy;
+    }
+  } catch (error) {
+    if (!(error as NodeJS.ErrnoException).code?.startsWith('Z_')) throw error;
+    return { status: 400, message: `the body is not gzip: ${(error as Error).message}` };
+  } finally {
+    if (source !== request) {
+      request.unpipe();
+      source.destroy();
+    }
   }
-  return Buffer.concat(chunks, size);
+  return Buffer.concat(chunks, charge.bytes);
 }
 
-async function inflateBody(body: Buffer): Promise<Buffer | Refusal> {
-  try {
-    return await inflate(body, { maxOutputLength: maxBodyBytes });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return tooLarge('the inflated body');
-    return { status: 400, message: `the body is not gzip: ${(error as Error).message}` };
-  }
+/** Not `pipeline`: that would close the connection with the inflater, before the refusal is written. */
+function inflate(request: IncomingMessage): Gunzip {
+  const gunzip = createGunzip();
+  request.once('error', (error) => gunzip.destroy(error));
+  return request.pipe(gunzip);
 }
 
 function refuse(response: ServerResponse, encoding: Encoding, { status, message, headers = {} }: Refusal): void {
