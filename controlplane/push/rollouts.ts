@@ -1,5 +1,6 @@
 import { type Kind, keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import type { Catalog, CatalogChange } from '../catalog/catalog.ts';
+import type { StoredResource } from '../catalog/stored-resource.ts';
 import type { SidecarStream } from './sidecar-stream.ts';
 
 export type Rollout = {
@@ -23,40 +24,54 @@ export type Rollout = {
   readonly disconnected: readonly { readonly sidecar: string; readonly service: string; readonly acked: number }[];
 };
 
+type Key = { readonly kind: Kind; readonly name: string };
+
 const revisionsKept = 1_000;
 
 /** Which resources changed at which of the last revisions. */
 export class RevisionLog {
-  readonly #keys = new Map<number, readonly { kind: Kind; name: string }[]>();
+  readonly #catalog: Catalog;
+  readonly #keys = new Map<number, readonly Key[]>();
+  #latest = 0;
 
   constructor(catalog: Catalog) {
-    const byRevision = new Map<number, { kind: Kind; name: string }[]>();
-    for (const { revision, resource } of catalog.all()) {
-      const keys = byRevision.get(revision) ?? [];
-      keys.push({ kind: resource.kind, name: resource.name });
-      byRevision.set(revision, keys);
-    }
-    for (const revision of [...byRevision.keys()].sort((a, b) => a - b)) this.#add(revision, byRevision.get(revision)!);
+    this.#catalog = catalog;
+    this.#addAll([...catalog.all()]);
   }
 
-  /** Takes a change; one that covers several revisions is noted under the last. */
+  /** Takes a change; what was removed between two listings of the store is noted at the later one. */
   take({ revision, changed, removed }: CatalogChange): void {
-    this.#add(revision, [...changed.map(({ resource: { kind, name } }) => ({ kind, name })), ...removed]);
+    this.#addAll(changed);
+    if (removed.length > 0) this.#add(revision, removed);
   }
 
   get latest(): number | undefined {
-    return [...this.#keys.keys()].at(-1);
+    return this.#latest || undefined;
   }
 
-  resourcesAt(revision: number): readonly { kind: Kind; name: string }[] | undefined {
-    return this.#keys.get(revision);
+  resourcesAt(revision: number): readonly Key[] | undefined {
+    const known = this.#keys.get(revision);
+    if (known) return known;
+    // Forgotten here, but not when a resource is still as it became then.
+    const keys: Key[] = [];
+    for (const stored of this.#catalog.all()) if (stored.revision === revision) keys.push(toKey(stored));
+    return keys.length > 0 ? keys : undefined;
   }
 
-  #add(revision: number, keys: readonly { kind: Kind; name: string }[]): void {
-    this.#keys.delete(revision);
-    this.#keys.set(revision, keys);
+  #addAll(resources: readonly StoredResource[]): void {
+    const inOrder = resources.toSorted((a, b) => a.revision - b.revision);
+    for (const stored of inOrder) this.#add(stored.revision, [toKey(stored)]);
+  }
+
+  #add(revision: number, keys: readonly Key[]): void {
+    this.#latest = Math.max(this.#latest, revision);
+    this.#keys.set(revision, [...(this.#keys.get(revision) ?? []), ...keys]);
     if (this.#keys.size > revisionsKept) this.#keys.delete(this.#keys.keys().next().value!);
   }
+}
+
+function toKey({ resource: { kind, name } }: StoredResource): Key {
+  return { kind, name };
 }
 
 /** How far the resources of one revision have come. */

@@ -1,4 +1,4 @@
-import { parseAllDocuments } from 'yaml';
+import { parseAllDocuments, stringify } from 'yaml';
 import type { Issue, Parsed } from '../errors/problem.ts';
 
 /** The one door to the YAML parser. JSON is YAML too, so one reader serves both. */
@@ -24,4 +24,9 @@ export function readDocuments(text: string): Parsed<unknown[]> {
     }
   }
   return issues.length === 0 ? { ok: true, value: values } : { ok: false, issues };
+}
+
+/** Writes values as a YAML stream that `readDocuments` reads back. */
+export function writeDocuments(values: readonly unknown[]): string {
+  return values.map((value) => stringify(value, { aliasDuplicateObjects: false })).join('---\n');
 }
