@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { atProcessEnd } from '../owner.ts';
+import { killGroup, leftInGroup } from './process-group.ts';
 import { TapReader, type TapReport } from './tap-report.ts';
 
 export type FileReport = TapReport & {
@@ -34,7 +35,7 @@ export async function runTestFile(root: string, path: string, limits: RunLimits)
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const group = child.pid;
-  const forget = atProcessEnd(() => group !== undefined && signalGroup(group, 'SIGKILL'));
+  const forget = atProcessEnd(() => group !== undefined && killGroup(group));
   const tap = new TapReader();
   let stderr = '';
   let trouble: string | null = null;
@@ -69,9 +70,10 @@ export async function runTestFile(root: string, path: string, limits: RunLimits)
   });
   clearTimeout(hardTimer);
   clearTimeout(leaveTimer);
-  if (group !== undefined && !(await isGroupGone(group))) {
-    trouble ??= 'it left processes running that it had started';
-    signalGroup(group, 'SIGKILL');
+  const left = group === undefined ? [] : await leftInGroup(group);
+  if (group !== undefined && left.length > 0) {
+    trouble ??= `it left running what it had started: ${left.join(', ')}`;
+    killGroup(group);
   }
   forget();
   if (!child.stdout.closed)
@@ -81,23 +83,4 @@ export async function runTestFile(root: string, path: string, limits: RunLimits)
   if (report.failed === 0 || exit !== 'exit code 1') trouble ??= exit;
   if (report.passed + report.failed + report.skipped.length === 0) trouble ??= 'it has no tests';
   return { ...report, path, tookMs: performance.now() - startedAt, trouble, stderr };
-}
-
-/** Children of a file that has just ended may need a moment to be collected. */
-async function isGroupGone(group: number): Promise<boolean> {
-  for (let tries = 0; tries < 20; tries++) {
-    if (!signalGroup(group, 0)) return true;
-    await wait(50);
-  }
-  return false;
-}
-
-/** False when nobody is left in the group. */
-function signalGroup(group: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    process.kill(-group, signal);
-    return true;
-  } catch {
-    return false;
-  }
 }
