@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import { startProxy } from '../../dataplane/supervisor/proxy.ts';
-import { readStaticFile, type StaticConfiguration } from '../../dataplane/supervisor/static-file.ts';
+import type { StaticConfiguration } from '../../dataplane/supervisor/static-file.ts';
 import { logTo } from '../../observability/logging/log.ts';
 import { type Address, formatAddress, parseAddress } from '../../shared/discovery/address.ts';
 import { formatIssues } from '../../shared/errors/problem.ts';
@@ -50,7 +50,7 @@ async function run(invocation: Invocation): Promise<number> {
   const controlPlane = invocation.flag('control-plane');
   if ((file === undefined) === (controlPlane === undefined))
     throw new UsageError('give either --config FILE or --control-plane HOST:PORT. See: meshlane proxy --help');
-  const configuration = file === undefined ? fromFlags(invocation) : withFlags(await readStaticFile(file), invocation);
+  const configuration = file === undefined ? fromFlags(invocation) : withFlags(await fromFile(file), invocation);
   const { proxy } = configuration;
 
   let crashed: Error | null = null;
@@ -82,6 +82,12 @@ async function run(invocation: Invocation): Promise<number> {
   if (crashed === null) return 0;
   log.warn('stopped because a worker failed', { error: String((crashed as Error).stack ?? crashed) });
   return 1;
+}
+
+/** The YAML reader is loaded only here: a sidecar that is pushed its configuration does not need it. */
+async function fromFile(file: string): Promise<StaticConfiguration> {
+  const { readStaticFile } = await import('../../dataplane/supervisor/static-file.ts');
+  return readStaticFile(file);
 }
 
 /** The Proxy document that the flags describe. */

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Address } from '../../shared/discovery/address.ts';
+import { http } from '../../shared/http/node-http.ts';
 
 /** What the admin port can be asked. */
 export type AdminView = {
@@ -17,7 +18,7 @@ export async function startAdmin(
   address: Address,
   view: AdminView,
 ): Promise<{ address: Address; close(): Promise<void> }> {
-  const server = createServer((request, response) => {
+  const server = http.createServer((request, response) => {
     answer(request, response, view).catch((error: unknown) => {
       response.writeHead(500, { 'content-type': 'text/plain' }).end(`${String(error)}\n`);
     });

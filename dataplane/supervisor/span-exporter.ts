@@ -1,6 +1,7 @@
-import { Agent, type ClientRequest, type RequestOptions, request } from 'node:http';
+import type { ClientRequest, RequestOptions } from 'node:http';
 import { encodeSpans } from '../../observability/tracing/otlp-json.ts';
 import type { SpanRecord } from '../../observability/tracing/span.ts';
+import { http } from '../../shared/http/node-http.ts';
 
 const mostQueued = 8192;
 const mostPerPost = 512;
@@ -14,7 +15,7 @@ const retryAfterMs = 1000;
 export class SpanExporter {
   readonly #url: URL;
   readonly #resource: Readonly<Record<string, string>>;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   #queue: SpanRecord[] = [];
   #isPosting = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -98,7 +99,7 @@ export class SpanExporter {
 
   /** TLS costs 4 MB of memory, so it is loaded only for an https endpoint. */
   async #sender(): Promise<(url: URL, options: RequestOptions) => ClientRequest> {
-    if (this.#url.protocol !== 'https:') return (url, options) => request(url, { ...options, agent: this.#agent });
+    if (this.#url.protocol !== 'https:') return (url, options) => http.request(url, { ...options, agent: this.#agent });
     const https = await import('node:https');
     return (url, options) => https.request(url, options);
   }

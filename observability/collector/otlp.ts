@@ -2,7 +2,8 @@
  * OTLP messages between bytes and objects. 64-bit integers are decimal text (nanoseconds since the epoch do not fit
  * into a double), ids are bytes, enums numbers, and what was not on the wire is absent.
  */
-import { type grpc, loadProto } from '../../shared/grpc/grpc.ts';
+import type { grpc } from '../../shared/grpc/grpc.ts';
+import { loadProto } from '../../shared/grpc/load-proto.ts';
 
 export type WireValue = {
   stringValue?: string;

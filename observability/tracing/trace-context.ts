@@ -1,5 +1,3 @@
-import { randomFillSync } from 'node:crypto';
-
 /**
  * W3C Trace Context (https://www.w3.org/TR/trace-context/) on bytes: a traceparent is 55 characters at fixed places,
  * `00-<32 hex trace id>-<16 hex span id>-<2 hex flags>`, so it is read and rewritten in place.
@@ -18,9 +16,11 @@ const hexOf = new Uint8Array(256);
 for (const digit of hexDigits) hexOf[digit] = digit;
 for (const digit of Buffer.from('ABCDEF', 'latin1')) hexOf[digit] = digit + 32;
 
-/** xorshift128 (Marsaglia 2003): ids need to be spread, not secret. */
-const state = new Uint32Array(4);
-randomFillSync(state);
+/**
+ * xorshift128 (Marsaglia 2003): ids need to be spread, not secret. V8 seeds Math.random of each thread from the system's
+ * entropy; node:crypto would cost every worker 5 MB.
+ */
+const state = Uint32Array.from({ length: 4 }, () => Math.floor(Math.random() * 4_294_967_296));
 state[0]! |= 1;
 export function randomUint32(): number {
   let t = state[0]!;

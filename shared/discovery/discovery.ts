@@ -1,24 +1,42 @@
-import { type grpc, loadProto } from '../grpc/grpc.ts';
-import type { Kind } from '../resources/resource.ts';
+import { grpc } from '../grpc/grpc.ts';
+import {
+  type Codec,
+  instanceNameCodec,
+  leaseCodec,
+  registrationCodec,
+  sidecarMessageCodec,
+  updateCodec,
+  type WireInstanceName,
+  type WireLease,
+  type WireRegistration,
+  type WireSidecarMessage,
+  type WireUpdate,
+} from './messages.ts';
 
-/** The messages of `discovery.proto` as they look in JavaScript. */
-export type WireKey = { kind: Kind; name: string };
-export type WireEntry = { key: WireKey; revision: number; document: Buffer };
-export type WireUpdate = { revision: number; full: boolean; resources: WireEntry[]; removed: WireKey[] };
-export type WireHello = { sidecar: string; service: string; version: string; revision: number };
-export type WireRejection = { key: WireKey; revision: number; error: string };
-export type WireAck = { revision: number; rejected: WireRejection[] };
-export type WireSidecarMessage = { hello?: WireHello | null; ack?: WireAck | null };
-export type WireRegistration = { document: Buffer };
-export type WireInstanceName = { name: string };
-export type WireLease = { revision: number; leaseSeconds: number };
+export type * from './messages.ts';
 
-type Package = { meshlane: { discovery: { v1: { Discovery: grpc.ServiceClientConstructor } } } };
+function method<Request, Reply>(name: string, request: Codec<Request>, reply: Codec<Reply>, isStream: boolean) {
+  return {
+    path: `/meshlane.discovery.v1.Discovery/${name}`,
+    requestStream: isStream,
+    responseStream: isStream,
+    requestSerialize: request.encode,
+    requestDeserialize: request.decode,
+    responseSerialize: reply.encode,
+    responseDeserialize: reply.decode,
+  } satisfies grpc.MethodDefinition<Request, Reply>;
+}
 
-const loaded = loadProto(new URL('./discovery.proto', import.meta.url)) as unknown as Package;
+/** The service of `discovery.proto`, beside this file. */
+const definition = {
+  Stream: method('Stream', sidecarMessageCodec, updateCodec, true),
+  Register: method('Register', registrationCodec, leaseCodec, false),
+  Heartbeat: method('Heartbeat', instanceNameCodec, leaseCodec, false),
+  Deregister: method('Deregister', instanceNameCodec, leaseCodec, false),
+};
 
 /** Client constructor and service definition (`DiscoveryService.service`) of the push protocol. */
-export const DiscoveryService = loaded.meshlane.discovery.v1.Discovery;
+export const DiscoveryService = grpc.makeGenericClientConstructor(definition, 'Discovery');
 
 export type DiscoveryClient = grpc.Client & {
   stream(): grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate>;

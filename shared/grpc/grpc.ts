@@ -2,9 +2,7 @@
  * The one door to grpc-js. Channels keep themselves alive, so that a peer that vanished without a word is noticed in
  * 15 s instead of never.
  */
-import { fileURLToPath } from 'node:url';
 import * as grpc from '@grpc/grpc-js';
-import { loadSync, type Options } from '@grpc/proto-loader';
 
 export { grpc };
 
@@ -19,20 +17,3 @@ export const channelOptions: grpc.ChannelOptions = {
   'grpc.max_receive_message_length': 64 * 1024 * 1024,
   'grpc.max_send_message_length': 64 * 1024 * 1024,
 };
-
-/**
- * Loads the services of a `.proto` file that lies beside the importing module. Field names become camelCase, int64 a
- * number unless `options` says otherwise.
- */
-export function loadProto(file: URL, options: Options = {}): grpc.GrpcObject {
-  return grpc.loadPackageDefinition(
-    loadSync(fileURLToPath(file), {
-      keepCase: false,
-      longs: Number,
-      enums: String,
-      defaults: true,
-      oneofs: true,
-      ...options,
-    }),
-  );
-}
