@@ -166,8 +166,9 @@ function inflate(request: IncomingMessage): Gunzip {
 
 function refuse(response: ServerResponse, encoding: Encoding, { status, message, headers = {} }: Refusal): void {
   const rpcStatus = { code: rpcCodes[status] ?? 13, message };
-  // Node reads and forgets what is left of the body (for as long as requestTimeout allows): closing instead would reset
+  // What is left of the body is read and forgotten (for as long as requestTimeout allows): closing instead would reset
   // the connection under a client that still sends, and it would never see this answer.
+  response.req.resume();
   send(
     response,
     status,

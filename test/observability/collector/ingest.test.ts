@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { OTLPTraceExporter as GrpcExporter } from '@opentelemetry/exporter-trace-otlp-grpc';
@@ -220,6 +222,25 @@ t.test('stops reading a body without a length at the bound', async (t) => {
   });
   t.equal(response.status, 413);
   await response.arrayBuffer();
+});
+
+t.test('answers a sender that reads only after it has sent too much, and keeps its connection', async (t) => {
+  const collector = await startCollector();
+  t.teardown(collector.close);
+  const socket = connect(collector.otlpHttp.port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  await once(socket, 'connect');
+  socket.pause();
+  const head = 'POST /v1/traces HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-protobuf\r\n';
+  socket.write(`${head}transfer-encoding: chunked\r\n\r\n`);
+  const chunk = Buffer.concat([Buffer.from('100000\r\n'), Buffer.alloc(1024 * 1024), Buffer.from('\r\n')]);
+  for (let i = 0; i < 40; i++) if (!socket.write(chunk)) await once(socket, 'drain');
+  socket.write(`0\r\n\r\n${head}content-length: 0\r\n\r\n`);
+  let received = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    received += text;
+  });
+  await until(() => /413 Payload Too Large[^]*HTTP\/1.1 200 OK/.test(received));
 });
 
 t.test('asks senders to come back later when too much is on its way in', async (t) => {
