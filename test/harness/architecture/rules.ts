@@ -41,7 +41,7 @@ export const carried = /^dataplane\/(worker\/worker-context|snapshot\/snapshot)\
  */
 export const doors: Readonly<Record<string, RegExp>> = {
   '@grpc/grpc-js': /^shared\/grpc\/grpc\.ts$/,
-  '@grpc/proto-loader': /^shared\/grpc\/grpc\.ts$/,
+  '@grpc/proto-loader': /^shared\/grpc\/load-proto\.ts$/,
   '@kubernetes/client-node': /^controlplane\/kubernetes\/client\.ts$/,
   '@opentelemetry/*': /^observability\/tracing\/sdk\.ts$/,
   ajv: /^shared\/resources\/(generated-files\.ts|document-validators\.js)$/, // the second is made by the first
