@@ -240,6 +240,7 @@ t.test('answers a sender that reads only after it has sent too much, and keeps i
   socket.setEncoding('latin1').on('data', (text: string) => {
     received += text;
   });
+  socket.resume();
   await until(() => /413 Payload Too Large[^]*HTTP\/1.1 200 OK/.test(received));
 });
 
