@@ -17,6 +17,7 @@ export type * from './messages.ts';
 
 function method<Request, Reply>(name: string, request: Codec<Request>, reply: Codec<Reply>, isStream: boolean) {
   return {
+    originalName: name.toLowerCase(),
     path: `/meshlane.discovery.v1.Discovery/${name}`,
     requestStream: isStream,
     responseStream: isStream,
