@@ -94,7 +94,7 @@ async function run(invocation: Invocation): Promise<number> {
     const isStopped = await Promise.race([started.then(() => false), stopRequest.promise.then(() => true)]);
     if (isStopped)
       started.catch(() => undefined); // what was starting is being stopped
-    else await Promise.race([stopRequest.promise, ...(settings.forMs === null ? [] : [passed(settings.forMs)])]);
+    else await (settings.forMs === null ? stopRequest.promise : orAfter(settings.forMs, stopRequest.promise));
     hasFailed = false;
     return 0;
   } finally {
@@ -213,8 +213,14 @@ function tellLoss(child: Child, how: string): void {
   process.stderr.write(`meshlane dev: ${text}\n${child.lastWords}\n`);
 }
 
-function passed(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+/** Resolves with the promise, or when the time has passed. */
+async function orAfter(ms: number, promise: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const passed = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([promise, passed]);
+  clearTimeout(timer);
 }
 
 type StopRequest = { readonly promise: Promise<void>; forget(): void };

@@ -20,7 +20,7 @@ export type ScreenFacts = {
 export function screen(facts: ScreenFacts): string {
   const { ports, firstOrderMs, startedInMs, processes, stateFolder } = facts;
   const at = (address: MeshPorts['api']) => formatAddress(reachable(address));
-  const up = `${processes} processes up in ${(startedInMs / 1000).toFixed(1)} s; Ctrl-C ends them all`;
+  const up = `${processes} processes up in ${(startedInMs / 1000).toFixed(1)} s; Ctrl-C ends all`;
   const order = `first order answered in ${firstOrderMs?.toFixed(0)} ms through ${sidecarsOfAnOrder} sidecars; `;
   return [
     `ready: ${firstOrderMs === null ? '' : order}${up}`,
