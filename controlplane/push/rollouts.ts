@@ -31,7 +31,7 @@ const revisionsKept = 1_000;
 /** Which resources changed at which of the last revisions. */
 export class RevisionLog {
   readonly #catalog: Catalog;
-  readonly #keys = new Map<number, readonly Key[]>();
+  readonly #keys = new Map<number, Key[]>();
   #latest = 0;
 
   constructor(catalog: Catalog) {
@@ -65,7 +65,9 @@ export class RevisionLog {
 
   #add(revision: number, keys: readonly Key[]): void {
     this.#latest = Math.max(this.#latest, revision);
-    this.#keys.set(revision, [...(this.#keys.get(revision) ?? []), ...keys]);
+    const known = this.#keys.get(revision);
+    if (known) known.push(...keys);
+    else this.#keys.set(revision, [...keys]);
     if (this.#keys.size > revisionsKept) this.#keys.delete(this.#keys.keys().next().value!);
   }
 }
