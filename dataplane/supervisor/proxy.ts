@@ -3,6 +3,7 @@ import type { Log } from '../../observability/logging/log.ts';
 import { type Address, listenError } from '../../shared/discovery/address.ts';
 import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource, InstanceResource, ProxyDocument } from '../../shared/resources/schema.ts';
+import { compactHeap } from '../../shared/runtime/compact-heap.ts';
 import { durationMs } from '../../shared/time/duration.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
 import { startAdmin } from './admin.ts';
@@ -116,6 +117,7 @@ class Supervisor implements RunningProxy {
     await this.#startAdmin();
     if (controlPlane === null) await this.#applyStatic();
     else await this.#firstConfiguration(controlPlane.address);
+    compactHeap();
     await this.#listen();
     const inbound = proxy.spec.listeners.find(({ direction }) => direction === 'inbound');
     const instance = inbound && controlPlane?.instanceAt(this.listeners.get(inbound.name)!);

@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { SlotTable } from '../../observability/metrics/slots.ts';
 import { randomUint32 } from '../../observability/tracing/trace-context.ts';
+import { compactHeap } from '../../shared/runtime/compact-heap.ts';
 import { TimerWheel } from '../../shared/time/timer-wheel.ts';
 import { OutBuffer } from '../http1/out-buffer.ts';
 import { Http1UpstreamConnection } from '../http1/upstream-connection.ts';
@@ -99,6 +100,7 @@ class Worker {
   }
 
   async #listen(listeners: readonly WorkerListener[], isShared: boolean): Promise<void> {
+    compactHeap();
     const ports: number[] = [];
     for (const { name, address, port, direction } of listeners) {
       const listener = new Listener(this.#context, direction);
