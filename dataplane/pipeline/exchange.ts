@@ -247,6 +247,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
       return false;
     }
     this.#stats!.onRetry(cause);
+    this.#tryDeadlineMs = 0; // of the try that is over: it must not end the pause
     this.#retryAtMs = nowMs + pauseMs;
     return true;
   }
