@@ -46,6 +46,7 @@ if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== wanted) {
     '--no-fund',
     '--loglevel=error',
   ]);
+  run('warming the compile cache ...', 'node', ['scripts/warm-cache.mjs']);
   writeFileSync(stampFile, wanted);
 }
 

@@ -40,6 +40,8 @@ export type RunningProxy = {
   close(): Promise<void>;
 };
 
+const compactAfterMs = 1000;
+
 /** Time that callers get to hear that the instance has left before its port closes. */
 const lameDuckMs = 300;
 
@@ -117,8 +119,9 @@ class Supervisor implements RunningProxy {
     await this.#startAdmin();
     if (controlPlane === null) await this.#applyStatic();
     else await this.#firstConfiguration(controlPlane.address);
-    compactHeap();
     await this.#listen();
+    // When the stream and the registration are up; this thread carries no requests, so it may pause now.
+    setTimeout(compactHeap, compactAfterMs).unref();
     const inbound = proxy.spec.listeners.find(({ direction }) => direction === 'inbound');
     const instance = inbound && controlPlane?.instanceAt(this.listeners.get(inbound.name)!);
     if (instance) this.#discovery?.register(instance);
