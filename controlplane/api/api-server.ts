@@ -20,6 +20,8 @@ export type ApiParts = MeshParts & {
 
 export type ApiServer = { readonly address: Address; close(): Promise<void> };
 
+const mostConnections = 10_000;
+
 /** Serves the control API; rejects with one line that names the port and the flag when it cannot listen. */
 export async function startApiServer(parts: ApiParts, address: Address): Promise<ApiServer> {
   const { catalog, registry, store, clock, log } = parts;
@@ -30,6 +32,7 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
     requestTimeout: 30_000,
     onFault: (error, url) => log.warn('a request failed', { url, error: error.stack }),
   });
+  server.server.maxConnections = mostConnections;
   const watches = new Watches(catalog, clock);
   const metrics = controlPlaneMetrics(parts, watches);
   takeBodies(server);

@@ -77,6 +77,7 @@ function listOrWatch(
   if (readSwitch(query.watch, 'watch')) {
     if (query.limit !== undefined || query.continue !== undefined)
       throw new ProblemError(invalid('a watch starts with the whole list; leave out limit and continue'));
+    if (request.method === 'HEAD') return reply.type('text/event-stream').send();
     return watches.open(kind, reply);
   }
   const limit = readNumber(query.limit, 'limit', longestPage);

@@ -3,7 +3,9 @@
  * nobody else wrote meanwhile (another replica may have taken away what it refers to), and answered when the catalog
  * shows it, so that whoever got the answer reads it too.
  */
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
+import { setTimeout as wait } from 'node:timers/promises';
+import type { Clock } from '../../shared/time/clock.ts';
 import { messageOf } from '../message-of.ts';
 import { BatchTooLarge, type Operation, type Store } from '../store/store.ts';
 import { type Catalog, writerKey } from './catalog.ts';
@@ -12,7 +14,9 @@ import { plan, type Step } from './plan.ts';
 import { StoredResource } from './stored-resource.ts';
 
 const mostWaiting = 1_000;
-const mostTries = 8;
+/** Longest time for which one write competes with the ones of other replicas. */
+const competeMs = 5_000;
+const longestPauseMs = 20;
 const catchUpMs = 5_000;
 /** The store collects an instance itself when no control plane renewed or removed it for a day. */
 const garbageSeconds = 86_400;
@@ -20,14 +24,16 @@ const garbageSeconds = 86_400;
 export class Writer {
   readonly #catalog: Catalog;
   readonly #store: Store;
+  readonly #clock: Clock;
   readonly #writer = randomUUID();
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #writes = 0;
 
-  constructor(catalog: Catalog, store: Store) {
+  constructor(catalog: Catalog, store: Store, clock: Clock) {
     this.#catalog = catalog;
     this.#store = store;
+    this.#clock = clock;
   }
 
   /** Does all changes at one new revision, or none. Never rejects for what a user or the store did. */
@@ -48,7 +54,8 @@ export class Writer {
   }
 
   async #attempt(changes: readonly Change[], { dryRun = false, pointerOf = () => '' }: ApplyOptions): Promise<Outcome> {
-    for (let tries = 0; tries < mostTries; tries++) {
+    const deadlineMs = this.#clock.monotonicMs() + competeMs;
+    do {
       const seen = this.#catalog.revision;
       const planned = plan(changes, this.#catalog, pointerOf);
       if (!planned.ok) return planned;
@@ -74,24 +81,21 @@ export class Writer {
       }
       // Another replica was faster: look at what it did, then decide anew.
       await this.#catalog.waitFor(seen + 1, catchUpMs);
-    }
+      // The one that wins sees its own write first, and would win again.
+      await wait(randomInt(longestPauseMs));
+    } while (this.#clock.monotonicMs() < deadlineMs);
     return refuse('unavailable', 'other control planes write all the time; try again');
   }
 
   #operations(steps: readonly Step[]): Operation[] {
     const operations: Operation[] = steps.map(({ action, key, resource, before }) => {
       const expected = before?.revision ?? 0;
-      if (action === 'removed') return { type: 'delete', key, expected };
-      const leaseSeconds = resource.kind === 'Instance' ? resource.spec.leaseSeconds : undefined;
+      const former = before?.lease ? { formerLease: before.lease } : {};
+      if (action === 'removed') return { type: 'delete', key, expected, ...former };
+      const seconds = resource.kind === 'Instance' ? resource.spec.leaseSeconds : undefined;
+      const lease = seconds ? { leaseSeconds: seconds + garbageSeconds } : {};
       const { kind, name, labels, spec } = resource;
-      const value = JSON.stringify({ kind, name, labels, spec });
-      return {
-        type: 'put',
-        key,
-        value,
-        expected,
-        ...(leaseSeconds ? { leaseSeconds: leaseSeconds + garbageSeconds } : {}),
-      };
+      return { type: 'put', key, value: JSON.stringify({ kind, name, labels, spec }), expected, ...lease, ...former };
     });
     this.#writes++;
     const value = `${this.#writer} ${this.#writes}`;

@@ -27,10 +27,9 @@ const mostOperations = 128;
 const callMs = 5_000;
 const pageSize = 1_000;
 
-/** Runs the call once and lets its error through: what etcd3 takes in place of its retries and circuit breakers. */
+/** Runs the call once and lets its error through, as a rejection: what etcd3 takes in place of its retries and circuit breakers. */
 const once = {
-  execute: <T>(call: (context: { signal: AbortSignal }) => T) =>
-    Promise.resolve(call({ signal: new AbortController().signal })),
+  execute: async <T>(call: (context: { signal: AbortSignal }) => T) => call({ signal: new AbortController().signal }),
 };
 type Policy = NonNullable<NonNullable<RPC.IOptions['faultHandling']>['global']>;
 const oncePolicy = once as unknown as Policy;
@@ -107,10 +106,10 @@ class EtcdStore implements Store {
       return { request_put: { key, value: Buffer.from(operation.value), lease: leases[i] ?? 0 } };
     });
     const result = await this.#call(this.#kv.txn({ compare, success, failure: [] }));
-    if (result.succeeded) return { ok: true, revision: Number(result.header.revision) };
-    // Left-over leases hold no key; they would only fade away later.
-    for (const lease of leases) if (lease) this.#lease.leaseRevoke({ ID: lease }).catch(() => undefined);
-    return { ok: false };
+    // No key hangs on these any more, or yet. One that cannot be given back now fades away in its own time.
+    const unused = result.succeeded ? operations.map(({ formerLease }) => formerLease) : leases;
+    for (const lease of unused) if (lease) this.#lease.leaseRevoke({ ID: lease }).catch(() => undefined);
+    return result.succeeded ? { ok: true, revision: Number(result.header.revision) } : { ok: false };
   }
 
   watch(prefix: string, fromRevision: number, sink: WatchSink): { close(): void } {
@@ -167,6 +166,7 @@ class EtcdStore implements Store {
       lose(...end);
       return;
     }
+    if (response.created) sink.onOpen?.();
     for (let i = 0; i < response.events.length; ) {
       const at = response.events[i]!.kv.mod_revision;
       const events: StoreEvent[] = [];

@@ -16,6 +16,7 @@ export type Following = {
 
 const firstPauseMs = 100;
 const longestPauseMs = 2_000;
+const failuresPerWarning = 15;
 
 /**
  * Lists the store and follows it for ever: a watch that breaks is taken up after the last change that was seen; when the
@@ -24,7 +25,7 @@ const longestPauseMs = 2_000;
 export async function follow(store: Store, sink: FollowSink, log: Log, signal?: AbortSignal): Promise<Following> {
   let watch: { close(): void } | null = null;
   let timer: NodeJS.Timeout | undefined;
-  let pauseMs = firstPauseMs;
+  let failures = 0;
   let last = 0;
   let connected = false;
   let closed = false;
@@ -37,11 +38,11 @@ export async function follow(store: Store, sink: FollowSink, log: Log, signal?: 
     watch?.close();
   };
   const later = (step: () => void, why: string) => {
-    if (connected || pauseMs === longestPauseMs / 2)
-      log.warn('the store cannot be reached; trying again', { store: store.name, why });
     connected = false;
-    timer = setTimeout(step, pauseMs);
-    pauseMs = Math.min(pauseMs * 2, longestPauseMs);
+    if (failures % failuresPerWarning === 0)
+      log.warn('the store cannot be reached; trying again', { store: store.name, why });
+    timer = setTimeout(step, Math.min(firstPauseMs * 2 ** Math.min(failures, 10), longestPauseMs));
+    failures++;
   };
   const list = async () => {
     try {
@@ -56,30 +57,28 @@ export async function follow(store: Store, sink: FollowSink, log: Log, signal?: 
     }
   };
   const take = () => {
-    const startedAt = last;
-    const stable = setTimeout(() => {
-      pauseMs = firstPauseMs;
-    }, longestPauseMs);
-    stable.unref();
-    connected = true;
-    watch = store.watch('', startedAt + 1, {
+    watch = store.watch('', last + 1, {
+      onOpen: () => {
+        if (failures > 0) log.info('the store is followed', { store: store.name, revision: last });
+        connected = true;
+        failures = 0;
+      },
       onChange: (change) => {
         last = change.revision;
-        pauseMs = firstPauseMs;
         sink.onChange(change);
       },
       onLost: (reason, detail) => {
-        clearTimeout(stable);
-        if (closed) return;
-        later(reason === 'compacted' ? () => void list() : take, detail);
+        if (!closed) later(reason === 'compacted' ? () => void list() : take, detail);
       },
     });
   };
-  signal?.addEventListener('abort', () => {
+  const stop = () => {
     close();
     reject(new Error('stopped before the store could be read'));
-  });
-  void list();
+  };
+  signal?.addEventListener('abort', stop);
+  if (signal?.aborted) stop();
+  else void list();
   await listed;
   return { isConnected: () => connected, close };
 }

@@ -134,6 +134,7 @@ class SqliteStore implements Store {
         return;
       }
       this.#watchers.add(watcher);
+      sink.onOpen?.();
       for (const change of this.#changes) if (change.revision >= fromRevision && !closed) deliver(watcher, change);
     });
     return {

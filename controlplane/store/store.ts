@@ -23,8 +23,10 @@ export type Operation =
       readonly expected?: number;
       /** The entry is deleted when so many seconds pass without `keepAlive`. */
       readonly leaseSeconds?: number;
+      /** Lease the key hung on until now; given back when the batch is done. Without it, it fades away in its own time. */
+      readonly formerLease?: string;
     }
-  | { readonly type: 'delete'; readonly key: string; readonly expected?: number };
+  | { readonly type: 'delete'; readonly key: string; readonly expected?: number; readonly formerLease?: string };
 
 export type CommitResult =
   | { readonly ok: true; readonly revision: number }
@@ -41,6 +43,8 @@ export type StoreChange = { readonly revision: number; readonly events: readonly
 export type Listing = { readonly revision: number; readonly entries: readonly StoreEntry[] };
 
 export type WatchSink = {
+  /** The store follows from now on; comes once, before the first change. */
+  onOpen?(): void;
   onChange(change: StoreChange): void;
   /**
    * The watch is over and nothing more will come. `compacted`: the store no longer has the changes from that revision
