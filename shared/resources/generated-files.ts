@@ -34,5 +34,16 @@ function validators(): string {
     .replace(/^"use strict";/, '')
     .replaceAll(';export const ', ';\nexport const ')
     .replaceAll(';function ', ';\nfunction ');
-  return `${notice}\nimport { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);\n${code}\n`;
+  const own = Object.entries(runtime).reduce((text, [from, to]) => text.replace(from, to), code);
+  if (own.includes('require('))
+    throw new Error('the validators ask for a part of Ajv that generated-files.ts does not replace');
+  return `${notice}\n${own}\n`;
 }
+
+/** The parts of Ajv that its code would load, and with them the whole CommonJS loader (3 MB). */
+const runtime = {
+  // Only lists of strings have to be unique here.
+  'require("ajv/dist/runtime/equal").default': '(a, b) => a === b',
+  // Length in code points (JSON Schema validation §6.3).
+  'require("ajv/dist/runtime/ucs2length").default': '(text) => Array.from(text).length',
+};
