@@ -1,11 +1,15 @@
 import { fileURLToPath } from 'node:url';
 import { Ajv } from 'ajv';
 import standaloneCode from 'ajv/dist/standalone/index.js';
+import { errorPage } from '../errors/reference-page.ts';
 import { builtSchemas } from './document-schema.ts';
+import { resourcePage } from './reference-page.ts';
+import { referenceTexts } from './reference-text.ts';
 
 /**
  * The files that are made from the schemas: the schemas as JSON and their validators as code. A process that only reads
- * resources then loads neither TypeBox (20 MB) nor Ajv and its compiler (15 MB).
+ * resources then loads neither TypeBox (20 MB) nor Ajv and its compiler (15 MB). And the reference pages, which say what
+ * the schemas and the table of errors say.
  */
 
 const notice = '// Made by `npm run generate` from the schemas beside it. Do not edit.';
@@ -15,7 +19,17 @@ export function generatedFiles(): { path: string; text: string }[] {
   return [
     { path: besides('document-schemas.json'), text: `${JSON.stringify(builtSchemas, null, 2)}\n` },
     { path: besides('document-validators.js'), text: validators() },
+    ...pages(),
   ];
+}
+
+function pages(): { path: string; text: string }[] {
+  const inReference = (name: string) => besides(`../../docs/reference/${name}.md`);
+  const ofKinds = Object.entries(builtSchemas).map(([kind, schema]) => ({
+    path: inReference(kind.toLowerCase()),
+    text: resourcePage(kind, schema, referenceTexts[kind as keyof typeof referenceTexts]),
+  }));
+  return [...ofKinds, { path: inReference('errors'), text: errorPage() }];
 }
 
 function besides(name: string): string {

@@ -4,7 +4,7 @@ export const ServiceSpec = Type.Object(
   {
     protocol: Type.Enum(['http1', 'http2', 'grpc', 'tcp'], {
       default: 'http1',
-      description: 'What the instances speak. Only http1 is carried so far; the others are refused by the data plane.',
+      description: 'What the instances speak. Only HTTP/1.1 is carried so far, whatever stands here.',
     }),
   },
   { additionalProperties: false },
