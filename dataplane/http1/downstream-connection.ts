@@ -11,6 +11,9 @@ import { ReplyFraming, type ReplyOptions, writeReplyHead, writeTrailers } from '
 import { ascii } from './out-buffer.ts';
 import type { ReplyHead } from './reply-head.ts';
 import { RequestHead } from './request-head.ts';
+import { slab } from './slab.ts';
+import { readIntoSlab } from './slab-socket.ts';
+import { leastDirect } from './upstream-connection.ts';
 
 const crlf = ascii('\r\n');
 const lastChunk = ascii('0\r\n');
@@ -46,6 +49,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
   #held: Buffer = nothing;
   /** The timer waits for the next request rather than for the rest of a head. */
   #isKeepAlive = false;
+  /** Memory of the request being answered; free again when the connection is idle and nothing is held. */
+  #own: Buffer = nothing;
   #isReplyDone = false;
   #isAdvancing = false;
   #closesAfterReply = false;
@@ -55,17 +60,17 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
 
   constructor(
     context: WorkerContext,
-    socket: Socket,
+    accepted: Socket,
     direction: Direction,
     onClosed: (connection: Http1DownstreamConnection) => void,
   ) {
     this.#context = context;
-    this.#socket = socket;
     this.#onClosed = onClosed;
     this.#exchange = new Exchange(context, this, direction, this.#head);
     this.#timer = new WheelTimer(() => this.#onDeadline());
     this.#replyOptions.stripsReason = direction === 'inbound';
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    const socket = readIntoSlab(accepted, (size) => this.#onRead(size));
+    this.#socket = socket;
     socket.on('end', () => this.#onEnd());
     socket.on('drain', () => {
       context.tick();
@@ -93,18 +98,34 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
 
   // --- what comes in ------------------------------------------------------------------------------------------------
 
-  #onData(chunk: Buffer): void {
+  /** The slab holds `size` bytes for us. Returns false to be given no more until `resumeRequest`. */
+  #onRead(size: number): boolean {
     this.#context.tick();
     switch (this.#state) {
       case 'idle':
-        return this.#advance(this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]));
-      case 'busy':
-        return this.#body.isDone || this.#isReplyDone ? this.#hold(chunk) : this.#readBody(chunk, 0);
+        this.#advance(this.#held.length === 0 ? this.#keep(size) : Buffer.concat([this.#held, slab.subarray(0, size)]));
+        break;
+      case 'busy': {
+        // What comes now may be kept for a retry or by the upstream socket, so it gets memory of its own.
+        const chunk = Buffer.from(slab.subarray(0, size));
+        if (this.#body.isDone || this.#isReplyDone) this.#hold(chunk);
+        else this.#readBody(chunk, 0);
+        break;
+      }
       case 'tunnel':
-        return this.#exchange.onTunnelBytes(chunk);
-      default:
-        return; // what comes after the last reply is not for us
+        this.#exchange.onTunnelBytes(Buffer.from(slab.subarray(0, size)));
+        break;
+      default: // what comes after the last reply is not for us
     }
+    return !this.#isPaused;
+  }
+
+  /** Moves a request's beginning out of the slab, into memory that the connection uses for every request of usual size. */
+  #keep(size: number): Buffer {
+    if (size >= leastDirect) return Buffer.from(slab.subarray(0, size));
+    if (this.#own.length < size) this.#own = Buffer.allocUnsafeSlow(Math.max(512, 2 ** Math.ceil(Math.log2(size))));
+    slab.copy(this.#own, 0, 0, size);
+    return this.#own.subarray(0, size);
   }
 
   #hold(chunk: Buffer): void {

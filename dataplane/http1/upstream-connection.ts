@@ -9,17 +9,15 @@ import { type Head, HeadVerdict, noLength } from './head.ts';
 import { writeRequestHead, writeTrailers } from './head-writer.ts';
 import { ascii } from './out-buffer.ts';
 import { ReplyHead } from './reply-head.ts';
+import { slab } from './slab.ts';
 
 const crlf = ascii('\r\n');
 const lastChunk = ascii('0\r\n');
-const slabBytes = 65_536;
 const mostInterims = 16;
 
-/**
- * All upstream sockets of a worker read into one slab: what is read is either copied into a reply at once or kept as
- * the beginning of a head, so nothing refers to the slab when the callback returns.
- */
-const slab = Buffer.allocUnsafeSlow(slabBytes);
+/** Body pieces from this size on are written as they are; smaller ones are copied, so that their memory is free again. */
+export const leastDirect = 16_384;
+
 /** Reply heads are used up within the callback that read them, so all connections share one. */
 const replyHead = new ReplyHead();
 
@@ -110,19 +108,21 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
 
   /** Small pieces leave together with the head. */
   #writePiece(piece: Buffer): void {
-    if (piece.length < 16_384) return this.#writeBody(piece, 0, piece.length);
+    if (piece.length < leastDirect) return this.#writeBody(piece, 0, piece.length);
     this.#context.out.flushTo(this.#socket);
     this.sendBody(piece, 0, piece.length);
   }
 
   sendBody(bytes: Buffer, from: number, to: number): void {
-    if (this.#sendsChunks && this.#state !== 'tunnel') {
-      this.#writeBody(bytes, from, to);
-      this.#context.out.flushTo(this.#socket);
-    } else {
-      // These bytes belong to nobody else, so the socket may keep them.
+    const isFramed = this.#sendsChunks && this.#state !== 'tunnel';
+    if (!isFramed && to - from >= leastDirect) {
+      // Pieces of this size belong to nobody else, so the socket may keep them.
       this.#socket.write(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to));
+      return;
     }
+    if (isFramed) this.#writeBody(bytes, from, to);
+    else this.#context.out.copy(bytes, from, to);
+    this.#context.out.flushTo(this.#socket);
   }
 
   sendEnd(trailers: Head | null): void {

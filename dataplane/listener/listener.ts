@@ -16,7 +16,9 @@ export class Listener {
   constructor(context: WorkerContext, direction: Direction) {
     this.#context = context;
     this.#direction = direction;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#onConnection(socket));
+    this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
+      this.#onConnection(socket),
+    );
     this.#server.on('error', (error) => context.onProblem('listener', error));
   }
 

@@ -78,7 +78,8 @@ class Worker {
       case 'stop':
         for (const listener of this.#listeners) listener.destroy();
         this.#spans.flush();
-        return this.#port.close();
+        this.#port.close();
+        return process.exit(0); // of this thread: pooled connections would keep it
     }
   }
 
