@@ -296,6 +296,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
   }
 
   abort(): void {
+    this.#context.out.discard(); // what is put together was for this caller alone
     this.#socket.resetAndDestroy();
     this.#onSocketClosed();
   }

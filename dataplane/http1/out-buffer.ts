@@ -56,6 +56,11 @@ export class OutBuffer {
     this.length += digits;
   }
 
+  /** Forgets what was put together for a socket that is gone. */
+  discard(): void {
+    this.length = 0;
+  }
+
   /** Writes what is here to a socket; false when the socket wants no more for now. */
   flushTo(socket: Socket): boolean {
     if (this.length === 0) return true;
