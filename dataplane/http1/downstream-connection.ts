@@ -6,6 +6,7 @@ import { type Direction, Exchange } from '../pipeline/exchange.ts';
 import { type LocalReply, localReply } from '../pipeline/local-reply.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
+import { CR, LF } from './grammar.ts';
 import { type Head, HeadVerdict, noLength } from './head.ts';
 import { ReplyFraming, type ReplyOptions, writeReplyHead, writeTrailers } from './head-writer.ts';
 import { ascii } from './out-buffer.ts';
@@ -149,7 +150,9 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
   #beginNext(): boolean {
     const bytes = this.#held;
     const head = this.#head;
-    const verdict = head.read(bytes, 0, bytes.length, this.#context.limits);
+    // One empty line before a request is left over from an old way of ending a body (RFC 9112 §2.2).
+    const from = bytes.length >= 2 && bytes[0] === CR && bytes[1] === LF ? 2 : 0;
+    const verdict = head.read(bytes, from, bytes.length, this.#context.limits);
     if (verdict === HeadVerdict.partial) {
       if (this.#timer.deadlineMs === Number.POSITIVE_INFINITY || this.#isKeepAlive)
         this.#armTimer(this.#context.limits.headTimeoutMs, false);
