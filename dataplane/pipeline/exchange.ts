@@ -292,8 +292,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   onReplyHead(head: ReplyHead, hasBody: boolean): boolean {
     const status = head.status;
     this.#activeMs = this.#context.now();
-    if (status >= 502 && status <= 504 && this.#retriesGatewayError(head)) return false;
-    const breaker = this.endpoint!.breaker;
+    const endpoint = this.endpoint!;
+    if (status >= 502 && status <= 504) {
+      if (this.#retriesGatewayError(head)) return false;
+    } else if (endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= this.#activeMs) endpoint.pool.onReached();
+    const breaker = endpoint.breaker;
     if (breaker !== null) {
       if (status >= 500) breaker.onFailure(this.#activeMs);
       else breaker.onSuccess();
@@ -307,12 +310,13 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   /**
    * Tries again after a 502, 503 or 504. The next proxy may have said that nothing reached its application: then any
-   * method may go again, as after a failed connect.
+   * method may go again, and the endpoint is avoided, as after a failed connect.
    */
   #retriesGatewayError(head: ReplyHead): boolean {
     const { retry } = this.backend!;
     const word = head.meshlaneReasonField === -1 ? '' : head.valueAt(head.meshlaneReasonField);
     const reason = isErrorCode(word) ? word : null;
+    if (reason === 'upstream_connect') this.endpoint!.pool.onUnreachable();
     const isUntouched = reason !== null && errorTable[reason].retry === 'always';
     const isAllowed = isUntouched
       ? retry.onConnectFailure

@@ -98,17 +98,32 @@ export class Pool {
 
   onConnected(connection: PooledConnection): void {
     this.#connecting--;
-    this.#failures = 0;
-    this.endpoint.backoffUntilMs = 0;
+    this.onReached();
     this.release(connection);
   }
 
   onConnectFailed(): void {
     this.#connecting--;
+    this.onUnreachable();
+    this.#waiting.shift()?.onConnectionFailure('upstream_connect');
+  }
+
+  /** The endpoint takes requests: it need not be avoided, and its next failure is the first one again. */
+  onReached(): void {
+    this.#failures = 0;
+    this.endpoint.backoffUntilMs = 0;
+  }
+
+  /**
+   * No connection could be made, or the proxy there could make none to its application: the endpoint is avoided for a
+   * while. Failures within that time are of requests that were on their way before and do not make it longer.
+   */
+  onUnreachable(): void {
+    const nowMs = this.#now();
+    if (nowMs < this.endpoint.backoffUntilMs) return;
     const { backoffMs, maxBackoffMs } = this.settings;
     const pauseMs = Math.min(backoffMs * 2 ** Math.min(this.#failures++, 20), maxBackoffMs);
-    this.endpoint.backoffUntilMs = this.#now() + pauseMs;
-    this.#waiting.shift()?.onConnectionFailure('upstream_connect');
+    this.endpoint.backoffUntilMs = nowMs + pauseMs;
   }
 
   /** A connection is closed and gone. */
