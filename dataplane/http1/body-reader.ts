@@ -151,6 +151,7 @@ export class BodyReader {
       this.#trailers = Buffer.from(held);
       return to;
     }
+    if (trailers.end > trailerLimits.headBytes) return -1;
     this.#finish(trailers.fieldCount > 0 ? trailers : null, sink);
     return from + trailers.end - before;
   }

@@ -21,6 +21,8 @@ export class ReplyHead extends Head {
     if (verdict === HeadVerdict.partial && to - from >= limits.headBytes)
       return this.refuse('upstream_protocol', `a head of more than ${limits.headBytes} bytes`);
     if (verdict !== HeadVerdict.whole) return verdict;
+    if (this.end - this.start > limits.headBytes)
+      return this.refuse('upstream_protocol', `a head of more than ${limits.headBytes} bytes`);
     return this.#check();
   }
 

@@ -59,6 +59,7 @@ export class RequestHead extends Head {
   /** Reads one head from `bytes[from..to)`. */
   read(bytes: Buffer, from: number, to: number, limits: HeadLimits): HeadVerdict {
     this.reset(bytes, from);
+    this.method = '';
     this.#path = null;
     this.isAbsolute = false;
     this.hostField = -1;
@@ -114,7 +115,8 @@ export class RequestHead extends Head {
 
     at++;
     if (to - at < 10) {
-      for (let i = 0; at + i < to && i < 7; i++)
+      // Up to the number only: whether that one is spoken here is decided when the line is whole.
+      for (let i = 0; at + i < to && i < 5; i++)
         if (bytes[at + i] !== versionBytes[i]) return this.#refuseLine('a request line without a version');
       return -1;
     }

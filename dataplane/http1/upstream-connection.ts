@@ -194,7 +194,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
       }
       if (verdict === HeadVerdict.refused) return this.#fail('upstream_protocol');
       from = replyHead.end;
-      if (!this.#onHead(replyHead)) return;
+      if (!this.#onHead(replyHead, from < to)) return;
     }
     if (this.#isTunnel && from < to) this.#request!.onReplyBody(bytes, from, to);
     if (this.#state !== 'body') return;
@@ -207,8 +207,8 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
     return this.#state === 'tunnel';
   }
 
-  /** Takes in a head; false when the connection no longer serves the request. */
-  #onHead(head: ReplyHead): boolean {
+  /** Takes in a head; `hasMore` tells that bytes follow it. False when the connection no longer serves the request. */
+  #onHead(head: ReplyHead, hasMore: boolean): boolean {
     const request = this.#request!;
     if (head.status < 200) return this.#onInterim(head, request);
     const hasBody = request.head.method !== 'HEAD' && head.status !== 204 && head.status !== 304;
@@ -219,7 +219,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
     if (request.onReplyHead(head, hasBody)) return true;
     // The request is tried again elsewhere: the connection is kept only if the unwanted reply has no body to wait for.
     this.#request = null;
-    if (this.#body.isDone && this.#isRequestSent && this.#keepsAlive) this.#giveBack();
+    if (this.#body.isDone && !hasMore && this.#isRequestSent && this.#keepsAlive) this.#giveBack();
     else this.close();
     return false;
   }
