@@ -58,6 +58,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
   #hasEnded = false;
   #isPaused = false;
   #sendsChunks = false;
+  /** Bytes of the last reply that the kernel had not yet taken when they were last looked at. */
+  #unsentBytes = 0;
 
   constructor(
     context: WorkerContext,
@@ -76,6 +78,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     socket.on('drain', () => {
       context.tick();
       this.#exchange.onDownstreamDrain();
+      if (this.#state === 'idle' && this.#held.length > 0) this.#advance(this.#held);
     });
     socket.on('error', () => this.#onSocketClosed()); // 'close' follows and says the same
     socket.on('close', () => this.#onSocketClosed());
@@ -134,13 +137,20 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     if (this.#held.length > mostHeldBytes) this.pauseRequest();
   }
 
-  /** Begins the requests that are whole heads in `bytes`, one after the other, for as long as they are answered at once. */
+  /**
+   * Begins the requests that are whole heads in `bytes`, one after the other, for as long as they are answered at once
+   * and the caller takes the answers.
+   */
   #advance(bytes: Buffer): void {
     this.#isAdvancing = true;
     this.#held = bytes;
-    while (this.#state === 'idle' && this.#held.length > 0 && this.#beginNext());
+    while (this.#state === 'idle' && this.#held.length > 0 && !this.isBlocked && this.#beginNext());
     this.#isAdvancing = false;
     if (this.#state !== 'idle') return;
+    if (this.isBlocked && this.#held.length > 0) {
+      this.pauseRequest();
+      return this.#armTimer(this.#context.limits.keepAliveTimeoutMs, true);
+    }
     if (this.#hasEnded) return this.#linger();
     if (this.#held.length === 0) this.#armTimer(this.#context.limits.keepAliveTimeoutMs, true);
     if (this.#isPaused) this.resumeRequest();
@@ -152,7 +162,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     const head = this.#head;
     // One empty line before a request is left over from an old way of ending a body (RFC 9112 §2.2).
     const from = bytes.length >= 2 && bytes[0] === CR && bytes[1] === LF ? 2 : 0;
-    const verdict = head.read(bytes, from, bytes.length, this.#context.limits);
+    const isCut = bytes.length === 1 && bytes[0] === CR;
+    const verdict = isCut ? HeadVerdict.partial : head.read(bytes, from, bytes.length, this.#context.limits);
     if (verdict === HeadVerdict.partial) {
       if (this.#timer.deadlineMs === Number.POSITIVE_INFINITY || this.#isKeepAlive)
         this.#armTimer(this.#context.limits.headTimeoutMs, false);
@@ -168,7 +179,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     }
     const keepsAlive =
       head.minorVersion === 1 ? !head.connectionClose : head.connectionKeepAlive && !head.connectionClose;
-    this.#closesAfterReply = !keepsAlive || this.#context.isDraining || this.#hasEnded;
+    this.#closesAfterReply = !keepsAlive || this.#context.isDraining || (this.#hasEnded && head.end === bytes.length);
     if (head.isChunked) this.#body.begin(Framing.chunked, 0);
     else this.#body.begin(head.contentLength > 0 ? Framing.length : Framing.none, head.contentLength);
     const isWhole = this.#body.isDone;
@@ -176,6 +187,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     if (isWhole) {
       if (head.end < bytes.length) this.#hold(bytes.subarray(head.end));
     } else if (head.end < bytes.length && !this.#isReplyDone) this.#readBody(bytes, head.end);
+    if (this.#hasEnded && !this.#body.isDone && !this.#isReplyDone) this.destroy(); // the rest cannot come any more
     this.#settle();
     return true;
   }
@@ -238,17 +250,19 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
 
   sendLocal(reply: LocalReply): void {
     const { out } = this.#context;
+    const isBodyless = reply.status === 204 || reply.status === 304; // a user may choose them for a fallback
     if (!this.#body.isDone || this.#context.isDraining) this.#closesAfterReply = true;
     out.text(
       `HTTP/1.1 ${reply.status} ${reasonPhrase(reply.status)}\r\ncontent-type: ${reply.contentType}\r\n` +
-        `content-length: ${reply.body.length}\r\nx-meshlane-reason: ${reply.reason}\r\ndate: ${new Date().toUTCString()}\r\n` +
+        (isBodyless ? '' : `content-length: ${reply.body.length}\r\n`) +
+        `x-meshlane-reason: ${reply.reason}\r\ndate: ${new Date().toUTCString()}\r\n` +
         (this.#closesAfterReply
           ? 'connection: close\r\n\r\n'
           : this.#head.minorVersion === 0
             ? 'connection: keep-alive\r\n\r\n'
             : '\r\n'),
     );
-    if (this.#head.method !== 'HEAD') out.constant(reply.body);
+    if (this.#head.method !== 'HEAD' && !isBodyless) out.constant(reply.body);
     this.flush();
   }
 
@@ -327,38 +341,56 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
   }
 
   #onDeadline(): void {
-    if (this.#state === 'lingering') return this.destroy();
+    if (this.#state === 'lingering') return this.#lingerOn();
     if (this.#state !== 'idle') return;
     if (this.#held.length === 0) return this.#linger();
+    if (this.isBlocked) return this.destroy();
     this.#state = 'busy';
     this.#head.method = '';
     this.#body.begin(Framing.none, 0);
     this.#refuse('request_head_timeout', '');
   }
 
-  /** The caller sends no more. A request that is whole is still answered (RFC 9112 §9.6). */
+  /** The caller sends no more. The requests that are whole are still answered (RFC 9112 §9.6). */
   #onEnd(): void {
     this.#hasEnded = true;
-    this.#closesAfterReply = true;
-    if (this.#state === 'tunnel') return this.#exchange.onDownstreamTunnelEnd();
-    if (this.#state === 'busy' && (this.#body.isDone || this.#isReplyDone)) return;
-    if (this.#state === 'lingering') {
-      if (this.#socket.writableFinished) this.destroy();
-      return;
+    switch (this.#state) {
+      case 'tunnel':
+        return this.#exchange.onDownstreamTunnelEnd();
+      case 'lingering':
+        if (this.#socket.writableFinished) this.destroy();
+        return;
+      case 'idle':
+        if (!this.isBlocked || this.#held.length === 0) this.#linger(); // what is written still has to leave
+        return;
+      default:
+        if (!this.#body.isDone && !this.#isReplyDone) return this.destroy();
+        if (this.#held.length === 0) this.#closesAfterReply = true;
     }
-    this.destroy();
   }
 
   #linger(): void {
     this.#state = 'lingering';
     this.#held = nothing;
-    this.#socket.end(() => {
-      if (this.#hasEnded) this.destroy();
-    });
     this.#isPaused = false;
     this.#socket.resume();
+    this.#unsentBytes = this.#socket.writableLength;
     this.#context.wheel.remove(this.#timer);
-    this.#armTimer(lingerMs, false);
+    this.#armTimer(this.#context.limits.keepAliveTimeoutMs, false);
+    this.#socket.end(() => {
+      if (this.#state !== 'lingering') return;
+      if (this.#hasEnded) return this.destroy();
+      this.#context.tick();
+      this.#armTimer(lingerMs, false);
+    });
+  }
+
+  /** A slow caller may take the rest of its reply for as long as it takes any. */
+  #lingerOn(): void {
+    const unsentBytes = this.#socket.writableLength;
+    if (unsentBytes === 0 || unsentBytes >= this.#unsentBytes) return this.destroy();
+    this.#unsentBytes = unsentBytes;
+    this.#armTimer(this.#context.limits.keepAliveTimeoutMs, false);
   }
 
   #onSocketClosed(): void {

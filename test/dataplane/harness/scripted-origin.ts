@@ -28,7 +28,7 @@ export type OriginConnection = {
 };
 
 /** Bytes to answer with, or nothing when the script has dealt with the socket itself (or stays silent). */
-export type Answer = string | Buffer | void | Promise<string | Buffer | void>;
+export type Answer = string | Buffer | undefined | Promise<string | Buffer | undefined>;
 
 export type ScriptedOrigin = {
   readonly port: number;
