@@ -105,7 +105,12 @@ function unknownWords(page: MarkdownFile): readonly string[] {
     const named = [...line.matchAll(/\bnpm run ([\w:-]+)|\bnpm (start|test)\b/g)];
     return [
       ...named.filter(([, script, short]) => !scripts[script ?? short!]).map(([text]) => text),
-      ...wrongCalls(line, /(?:^|\s)(?:node cli\/)?meshlane(?:\.js)? ([a-z][\w-]*)([^|;&]*)/g, 'meshlane', commands),
+      ...wrongCalls(
+        line,
+        /(?:^|[|;&] *)(?:node cli\/)?meshlane(?:\.js)? ([a-z][\w-]*)([^|;&]*)/g,
+        'meshlane',
+        commands,
+      ),
       ...wrongCalls(line, /\bnpm run bench -- (\w+)([^|;&]*)/g, 'bench', benches),
       ...(line.startsWith('--') ? flagsOf(line).filter((flag) => !isAnyFlag(flag)) : []).map((flag) => `--${flag}`),
     ];
@@ -162,7 +167,7 @@ for (const page of pages) {
 
 t.test('what a page names wrongly would be noticed', async (t) => {
   const page = takeApart(
-    'docs/made-up.md',
+    'docs/README.md',
     [
       '# Made up',
       '[here](#made-up) [gone](gone.md) [nowhere](#nowhere) [readme](../README.md) [web](https://example.com)',
