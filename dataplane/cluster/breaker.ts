@@ -35,20 +35,24 @@ export class Breaker {
     return this.#state === 'closed' || (this.#state === 'open' && nowMs >= this.#openUntilMs);
   }
 
-  /** A request goes through; when the breaker was open this one is the probe. */
-  onStart(): void {
-    if (this.#state === 'open') this.#enter('half-open');
+  /** A request goes through; true when the breaker was open and this one is the probe. */
+  onStart(): boolean {
+    if (this.#state !== 'open') return false;
+    this.#enter('half-open');
+    return true;
   }
 
-  onSuccess(): void {
-    this.#failures = 0;
-    if (this.#state !== 'half-open') return;
-    this.#openForMs = this.settings.openForMs;
-    this.#enter('closed');
+  /** Only the probe decides about a breaker that is not closed: others began before it opened. */
+  onSuccess(isProbe: boolean): void {
+    if (isProbe && this.#state === 'half-open') {
+      this.#openForMs = this.settings.openForMs;
+      this.#enter('closed');
+    }
+    if (this.#state === 'closed') this.#failures = 0;
   }
 
-  onFailure(nowMs: number): void {
-    if (this.#state === 'half-open') {
+  onFailure(nowMs: number, isProbe: boolean): void {
+    if (isProbe && this.#state === 'half-open') {
       this.#openForMs = Math.min(this.#openForMs * 2, this.settings.maxOpenForMs);
       this.#open(nowMs);
     } else if (this.#state === 'closed' && ++this.#failures >= this.settings.consecutiveFailures) {
@@ -57,8 +61,8 @@ export class Breaker {
   }
 
   /** The request ended without a verdict, for instance because the caller left: a probe is tried again at once. */
-  onCancel(nowMs: number): void {
-    if (this.#state !== 'half-open') return;
+  onCancel(nowMs: number, isProbe: boolean): void {
+    if (!isProbe || this.#state !== 'half-open') return;
     this.#openUntilMs = nowMs;
     this.#enter('open');
   }

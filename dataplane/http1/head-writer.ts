@@ -25,8 +25,14 @@ const traceparent = ascii('traceparent: ');
 const b3 = ascii('b3: ');
 const slash = ascii('/');
 
-const isTraceField = new Uint8Array(32);
-for (const name of [
+/** Per kind of head the fields that stay behind, by the number of their name. */
+function dropping(...names: FieldName[]): Uint8Array {
+  const drops = Uint8Array.from(isHopByHop);
+  for (const name of names) drops[name] = 1;
+  return drops;
+}
+
+const ofRequest = [
   FieldName.traceparent,
   FieldName.b3,
   FieldName.b3TraceId,
@@ -34,8 +40,15 @@ for (const name of [
   FieldName.b3Sampled,
   FieldName.b3ParentSpanId,
   FieldName.b3Flags,
-])
-  isTraceField[name] = 1;
+  FieldName.meshlaneReason,
+];
+const requestDrops = dropping(...ofRequest);
+const absoluteRequestDrops = dropping(...ofRequest, FieldName.host);
+/** HTTP/1.0 knows no interim replies, so its callers cannot wait for one (RFC 9110 §10.1.1). */
+const oldRequestDrops = dropping(...ofRequest, FieldName.expect);
+const oldAbsoluteRequestDrops = dropping(...ofRequest, FieldName.expect, FieldName.host);
+const replyDrops = dropping();
+const applicationReplyDrops = dropping(FieldName.meshlaneReason);
 
 /** Writes the head of one try. `isUpgrade` keeps the Upgrade field, for a caller that may be switched over. */
 export function writeRequestHead(out: OutBuffer, head: RequestHead, trace: TraceContext, isUpgrade: boolean): void {
@@ -54,23 +67,7 @@ export function writeRequestHead(out: OutBuffer, head: RequestHead, trace: Trace
     out.constant(crlf);
   }
 
-  const dropsListed = head.connectionNamesFields;
-  let runStart = head.fieldsStart;
-  for (let i = 0; i < head.fieldCount; i++) {
-    const name = head.names[i]!;
-    if (name === FieldName.other && !dropsListed) continue;
-    const isKept =
-      name === FieldName.other
-        ? !isListedByConnection(head, i)
-        : isHopByHop[name] === 0 &&
-          isTraceField[name] === 0 &&
-          name !== FieldName.meshlaneReason &&
-          !(name === FieldName.host && head.isAbsolute) &&
-          !(name === FieldName.expect && head.minorVersion === 0);
-    if (isKept) continue;
-    runStart = skipField(out, head, i, runStart);
-  }
-  out.copy(bytes, runStart, head.end - 2);
+  writeFields(out, head, dropsOfRequest(head));
 
   if (head.isChunked) out.constant(chunked);
   else if (head.contentLength !== noLength) writeLength(out, head.contentLength);
@@ -109,19 +106,7 @@ export function writeReplyHead(out: OutBuffer, head: ReplyHead, options: ReplyOp
   out.copy(bytes, head.reasonStart, head.reasonEnd);
   out.constant(crlf);
 
-  const dropsListed = head.connectionNamesFields;
-  let runStart = head.fieldsStart;
-  for (let i = 0; i < head.fieldCount; i++) {
-    const name = head.names[i]!;
-    if (name === FieldName.other && !dropsListed) continue;
-    const isKept =
-      name === FieldName.other
-        ? !isListedByConnection(head, i)
-        : isHopByHop[name] === 0 && !(name === FieldName.meshlaneReason && options.stripsReason);
-    if (isKept) continue;
-    runStart = skipField(out, head, i, runStart);
-  }
-  out.copy(bytes, runStart, head.end - 2);
+  writeFields(out, head, options.stripsReason ? applicationReplyDrops : replyDrops);
 
   if (options.framing === ReplyFraming.chunked) out.constant(chunked);
   else if (head.contentLength !== noLength && head.status !== 204 && head.status >= 200)
@@ -145,10 +130,24 @@ export function writeTrailers(out: OutBuffer, trailers: Head): void {
   out.constant(crlf);
 }
 
-/** Copies the run before a field that is left out; returns where the next run begins. */
-function skipField(out: OutBuffer, head: Head, field: number, runStart: number): number {
-  out.copy(head.bytes, runStart, head.offsets[field * 4]!);
-  return field + 1 < head.fieldCount ? head.offsets[(field + 1) * 4]! : head.end - 2;
+function dropsOfRequest(head: RequestHead): Uint8Array {
+  if (head.minorVersion === 1) return head.isAbsolute ? absoluteRequestDrops : requestDrops;
+  return head.isAbsolute ? oldAbsoluteRequestDrops : oldRequestDrops;
+}
+
+/** Copies the field lines in runs, without those that are dropped by their name or because Connection lists them. */
+function writeFields(out: OutBuffer, head: Head, drops: Uint8Array): void {
+  const { bytes, names, offsets, fieldCount, connectionNamesFields } = head;
+  let runStart = head.fieldsStart;
+  for (let i = 0; i < fieldCount; i++) {
+    const name = names[i]!;
+    const isDropped =
+      drops[name] === 1 || (connectionNamesFields && name === FieldName.other && isListedByConnection(head, i));
+    if (!isDropped) continue;
+    out.copy(bytes, runStart, offsets[i * 4]!);
+    runStart = i + 1 < fieldCount ? offsets[(i + 1) * 4]! : head.end - 2;
+  }
+  out.copy(bytes, runStart, head.end - 2);
 }
 
 function writeLength(out: OutBuffer, length: number): void {

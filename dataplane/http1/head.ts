@@ -157,8 +157,39 @@ export function readFields(head: Head, at: number, to: number, limits: HeadLimit
 const digit0 = 48;
 const digit9 = 57;
 
+/**
+ * Takes in a field that says where the body ends or what becomes of the connection; returns what is wrong with it, or
+ * null. Called for each field in turn.
+ */
+export function readFramingField(head: Head, field: number): string | null {
+  switch (head.names[field]) {
+    case FieldName.contentLength:
+      return readContentLength(head, field) ? null : 'a Content-Length that is not one number';
+    case FieldName.transferEncoding:
+      if (head.isChunked || head.valueAt(field).toLowerCase() !== 'chunked')
+        return 'a Transfer-Encoding other than chunked';
+      head.isChunked = true;
+      return null;
+    case FieldName.connection:
+      readConnection(head, field);
+      return null;
+    case FieldName.upgrade:
+      head.upgradeField = field;
+      return null;
+    default:
+      return null;
+  }
+}
+
+/** What is wrong with the framing as a whole (RFC 9112 §6.1, §6.3), or null. */
+export function framingFault(head: Head): string | null {
+  if (!head.isChunked) return null;
+  if (head.contentLength !== noLength) return 'both Content-Length and Transfer-Encoding';
+  return head.minorVersion === 0 ? 'Transfer-Encoding in HTTP/1.0' : null;
+}
+
 /** Takes in a Content-Length line: digits only, and the same as any line before it (RFC 9112 §6.3). */
-export function readContentLength(head: Head, field: number): boolean {
+function readContentLength(head: Head, field: number): boolean {
   const from = head.offsets[field * 4 + 2]!;
   const to = head.offsets[field * 4 + 3]!;
   if (from === to || to - from > 15 || head.contentLength !== noLength) return false;
@@ -173,7 +204,7 @@ export function readContentLength(head: Head, field: number): boolean {
 }
 
 /** Takes in a Connection line: a list of options, some known, the rest names of fields to drop. */
-export function readConnection(head: Head, field: number): void {
+function readConnection(head: Head, field: number): void {
   const value = head.valueAt(field);
   if (value === 'keep-alive' || value === 'Keep-Alive') {
     head.connectionKeepAlive = true;

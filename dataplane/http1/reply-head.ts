@@ -1,6 +1,6 @@
 import { FieldName } from './field-name.ts';
 import { CR, isValueByte, LF, SP } from './grammar.ts';
-import { Head, type HeadLimits, HeadVerdict, noLength, readConnection, readContentLength, readFields } from './head.ts';
+import { framingFault, Head, type HeadLimits, HeadVerdict, readFields, readFramingField } from './head.ts';
 
 const versionBytes = Buffer.from('HTTP/1.', 'latin1');
 
@@ -62,30 +62,17 @@ export class ReplyHead extends Head {
       switch (this.names[i]) {
         case FieldName.other:
           break;
-        case FieldName.contentLength:
-          if (!readContentLength(this, i))
-            return this.refuse('upstream_protocol', 'a Content-Length that is not one number');
-          break;
-        case FieldName.transferEncoding:
-          if (this.isChunked || this.valueAt(i).toLowerCase() !== 'chunked')
-            return this.refuse('upstream_protocol', 'a Transfer-Encoding other than chunked');
-          this.isChunked = true;
-          break;
-        case FieldName.connection:
-          readConnection(this, i);
-          break;
-        case FieldName.upgrade:
-          this.upgradeField = i;
-          break;
         case FieldName.meshlaneReason:
           this.meshlaneReasonField = i;
           break;
+        default: {
+          const fault = readFramingField(this, i);
+          if (fault !== null) return this.refuse('upstream_protocol', fault);
+        }
       }
     }
-    if (this.isChunked && this.contentLength !== noLength)
-      return this.refuse('upstream_protocol', 'both Content-Length and Transfer-Encoding');
-    if (this.isChunked && this.minorVersion === 0)
-      return this.refuse('upstream_protocol', 'Transfer-Encoding in HTTP/1.0');
+    const fault = framingFault(this);
+    if (fault !== null) return this.refuse('upstream_protocol', fault);
     return HeadVerdict.whole;
   }
 }

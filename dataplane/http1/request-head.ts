@@ -1,6 +1,6 @@
 import { FieldName } from './field-name.ts';
 import { CR, isHostByte, isTargetByte, LF, SP, textAt, tokenLower } from './grammar.ts';
-import { Head, type HeadLimits, HeadVerdict, noLength, readConnection, readContentLength, readFields } from './head.ts';
+import { framingFault, Head, type HeadLimits, HeadVerdict, readFields, readFramingField } from './head.ts';
 
 const methodsByLength: readonly (readonly string[])[] = [
   [],
@@ -32,7 +32,6 @@ export class RequestHead extends Head {
   hostField = -1;
   hostStart = 0;
   hostEnd = 0;
-  expectsContinue = false;
   traceparentField = -1;
   b3Field = -1;
   b3TraceIdField = -1;
@@ -63,7 +62,6 @@ export class RequestHead extends Head {
     this.#path = null;
     this.isAbsolute = false;
     this.hostField = -1;
-    this.expectsContinue = false;
     this.traceparentField = -1;
     this.b3Field = -1;
     this.b3TraceIdField = -1;
@@ -151,23 +149,6 @@ export class RequestHead extends Head {
           if (this.hostField !== -1) return this.refuse('bad_request', 'more than one Host');
           this.hostField = i;
           break;
-        case FieldName.contentLength:
-          if (!readContentLength(this, i)) return this.refuse('bad_request', 'a Content-Length that is not one number');
-          break;
-        case FieldName.transferEncoding:
-          if (this.isChunked || this.valueAt(i).toLowerCase() !== 'chunked')
-            return this.refuse('bad_request', 'a Transfer-Encoding other than chunked');
-          this.isChunked = true;
-          break;
-        case FieldName.connection:
-          readConnection(this, i);
-          break;
-        case FieldName.upgrade:
-          this.upgradeField = i;
-          break;
-        case FieldName.expect:
-          if (this.valueAt(i).toLowerCase() === '100-continue') this.expectsContinue = true;
-          break;
         case FieldName.traceparent:
           this.traceparentField = i;
           break;
@@ -183,11 +164,14 @@ export class RequestHead extends Head {
         case FieldName.b3Sampled:
           this.b3SampledField = i;
           break;
+        default: {
+          const fault = readFramingField(this, i);
+          if (fault !== null) return this.refuse('bad_request', fault);
+        }
       }
     }
-    if (this.isChunked && this.contentLength !== noLength)
-      return this.refuse('bad_request', 'both Content-Length and Transfer-Encoding');
-    if (this.isChunked && this.minorVersion === 0) return this.refuse('bad_request', 'Transfer-Encoding in HTTP/1.0');
+    const fault = framingFault(this);
+    if (fault !== null) return this.refuse('bad_request', fault);
     return this.#checkTarget();
   }
 

@@ -1,5 +1,5 @@
 import { TraceContext } from '../../observability/tracing/trace-context.ts';
-import { type ErrorCode, errorTable, isErrorCode } from '../../shared/errors/error-table.ts';
+import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Head } from '../http1/head.ts';
 import type { ReplyHead } from '../http1/reply-head.ts';
@@ -9,7 +9,9 @@ import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import type { Downstream } from './downstream.ts';
+import { HeldBody } from './held-body.ts';
 import { localReply } from './local-reply.ts';
+import { mayRetryFailure, mayRetryReply, pauseBeforeRetry, reasonOf } from './retry.ts';
 import type { Rule, RuleBackend } from './rule.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
 import { readTrace } from './trace.ts';
@@ -52,13 +54,13 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   status = 0;
 
   #phase: Phase = 'idle';
-  #stats: TrafficStats | null = null;
-  #connection: UpstreamConnection | null = null;
-  #held: Buffer[] = [];
-  #heldBytes = 0;
-  #isReplayable = true;
   /** A try is under way: its endpoint counts it. */
   #isTrying = false;
+  /** The try is the one that an open breaker let through. */
+  #isProbe = false;
+  #stats: TrafficStats | null = null;
+  #connection: UpstreamConnection | null = null;
+  readonly #held: HeldBody;
   #requestBytes = 0;
   #replyBytes = 0;
   #requestDeadlineMs = 0;
@@ -71,6 +73,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#downstream = downstream;
     this.direction = direction;
     this.head = head;
+    this.#held = new HeldBody(context.limits.replayBytes);
   }
 
   get isIdle(): boolean {
@@ -102,8 +105,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.status = 0;
     this.#phase = 'waiting';
     this.#connection = null;
-    this.#heldBytes = 0;
-    this.#isReplayable = true;
+    this.#held.begin();
     this.#requestBytes = 0;
     this.#replyBytes = 0;
     this.#requestDeadlineMs = this.#tryDeadlineMs = this.#retryAtMs = 0;
@@ -136,27 +138,20 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   onRequestBody(bytes: Buffer, from: number, to: number): void {
     this.#requestBytes += to - from;
     this.#activeMs = this.#context.now();
-    if (this.#isReplayable) this.#hold(bytes, from, to);
-    if (this.#connection !== null) {
-      this.#connection.sendBody(bytes, from, to);
-      if (this.#connection.isBlocked) this.#downstream.pauseRequest();
+    const connection = this.#connection;
+    if (this.#held.isComplete) this.#hold(bytes.subarray(from, to), connection !== null);
+    if (connection !== null) {
+      connection.sendBody(bytes, from, to);
+      if (connection.isBlocked) this.#downstream.pauseRequest();
     }
   }
 
-  #hold(bytes: Buffer, from: number, to: number): void {
-    const { replayBytes } = this.#context.limits;
-    if (this.#heldBytes + to - from > replayBytes && this.#connection !== null) return this.#forgetBody();
-    if (this.#heldBytes === 0) this.#held = [];
-    this.#held.push(bytes.subarray(from, to));
-    this.#heldBytes += to - from;
+  #hold(piece: Buffer, isSent: boolean): void {
+    this.#held.add(piece);
+    if (!this.#held.isOverBound) return;
     // Without a connection nothing can leave, so what is beyond the bound has to wait in the caller's socket.
-    if (this.#heldBytes > replayBytes) this.#downstream.pauseRequest();
-  }
-
-  #forgetBody(): void {
-    this.#isReplayable = false;
-    this.#held = [];
-    this.#heldBytes = 0;
+    if (isSent) this.#held.forget();
+    else this.#downstream.pauseRequest();
   }
 
   onRequestEnd(trailers: Head | null): void {
@@ -182,8 +177,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#retryAtMs = 0;
     this.#tryDeadlineMs = backend.timeouts.perTryMs > 0 ? nowMs + backend.timeouts.perTryMs : 0;
     picked.inFlight++;
-    picked.breaker?.onStart();
-    if (this.direction === 'outbound') this.trace.newSpan();
+    this.#isProbe = picked.breaker?.onStart() ?? false;
+    if (this.trace.isSampled && this.direction === 'outbound') this.trace.newSpan();
     this.#phase = 'waiting';
     this.#armTimer();
     const connection = picked.pool.acquire(this);
@@ -195,11 +190,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   onConnection(connection: UpstreamConnection): void {
     this.#connection = connection;
     this.#phase = 'sent';
-    this.heldBody = this.#heldBytes > 0 ? this.#held : noBody;
+    this.heldBody = this.#held.pieces;
     connection.begin(this);
     this.heldBody = noBody;
-    const keepsBody = this.#heldBytes <= this.#context.limits.replayBytes && this.backend!.retry.attempts > 0;
-    if (!keepsBody) this.#forgetBody();
+    if (this.#held.isOverBound || this.backend!.retry.attempts === 0) this.#held.forget();
     if (!this.isRequestWhole && !connection.isBlocked) this.#downstream.resumeRequest();
   }
 
@@ -219,28 +213,21 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #onAttemptFailed(code: ErrorCode): void {
     this.#connection = null;
     this.#settle(code, code === 'overloaded' ? 'none' : 'failure');
-    if (this.#isRetryable(code) && this.#planRetry(code)) this.#startRetry();
-    else this.#replyLocally(code);
+    this.#retryOrReply(code);
   }
 
-  /** Whether the method and the settings allow another try after this failure. */
-  #isRetryable(code: ErrorCode): boolean {
-    const { retry } = this.backend!;
-    const safety = errorTable[code].retry;
-    if (safety === 'always') return retry.onConnectFailure;
-    return safety === 'if-idempotent' && retry.onReset && retry.methods.has(this.head.method);
+  #retryOrReply(code: ErrorCode): void {
+    const isAllowed = mayRetryFailure(code, this.head.method, this.backend!.retry);
+    if (isAllowed && this.#planRetry(code)) this.#startRetry();
+    else this.#replyLocally(code);
   }
 
   /** Plans another try if the number of tries, the body, the deadline and the budget allow it, in this order. */
   #planRetry(cause: string): boolean {
     const { retry, budget } = this.backend!;
-    if (this.attempts > retry.attempts || !this.#isReplayable) return false;
+    if (this.attempts > retry.attempts || !this.#held.isComplete) return false;
     const nowMs = this.#context.now();
-    // The first retry goes to another endpoint at once; full jitter from the second on.
-    const pauseMs =
-      this.attempts === 1
-        ? 0
-        : Math.random() * Math.min(retry.maxBackoffMs, retry.backoffMs * 2 ** (this.attempts - 1));
+    const pauseMs = pauseBeforeRetry(this.attempts, retry);
     if (this.#requestDeadlineMs > 0 && nowMs + pauseMs >= this.#requestDeadlineMs) return false;
     if (!budget.tryTake(nowMs)) {
       this.#stats!.onRetryRefused();
@@ -267,8 +254,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const nowMs = this.#context.now();
     endpoint.inFlight--;
     if (endpoint.breaker !== null) {
-      if (verdict === 'failure') endpoint.breaker.onFailure(nowMs);
-      else endpoint.breaker.onCancel(nowMs);
+      if (verdict === 'failure') endpoint.breaker.onFailure(nowMs, this.#isProbe);
+      else endpoint.breaker.onCancel(nowMs, this.#isProbe);
     }
     if (this.trace.isSampled && this.direction === 'outbound' && this.#context.recordsSpans)
       reportAttempt(this, failure, this.status, nowMs, this.#context);
@@ -298,8 +285,9 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     } else if (endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= this.#activeMs) endpoint.pool.onReached();
     const breaker = endpoint.breaker;
     if (breaker !== null) {
-      if (status >= 500) breaker.onFailure(this.#activeMs);
-      else breaker.onSuccess();
+      if (status >= 500) breaker.onFailure(this.#activeMs, this.#isProbe);
+      else breaker.onSuccess(this.#isProbe);
+      this.#isProbe = false;
     }
     this.#phase = 'replying';
     this.#tryDeadlineMs = 0;
@@ -314,14 +302,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
    */
   #retriesGatewayError(head: ReplyHead): boolean {
     const { retry } = this.backend!;
-    const word = head.meshlaneReasonField === -1 ? '' : head.valueAt(head.meshlaneReasonField);
-    const reason = isErrorCode(word) ? word : null;
+    const reason = head.meshlaneReasonField === -1 ? null : reasonOf(head.valueAt(head.meshlaneReasonField));
     if (reason === 'upstream_connect') this.endpoint!.pool.onUnreachable();
-    const isUntouched = reason !== null && errorTable[reason].retry === 'always';
-    const isAllowed = isUntouched
-      ? retry.onConnectFailure
-      : retry.onGatewayError && retry.methods.has(this.head.method);
-    if (!isAllowed || !this.#planRetry(reason ?? `status_${head.status}`)) return false;
+    if (!mayRetryReply(reason, this.head.method, retry)) return false;
+    if (!this.#planRetry(reason ?? `status_${head.status}`)) return false;
     this.#connection = null;
     this.status = head.status;
     this.#settle(reason, 'failure');
@@ -378,7 +362,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (this.trace.isSampled && this.direction === 'inbound' && this.#context.recordsSpans)
       reportInbound(this, code, nowMs, this.#context);
     this.endpoint = null;
-    if (this.#heldBytes > 0) this.#forgetBody();
+    this.#held.forget();
   }
 
   // --- upgraded connections -----------------------------------------------------------------------------------------
@@ -387,7 +371,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#phase = 'tunnel';
     this.status = 101;
     this.#tryDeadlineMs = this.#requestDeadlineMs = 0;
-    this.endpoint!.breaker?.onSuccess();
+    this.endpoint!.breaker?.onSuccess(this.#isProbe);
+    this.#isProbe = false;
     this.#downstream.sendUpgrade(head);
     this.#downstream.resumeRequest();
   }
@@ -450,8 +435,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   #expireTry(): void {
     this.#abandon('upstream_timeout');
-    if (this.#isRetryable('upstream_timeout') && this.#planRetry('upstream_timeout')) this.#startRetry();
-    else this.#replyLocally('upstream_timeout');
+    this.#retryOrReply('upstream_timeout');
   }
 
   /** The whole exchange took too long. */

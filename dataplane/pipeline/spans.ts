@@ -1,13 +1,28 @@
+import type { TraceContext } from '../../observability/tracing/trace-context.ts';
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import type { Endpoint } from '../cluster/endpoint.ts';
+import type { RequestHead } from '../http1/request-head.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
-import type { Exchange } from './exchange.ts';
+import type { RuleBackend } from './rule.ts';
 
 /** Spans of sampled traces, in the words of OpenTelemetry's HTTP conventions. Called at the end of what they describe. */
 
 const wallOffsetMs = performance.timeOrigin;
 
+/** What a span is made of. */
+export type Traced = {
+  readonly trace: TraceContext;
+  readonly head: RequestHead;
+  readonly backend: RuleBackend | null;
+  readonly endpoint: Endpoint | null;
+  readonly ruleName: string;
+  readonly attempts: number;
+  readonly startMs: number;
+  readonly attemptStartMs: number;
+};
+
 /** SERVER span of a request that came to this workload. */
-export function reportInbound(exchange: Exchange, status: number, endMs: number, context: WorkerContext): void {
+export function reportInbound(exchange: Traced, status: number, endMs: number, context: WorkerContext): void {
   const { trace, head } = exchange;
   context.onSpan({
     traceId: trace.traceId,
@@ -29,7 +44,7 @@ export function reportInbound(exchange: Exchange, status: number, endMs: number,
 
 /** CLIENT span of one try. */
 export function reportAttempt(
-  exchange: Exchange,
+  exchange: Traced,
   failure: ErrorCode | null,
   status: number,
   endMs: number,
