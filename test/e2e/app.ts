@@ -5,6 +5,8 @@
  *   x-wait-ms: 30      takes so long
  *   x-id: 7            writes `begun 7` when the request is here and `done 7` when its reply is given away
  *   x-fails-once: 7    answers 503 the first time it sees this value
+ *
+ * Replies tell in x-saw-trace which traceparent it was called with; its own calls carry the same on, as its one duty.
  */
 import { createServer, type IncomingMessage, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -29,14 +31,16 @@ const server = createServer(async (incoming, reply) => {
   const then = header('x-then');
   const { status, body } = then ? await callNext(then.split(','), incoming) : { status: 200, body: '' };
   const answer = body === '' ? name : `${name} ${body}`;
-  reply.writeHead(status, { 'x-app': name, 'content-length': Buffer.byteLength(answer) }).end(answer);
+  const seen = header('traceparent') ?? '';
+  reply
+    .writeHead(status, { 'x-app': name, 'x-saw-trace': seen, 'content-length': Buffer.byteLength(answer) })
+    .end(answer);
   if (id !== undefined) process.stdout.write(`done ${id}\n`);
 });
 
 function callNext([next, ...rest]: string[], { method, headers }: IncomingMessage) {
   const kept: Record<string, string> = { host: next! };
-  for (const field of ['traceparent', 'x-fails-once'])
-    if (typeof headers[field] === 'string') kept[field] = headers[field];
+  if (typeof headers['traceparent'] === 'string') kept['traceparent'] = headers['traceparent'];
   if (rest.length > 0) kept['x-then'] = rest.join(',');
   return new Promise<{ status: number; body: string }>((resolve, reject) => {
     request(`http://${mesh}/next`, { method, headers: kept })
