@@ -88,10 +88,10 @@ export class Pool {
   /** A connection has done its work and is still good. */
   release(connection: PooledConnection): void {
     const nowMs = this.#now();
-    if (this.#isClosed || !connection.isUsable(nowMs)) return connection.close();
+    if (!connection.isUsable(nowMs)) return connection.close();
     const waiter = this.#waiting.shift();
     if (waiter !== undefined) return waiter.onConnection(connection);
-    if (this.#idle.length >= this.settings.maxIdle) return connection.close();
+    if (this.#isClosed || this.#idle.length >= this.settings.maxIdle) return connection.close();
     connection.rest(this.settings.idleTimeoutMs);
     this.#idle.push(connection);
   }
@@ -131,10 +131,13 @@ export class Pool {
     if (!this.#all.delete(connection)) return;
     const place = this.#idle.lastIndexOf(connection);
     if (place !== -1) this.#idle.splice(place, 1);
-    if (!this.#isClosed && this.#waiting.length > this.#connecting && this.#all.size < this.settings.max) this.#open();
+    if (this.#waiting.length > this.#connecting && this.#all.size < this.settings.max) this.#open();
   }
 
-  /** The endpoint left: idle connections close now, the others when their request is done. */
+  /**
+   * The endpoint left: idle connections close now, the others when their request is done. Requests that wait, or come
+   * yet because they began before, are still served.
+   */
   close(): void {
     this.#isClosed = true;
     for (const connection of this.#idle.splice(0)) connection.close();

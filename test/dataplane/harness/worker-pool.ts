@@ -1,0 +1,39 @@
+import { WorkerPool } from '../../../dataplane/supervisor/worker-pool.ts';
+import type { ResourceKey } from '../../../shared/resources/resource.ts';
+import type { AnyResource } from '../../../shared/resources/schema.ts';
+import type { Owner } from '../../harness/owner.ts';
+
+/** The workers of a proxy without their supervisor, for tests that change the configuration. */
+export async function runningWorkers(t: Owner, resources: readonly AnyResource[], workers = 1) {
+  const pool = new WorkerPool(
+    {
+      workers,
+      application: null,
+      limits: {
+        headBytes: 65_536,
+        headerCount: 100,
+        targetBytes: 16_384,
+        connections: 1000,
+        headTimeoutMs: 10_000,
+        keepAliveTimeoutMs: 75_000,
+        replayBytes: 65_536,
+      },
+      sampleRatio: 0,
+      recordsSpans: false,
+    },
+    {
+      onSpans: () => undefined,
+      onProblem: () => undefined,
+      onCrash: (error) => {
+        throw error;
+      },
+    },
+  );
+  t.teardown(() => pool.stop());
+  let revision = 0;
+  const configure = (changed: readonly AnyResource[], removed: readonly ResourceKey[] = []) =>
+    pool.configure({ type: 'configure', revision: ++revision, resources: changed, removed });
+  await configure(resources);
+  const [port] = await pool.listen([{ name: 'out', address: '127.0.0.1', port: 0, direction: 'outbound' }]);
+  return { port: port!, configure, drain: () => pool.drain() };
+}
