@@ -7,12 +7,15 @@ export class Cluster<E extends Endpoint> {
   readonly service: string;
   readonly endpoints: readonly E[];
   readonly #balancer: Balancer<E>;
+  readonly #whenEmpty: ErrorCode;
   #searchStart = 0;
 
-  constructor(service: string, endpoints: readonly E[], balancer: Balancer<E>) {
+  /** `whenEmpty` is what requests are told when there are no endpoints. */
+  constructor(service: string, endpoints: readonly E[], balancer: Balancer<E>, whenEmpty: ErrorCode = 'no_endpoint') {
     this.service = service;
     this.endpoints = endpoints;
     this.#balancer = balancer;
+    this.#whenEmpty = whenEmpty;
   }
 
   /**
@@ -22,7 +25,7 @@ export class Cluster<E extends Endpoint> {
    */
   pick(avoid: E | null, nowMs: number): E | ErrorCode {
     const choice = this.#balancer.pick();
-    if (choice === undefined) return 'no_endpoint';
+    if (choice === undefined) return this.#whenEmpty;
     if (choice !== avoid && choice.isAvailable(nowMs)) return choice;
     return this.#search(avoid, nowMs);
   }

@@ -1,5 +1,5 @@
 import { TraceContext } from '../../observability/tracing/trace-context.ts';
-import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Head } from '../http1/head.ts';
 import type { ReplyHead } from '../http1/reply-head.ts';
@@ -428,7 +428,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const idleMs = this.backend!.timeouts.idleMs;
     if (this.#requestDeadlineMs > 0 && nowMs >= this.#requestDeadlineMs) return this.#expire('request_timeout');
     if (this.#tryDeadlineMs > 0 && nowMs >= this.#tryDeadlineMs) return this.#expireTry();
-    if (idleMs > 0 && nowMs >= this.#activeMs + idleMs) return this.#expire('upstream_timeout');
+    if (idleMs > 0 && nowMs >= this.#activeMs + idleMs)
+      return this.#expire(this.isRequestWhole ? 'upstream_timeout' : 'body_idle_timeout');
     if (this.#retryAtMs > 0 && nowMs >= this.#retryAtMs) return this.#attempt(nowMs, this.endpoint);
     this.#armTimer();
   }
@@ -441,7 +442,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   /** The whole exchange took too long. */
   #expire(code: ErrorCode): void {
     const hadBegun = this.#phase === 'replying' || this.#phase === 'tunnel';
-    this.#abandon(code);
+    this.#abandon(errorTable[code].origin === 'upstream' ? code : null);
     if (!hadBegun) return this.#replyLocally(code);
     this.#finish(this.status);
     this.#downstream.abort();

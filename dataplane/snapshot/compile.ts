@@ -116,7 +116,7 @@ class Compiler {
 
   /** Null for a service that is not there. */
   #backend(route: string, backend: Backend, rule: RouteRule): RuleBackend | null {
-    if (!this.#store.hasService(backend.service)) return null;
+    if (this.#store.protocolOf(backend.service) === null) return null;
     const settings = this.#settingsOf(backend.service);
     return {
       cluster: this.#cluster(backend.service, backend.labels),
@@ -161,9 +161,12 @@ class Compiler {
     const key = `${service} ${JSON.stringify(wanted.sort())}`;
     const known = this.#clusters.get(key);
     if (known) return known;
-    const all = this.#byService.get(service) ?? [];
+    // What speaks another protocol must not be sent HTTP/1.1: its requests are refused with a word that says why.
+    const isCarried = this.#store.protocolOf(service) === 'http1';
+    const all = isCarried ? (this.#byService.get(service) ?? []) : [];
     const endpoints = all.filter((endpoint) => wanted.every(([label, value]) => endpoint.labels[label] === value));
-    const cluster = new Cluster(service, endpoints, this.#balancer(service, endpoints));
+    const balancer = this.#balancer(service, endpoints);
+    const cluster = new Cluster(service, endpoints, balancer, isCarried ? 'no_endpoint' : 'not_implemented');
     this.#clusters.set(key, cluster);
     return cluster;
   }

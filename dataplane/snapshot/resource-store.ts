@@ -7,6 +7,7 @@ import type {
   RouteResource,
   ServiceResource,
 } from '../../shared/resources/schema.ts';
+import type { ServiceSpec } from '../../shared/resources/service.ts';
 
 /** The resources a proxy knows, as the control plane or its file has them. */
 export class ResourceStore {
@@ -29,8 +30,10 @@ export class ResourceStore {
     return [...this.#resources.values()];
   }
 
-  hasService(name: string): boolean {
-    return this.#resources.has(`Service/${name}`);
+  /** What the instances of a service speak; null for a service that is not there. */
+  protocolOf(service: string): ServiceSpec['protocol'] | null {
+    const found = this.#resources.get(`Service/${service}`);
+    return found?.kind === 'Service' ? found.spec.protocol : null;
   }
 
   *services(): Iterable<ServiceResource> {

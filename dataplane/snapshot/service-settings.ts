@@ -4,6 +4,7 @@ import type {
   LoadBalancer,
   PolicyTimeouts,
   RetryPolicy,
+  RuleRetry,
 } from '../../shared/resources/policy.ts';
 import type { Timeouts } from '../../shared/resources/route.ts';
 import { documentSchemas, type PolicyResource } from '../../shared/resources/schema.ts';
@@ -63,7 +64,7 @@ export function serviceSettings(policies: readonly PolicyResource[]): ServiceSet
   };
 }
 
-export function retrySettings(retry: RetryPolicy): RetrySettings {
+export function retrySettings(retry: RuleRetry): RetrySettings {
   return {
     attempts: retry.attempts,
     onConnectFailure: retry.on.includes('connect-failure'),

@@ -30,7 +30,7 @@ export const errorTable = {
     grpc: 12,
     origin: 'downstream',
     retry: 'never',
-    text: 'The request asks for something this proxy does not do.',
+    text: 'This proxy does not carry what the request asks for.',
   },
   version_not_supported: {
     http: 505,
@@ -82,7 +82,6 @@ export const errorTable = {
     retry: 'always',
     text: 'Too many requests are waiting for a connection.',
   },
-  draining: { http: 503, grpc: 14, origin: 'local', retry: 'always', text: 'This proxy is shutting down.' },
   request_timeout: { http: 504, grpc: 4, origin: 'upstream', retry: 'never', text: 'The request timeout passed.' },
   upstream_connect: {
     http: 503,
@@ -112,7 +111,6 @@ export const errorTable = {
     retry: 'if-idempotent',
     text: 'The instance sent a reply that is not valid HTTP.',
   },
-  internal: { http: 500, grpc: 13, origin: 'local', retry: 'never', text: 'The proxy failed; its log says why.' },
 } as const satisfies Record<string, ErrorFacts>;
 
 export type ErrorCode = keyof typeof errorTable;

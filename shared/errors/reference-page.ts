@@ -1,7 +1,4 @@
-import { type ErrorCode, type ErrorFacts, errorTable } from './error-table.ts';
-
-/** Codes that have their place in the table but that nothing sends yet; a test keeps the list true. */
-export const unusedCodes: readonly ErrorCode[] = ['body_idle_timeout', 'draining', 'internal'];
+import { type ErrorFacts, errorTable } from './error-table.ts';
 
 const faultOf: Readonly<Record<ErrorFacts['origin'], string>> = {
   downstream: 'the caller',
@@ -36,8 +33,6 @@ export function errorPage(): string {
     '| code | HTTP | gRPC | whose fault | retried when | text |',
     '| --- | --- | --- | --- | --- | --- |',
     ...rows,
-    '',
-    `Nothing sends these yet: ${unusedCodes.map((code) => `\`${code}\``).join(', ')}.`,
     '',
     'What the control API refuses is `application/problem+json` (RFC 9457) with one entry per fault; its kinds stand on the page',
     '`/docs` of a running control plane.',

@@ -3,28 +3,36 @@ import { Duration, Name } from './field-schemas.ts';
 
 export const retryConditions = ['connect-failure', 'reset', 'gateway-error'] as const;
 
+const retryFields = {
+  attempts: Type.Integer({
+    default: 2,
+    minimum: 0,
+    maximum: 10,
+    description: 'Tries after the first one; 0 turns retries off.',
+  }),
+  on: Type.Array(Type.Enum([...retryConditions]), {
+    default: [...retryConditions],
+    uniqueItems: true,
+    maxItems: retryConditions.length,
+    description:
+      'connect-failure: nothing was sent; reset: the connection broke before the reply; gateway-error: 502, 503 or 504.',
+  }),
+  methods: Type.Array(Type.String({ pattern: '^[A-Z][A-Z0-9-]{0,31}$' }), {
+    default: ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'],
+    maxItems: 32,
+    description: 'Methods that may be tried again when the first try may have been executed (RFC 9110 §9.2.2).',
+  }),
+  backoff: Duration({ default: '25ms', description: 'Base of the exponential backoff with full jitter.' }),
+  maxBackoff: Duration({ default: '250ms', description: 'Upper bound of one backoff.' }),
+};
+
+/** Retries of one route rule. Their budget is that of the service: it protects the service, whoever asks. */
+export const RuleRetry = Type.Object(retryFields, { additionalProperties: false });
+export type RuleRetry = Static<typeof RuleRetry>;
+
 export const RetryPolicy = Type.Object(
   {
-    attempts: Type.Integer({
-      default: 2,
-      minimum: 0,
-      maximum: 10,
-      description: 'Tries after the first one; 0 turns retries off.',
-    }),
-    on: Type.Array(Type.Enum([...retryConditions]), {
-      default: [...retryConditions],
-      uniqueItems: true,
-      maxItems: retryConditions.length,
-      description:
-        'connect-failure: nothing was sent; reset: the connection broke before the reply; gateway-error: 502, 503 or 504.',
-    }),
-    methods: Type.Array(Type.String({ pattern: '^[A-Z][A-Z0-9-]{0,31}$' }), {
-      default: ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'],
-      maxItems: 32,
-      description: 'Methods that may be tried again when the first try may have been executed (RFC 9110 §9.2.2).',
-    }),
-    backoff: Duration({ default: '25ms', description: 'Base of the exponential backoff with full jitter.' }),
-    maxBackoff: Duration({ default: '250ms', description: 'Upper bound of one backoff.' }),
+    ...retryFields,
     budget: Type.Object(
       {
         percent: Type.Number({

@@ -42,8 +42,21 @@ export function readResource(input: unknown): Parsed<AnyResource> {
 /** Reads the `Proxy` document of a static file. */
 export function readProxy(input: unknown): Parsed<ProxyDocument> {
   const document: unknown = structuredClone(input);
-  const issues = faultsOf('Proxy', document);
+  const issues = [...faultsOf('Proxy', document), ...checkListenerProtocols(document as ProxyDocument)];
   return issues.length === 0 ? { ok: true, value: document as ProxyDocument } : { ok: false, issues };
+}
+
+function checkListenerProtocols(proxy: Partial<ProxyDocument> | null): Issue[] {
+  return listOf(proxy?.spec?.listeners).flatMap((listener, i) =>
+    listener?.protocol === 'http2' || listener?.protocol === 'tcp'
+      ? [
+          {
+            pointer: `/spec/listeners/${i}/protocol`,
+            message: `${listener.protocol} is not carried yet; take auto or http1`,
+          },
+        ]
+      : [],
+  );
 }
 
 /** Checks a document against its schema and fills in the defaults. */

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Labels, Name } from './field-schemas.ts';
-import { RetryPolicy } from './policy.ts';
+import { RuleRetry } from './policy.ts';
 
 /** Gateway API HTTPRoute vocabulary (gateway.networking.k8s.io/v1), with `hostnames` instead of parentRefs. */
 export const PathMatch = Type.Object(
@@ -76,7 +76,7 @@ export const RouteRule = Type.Object(
     }),
     backends: Type.Array(Backend, { default: [], maxItems: 64 }),
     timeouts: Type.Optional(Timeouts),
-    retry: Type.Optional(RetryPolicy),
+    retry: Type.Optional(RuleRetry),
   },
   { additionalProperties: false },
 );

@@ -4,7 +4,8 @@ export const ServiceSpec = Type.Object(
   {
     protocol: Type.Enum(['http1', 'http2', 'grpc', 'tcp'], {
       default: 'http1',
-      description: 'What the instances speak. Only HTTP/1.1 is carried so far, whatever stands here.',
+      description:
+        'What the instances speak. Only http1 is carried so far; requests to a service of another protocol are answered with 501.',
     }),
   },
   { additionalProperties: false },
