@@ -1,5 +1,5 @@
 /**
- * A plain application that knows nothing of the mesh. `node app.ts NAME [MESH]`: MESH is where it sends its calls.
+ * A plain application that knows nothing of the mesh. `node app.ts NAME PORT MESH`: MESH is where it sends its calls.
  *
  *   x-then: b,c        calls b first, which then calls c; the reply's body names all who answered, nearest first
  *   x-wait-ms: 30      takes so long
@@ -13,7 +13,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const [name = 'app', mesh] = process.argv.slice(2);
+const [name = '', port, mesh] = process.argv.slice(2);
 const failed = new Set<string>();
 
 const server = createServer(async (incoming, reply) => {
@@ -52,7 +52,7 @@ function callNext([next, ...rest]: string[], { method, headers }: IncomingMessag
   });
 }
 
-server.listen(0, '127.0.0.1', () => {
+server.listen(Number(port), '127.0.0.1', () => {
   process.stdout.write(`ready: app ${name} 127.0.0.1:${(server.address() as AddressInfo).port}\n`);
 });
 process.once('SIGTERM', () => process.exit(0));

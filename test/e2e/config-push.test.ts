@@ -98,7 +98,8 @@ async function measure(t: Test, store: string): Promise<void> {
   t.comment(`PUT answered to first reply of the new version, p50 / p99 / most: ${line(answeredAfterMs)} ms`);
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   t.comment(`${load.total} requests of the load and ${answers.length} of the watcher in ${seconds} s`);
-  t.ok(share(answeredAfterMs, 0.99) < 50, 'p99 is under 50 ms');
+  const p99Ms = share(answeredAfterMs, 0.99);
+  t.ok(p99Ms < 50, `p99 is under 50 ms; it is ${p99Ms.toFixed(1)} ms`);
   t.strictSame(
     rollouts.filter((summary) => summary !== 'applied 3/3'),
     [],

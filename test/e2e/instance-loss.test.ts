@@ -89,13 +89,16 @@ function checkNothingTwice(t: Test, { apps, orders }: Shop): void {
   t.equal(new Set(begun).size, begun.length, 'no POST came to an application twice');
 }
 
-t.test('kill -9 of an application costs at most the POSTs that were under way to it', async (t) => {
+t.test('kill -9 of an application costs at most the POSTs that were under way to it, until it is back', async (t) => {
   const shop = await startShop(t);
   const { apps, reads, orders } = shop;
   await untilAtAnOrder(shop, apps[0]!);
   await apps[0]!.kill9();
   const goneMs = performance.now();
   await carryOn(200, reads, orders);
+  const before = reads.answered.get('product-1')!;
+  await startApp(t, 'product-1', { port: apps[0]!.port });
+  await until(() => reads.answered.get('product-1')! > before + 20, { what: 'answers of the one that came back' });
   await Promise.all([reads.stop(), orders.stop()]);
   checkLosses(t, shop, apps[1]!, goneMs);
   checkNothingTwice(t, shop);

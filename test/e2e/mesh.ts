@@ -40,9 +40,9 @@ export async function startPlane(
 
 export type App = RunningProcess & { readonly port: string };
 
-/** A plain application; `mesh` is where it sends its calls (see app.ts). */
-export async function startApp(t: Owner, name: string, mesh = ''): Promise<App> {
-  const { places, ...running } = await start(t, [app, name, mesh]);
+/** A plain application (see app.ts), on a free port unless one is given; `mesh` is where it sends its calls. */
+export async function startApp(t: Owner, name: string, { port = '0', mesh = '' } = {}): Promise<App> {
+  const { places, ...running } = await start(t, [app, name, port, mesh]);
   return { ...running, port: places[name]!.split(':')[1]! };
 }
 

@@ -21,7 +21,7 @@ async function startMesh(t: Test) {
   const sidecars = await Promise.all(
     services.map(async (service) => {
       const outbound = `127.0.0.1:${await freePort()}`;
-      const app = await startApp(t, service, outbound);
+      const app = await startApp(t, service, { mesh: outbound });
       const more = ['--otlp', `http://${collector.otlpHttp}`, '--sample', '1'];
       return startSidecar(t, { push: plane.push, state, name: service, service, app, outbound, more });
     }),
