@@ -1,7 +1,8 @@
 /**
  * Who is in the mesh: registrations with a lease, renewed by heartbeats. Whether a lease has run out is decided here and
  * not by the store, so that a control plane that was away does not empty the mesh: after its start, and after any time in
- * which it could not hear heartbeats, every instance gets one full lease of grace. A heartbeat makes no new revision.
+ * which it could not hear heartbeats, every instance gets one full lease of grace, and time for its sidecar to find the
+ * way back. A heartbeat makes no new revision.
  */
 
 import type { Log } from '../../observability/logging/log.ts';
@@ -19,6 +20,8 @@ type Lease = { readonly stored: StoredResource; readonly leaseMs: number; deadli
 const sweepMs = 200;
 /** A sweep that comes so much too late means that heartbeats may have waited as long. */
 const stalledMs = 1_000;
+/** Sidecars try again to connect every 2.4 s at the slowest, and to send a heartbeat every second. */
+const leastGraceMs = 5_000;
 const mostRemovals = 100;
 
 export class Registry {
@@ -41,6 +44,7 @@ export class Registry {
     this.#log = log;
     this.#sweptMs = clock.monotonicMs();
     for (const stored of catalog.sorted('Instance')) this.#follow(stored);
+    this.#giveGrace();
     this.#unsubscribe = catalog.subscribe((change) => this.#take(change));
     this.#plan();
   }
@@ -110,6 +114,11 @@ export class Registry {
     else this.#leases.set(resource.name, { stored, leaseMs, deadlineMs: this.#clock.monotonicMs() + leaseMs });
   }
 
+  #giveGrace(): void {
+    const nowMs = this.#clock.monotonicMs();
+    for (const lease of this.#leases.values()) lease.deadlineMs = nowMs + Math.max(lease.leaseMs, leastGraceMs);
+  }
+
   #plan(): void {
     if (this.#closed) return;
     this.#timer = setTimeout(() => {
@@ -124,7 +133,7 @@ export class Registry {
     const nowMs = this.#clock.monotonicMs();
     const lateMs = nowMs - this.#sweptMs - sweepMs;
     this.#sweptMs = nowMs;
-    if (lateMs > stalledMs) for (const lease of this.#leases.values()) lease.deadlineMs = nowMs + lease.leaseMs;
+    if (lateMs > stalledMs) this.#giveGrace();
     const due = [...this.#leases.values()].filter((lease) => lease.deadlineMs <= nowMs).slice(0, mostRemovals);
     const expired: Lease[] = [];
     for (const lease of due) if (await this.#hasExpired(lease)) expired.push(lease);
