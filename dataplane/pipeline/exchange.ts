@@ -110,6 +110,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#replyBytes = 0;
     this.#requestDeadlineMs = this.#tryDeadlineMs = this.#retryAtMs = 0;
     readTrace(this.trace, head, context);
+    if (this.direction === 'inbound') this.#enterSpan();
 
     const rule = this.#match(head);
     const backend = rule === null ? null : rule.pickBackend();
@@ -122,8 +123,12 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     backend.budget.onRequest(nowMs);
     const { requestMs } = backend.timeouts;
     if (requestMs > 0) this.#requestDeadlineMs = nowMs + requestMs;
-    if (this.direction === 'inbound') this.trace.newSpan();
     this.#attempt(nowMs, null);
+  }
+
+  /** A span of our own stands in the trace only where it is reported: else the next one would name a parent nobody has. */
+  #enterSpan(): void {
+    if (this.trace.isSampled && this.#context.recordsSpans) this.trace.newSpan();
   }
 
   #match(head: RequestHead): Rule | null {
@@ -178,7 +183,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#tryDeadlineMs = backend.timeouts.perTryMs > 0 ? nowMs + backend.timeouts.perTryMs : 0;
     picked.inFlight++;
     this.#isProbe = picked.breaker?.onStart() ?? false;
-    if (this.trace.isSampled && this.direction === 'outbound') this.trace.newSpan();
+    if (this.direction === 'outbound') this.#enterSpan();
     this.#phase = 'waiting';
     this.#armTimer();
     const connection = picked.pool.acquire(this);
@@ -346,8 +351,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.status = reply.status;
     this.#connection = null;
     // A request that found no endpoint to try still has to show in its trace.
-    if (this.attempts === 0 && this.trace.isSampled && this.direction === 'outbound' && this.#context.recordsSpans)
+    if (this.attempts === 0 && this.trace.isSampled && this.direction === 'outbound' && this.#context.recordsSpans) {
+      this.#enterSpan();
       reportAttempt(this, code, reply.status, this.#context.now(), this.#context);
+    }
     this.#finish(reply.status);
     this.#downstream.sendLocal(reply);
     this.#downstream.onExchangeComplete();

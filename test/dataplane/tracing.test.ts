@@ -1,0 +1,157 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import t from 'tap';
+import { freePort } from '../harness/free-port.ts';
+import { until } from '../harness/until.ts';
+import { ask, get } from './harness/raw-client.ts';
+import { serviceAt } from './harness/resources.ts';
+import { reply, scriptedOrigin } from './harness/scripted-origin.ts';
+import { staticProxy } from './harness/static-proxy.ts';
+
+type Span = {
+  traceId: string;
+  spanId: string;
+  parentSpanId?: string;
+  kind: number;
+  name: string;
+  attributes: { key: string; value: { stringValue?: string; intValue?: string | number } }[];
+  status?: { code?: number };
+};
+
+/** Takes OTLP/HTTP posts and keeps their spans. */
+async function spanSink(t: Parameters<typeof staticProxy>[0]) {
+  const spans: Span[] = [];
+  const server = createServer(async (request, response) => {
+    const pieces: Buffer[] = [];
+    for await (const piece of request) pieces.push(piece as Buffer);
+    const posted = JSON.parse(Buffer.concat(pieces).toString()) as {
+      resourceSpans: { scopeSpans: { spans: Span[] }[] }[];
+    };
+    for (const { scopeSpans } of posted.resourceSpans) for (const { spans: more } of scopeSpans) spans.push(...more);
+    response.end('{}');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.closeAllConnections());
+  t.teardown(() => server.close());
+  return { spans, endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+const valueOf = (span: Span, key: string) => {
+  const value = span.attributes.find((one) => one.key === key)?.value;
+  return value?.stringValue ?? (value?.intValue === undefined ? undefined : Number(value.intValue));
+};
+
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+const callerSpan = '00f067aa0ba902b7';
+const traceparent = (flags: string) => `traceparent: 00-${traceId}-${callerSpan}-${flags}\r\n`;
+
+t.test('a sampled trace is continued outbound with a CLIENT span for each try', async (t) => {
+  const { spans, endpoint } = await spanSink(t);
+  const origin = await scriptedOrigin(t, ({ index }) => reply('', '', index === 0 ? 503 : 200));
+  const proxy = await staticProxy(t, {
+    resources: serviceAt('app', origin.port),
+    spec: { tracing: { endpoint, sampleRatio: 0 } },
+  });
+  await ask(t, proxy.port, get('/a', 'app', `${traceparent('01')}tracestate: a=b\r\n`));
+  await until(() => spans.length === 2);
+  const [first, second] = spans as [Span, Span];
+  for (const [i, span] of [first, second].entries()) {
+    t.equal(span.kind, 3);
+    t.equal(span.traceId, traceId);
+    t.equal(span.parentSpanId, callerSpan);
+    t.equal(origin.requests[i]!.header('traceparent'), `00-${traceId}-${span.spanId}-01`);
+    t.equal(origin.requests[i]!.header('tracestate'), 'a=b');
+    t.equal(valueOf(span, 'meshlane.instance'), 'app-0');
+  }
+  t.not(first.spanId, second.spanId);
+  t.equal(valueOf(first, 'http.response.status_code'), 503);
+  t.equal(valueOf(second, 'http.response.status_code'), 200);
+  t.equal(valueOf(second, 'http.request.resend_count'), 1);
+});
+
+t.test('inbound has one SERVER span, parent of what the application sees', async (t) => {
+  const { spans, endpoint } = await spanSink(t);
+  const app = await scriptedOrigin(t, () => reply('ok'));
+  const proxy = await staticProxy(t, { appPort: app.port, spec: { tracing: { endpoint, sampleRatio: 0 } } });
+  await ask(t, proxy.inboundPort, get('/a', 'app', traceparent('01')));
+  await until(() => spans.length === 1);
+  const span = spans[0]!;
+  t.equal(span.kind, 2);
+  t.equal(span.parentSpanId, callerSpan);
+  t.equal(app.requests[0]!.header('traceparent'), `00-${traceId}-${span.spanId}-01`);
+});
+
+t.test('a request that goes nowhere has a span of its own, too', async (t) => {
+  const { spans, endpoint } = await spanSink(t);
+  const proxy = await staticProxy(t, {
+    resources: serviceAt('app', await freePort()),
+    appPort: await freePort(),
+    spec: { tracing: { endpoint, sampleRatio: 0 } },
+  });
+  await ask(t, proxy.port, get('/a', 'nowhere', traceparent('01')));
+  await until(() => spans.length === 1);
+  t.equal(spans[0]!.parentSpanId, callerSpan);
+  t.not(spans[0]!.spanId, callerSpan);
+  t.equal(valueOf(spans[0]!, 'error.type'), 'route_not_found');
+  t.equal(valueOf(spans[0]!, 'http.response.status_code'), 404);
+  await ask(t, proxy.inboundPort, get('/a', 'app', traceparent('01')));
+  await until(() => spans.length === 2);
+  t.equal(spans[1]!.parentSpanId, callerSpan);
+  t.not(spans[1]!.spanId, callerSpan);
+  t.equal(valueOf(spans[1]!, 'http.response.status_code'), 503);
+});
+
+t.test('an unsampled trace stays unsampled; one that is not valid is begun anew', async (t) => {
+  const { spans, endpoint } = await spanSink(t);
+  const origin = await scriptedOrigin(t, () => reply('ok'));
+  const proxy = await staticProxy(t, {
+    resources: serviceAt('app', origin.port),
+    spec: { tracing: { endpoint, sampleRatio: 1 } },
+  });
+  await ask(t, proxy.port, get('/', 'app', traceparent('00')));
+  t.match(origin.requests[0]!.header('traceparent'), new RegExp(`^00-${traceId}-[0-9a-f]{16}-00$`));
+  await ask(t, proxy.port, get('/', 'app', `traceparent: 00-${traceId}-xyz-01\r\n`));
+  await ask(t, proxy.port, get());
+  await until(() => spans.length === 2);
+  for (const i of [1, 2]) {
+    const seen = origin.requests[i]!.header('traceparent')!;
+    t.match(seen, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    t.notOk(seen.includes(traceId));
+  }
+  t.notOk(spans[0]!.parentSpanId);
+});
+
+t.test('B3 is understood in both forms and spoken on', async (t) => {
+  const { spans, endpoint } = await spanSink(t);
+  const origin = await scriptedOrigin(t, () => reply('ok'));
+  const proxy = await staticProxy(t, {
+    resources: serviceAt('app', origin.port),
+    spec: { tracing: { endpoint, sampleRatio: 0 } },
+  });
+  await ask(t, proxy.port, get('/', 'app', `b3: ${traceId}-${callerSpan}-1\r\n`));
+  await ask(
+    t,
+    proxy.port,
+    get(
+      '/',
+      'app',
+      `X-B3-TraceId: ${traceId}\r\nX-B3-SpanId: ${callerSpan}\r\nX-B3-Sampled: 1\r\nX-B3-ParentSpanId: 0000000000000001\r\n`,
+    ),
+  );
+  await until(() => spans.length === 2);
+  for (const i of [0, 1]) {
+    t.equal(spans[i]!.parentSpanId, callerSpan);
+    t.equal(origin.requests[i]!.header('traceparent'), `00-${traceId}-${spans[i]!.spanId}-01`);
+    t.equal(origin.requests[i]!.header('b3'), `${traceId}-${spans[i]!.spanId}-1`);
+    t.notMatch(origin.requests[i]!.head, /x-b3-/i);
+  }
+});
+
+t.test('a proxy that reports no spans hands the trace on as it came', async (t) => {
+  const origin = await scriptedOrigin(t, () => reply('ok'));
+  const proxy = await staticProxy(t, { resources: serviceAt('app', origin.port), appPort: origin.port });
+  await ask(t, proxy.port, get('/', 'app', traceparent('01')));
+  await ask(t, proxy.inboundPort, get('/', 'app', traceparent('01')));
+  for (const request of origin.requests) t.equal(request.header('traceparent'), `00-${traceId}-${callerSpan}-01`);
+});
