@@ -7,6 +7,7 @@ import { setFlagsFromString } from 'node:v8';
 // All flags at once and first: the cache is kept per set of flags, and workers start with those of this moment.
 // Compiling on V8's own threads keeps their memory: 6 MB of a sidecar's RSS, for nothing on a busy core.
 setFlagsFromString('--no-concurrent-recompilation');
+setFlagsFromString('--no-sparkplug'); // code that is warm but not hot need not be compiled: 1 to 2 MB
 setFlagsFromString('--enable-experimental-regexp-engine'); // shared/routing/pattern.ts says why
 setFlagsFromString('--expose-gc'); // shared/runtime/compact-heap.ts says why
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/meshlane', import.meta.url)));
