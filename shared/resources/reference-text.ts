@@ -18,7 +18,7 @@ const instanceNotes = `
   only kept.
 - An instance with \`leaseSeconds\` leaves the mesh when no heartbeat came for that long. \`POST
   /v1/instances/{name}/heartbeat\` renews it, and so does applying the same instance again. After a restart of the control
-  plane every instance has one full lease to be heard again.
+  plane every instance has one full lease, and no less than 5 s, to be heard again.
 - A health check is made by each proxy for itself. Instances that fail it get no requests as long as another one is well;
   when none is, they are tried all the same.
 `;
