@@ -37,7 +37,7 @@ async function spanSink(t: Parameters<typeof staticProxy>[0]) {
   return { spans, endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-const valueOf = (span: Span, key: string) => {
+const attributeOf = (span: Span, key: string) => {
   const value = span.attributes.find((one) => one.key === key)?.value;
   return value?.stringValue ?? (value?.intValue === undefined ? undefined : Number(value.intValue));
 };
@@ -62,12 +62,12 @@ t.test('a sampled trace is continued outbound with a CLIENT span for each try', 
     t.equal(span.parentSpanId, callerSpan);
     t.equal(origin.requests[i]!.header('traceparent'), `00-${traceId}-${span.spanId}-01`);
     t.equal(origin.requests[i]!.header('tracestate'), 'a=b');
-    t.equal(valueOf(span, 'meshlane.instance'), 'app-0');
+    t.equal(attributeOf(span, 'meshlane.instance'), 'app-0');
   }
   t.not(first.spanId, second.spanId);
-  t.equal(valueOf(first, 'http.response.status_code'), 503);
-  t.equal(valueOf(second, 'http.response.status_code'), 200);
-  t.equal(valueOf(second, 'http.request.resend_count'), 1);
+  t.equal(attributeOf(first, 'http.response.status_code'), 503);
+  t.equal(attributeOf(second, 'http.response.status_code'), 200);
+  t.equal(attributeOf(second, 'http.request.resend_count'), 1);
 });
 
 t.test('inbound has one SERVER span, parent of what the application sees', async (t) => {
@@ -93,13 +93,13 @@ t.test('a request that goes nowhere has a span of its own, too', async (t) => {
   await until(() => spans.length === 1);
   t.equal(spans[0]!.parentSpanId, callerSpan);
   t.not(spans[0]!.spanId, callerSpan);
-  t.equal(valueOf(spans[0]!, 'error.type'), 'route_not_found');
-  t.equal(valueOf(spans[0]!, 'http.response.status_code'), 404);
+  t.equal(attributeOf(spans[0]!, 'error.type'), 'route_not_found');
+  t.equal(attributeOf(spans[0]!, 'http.response.status_code'), 404);
   await ask(t, proxy.inboundPort, get('/a', 'app', traceparent('01')));
   await until(() => spans.length === 2);
   t.equal(spans[1]!.parentSpanId, callerSpan);
   t.not(spans[1]!.spanId, callerSpan);
-  t.equal(valueOf(spans[1]!, 'http.response.status_code'), 503);
+  t.equal(attributeOf(spans[1]!, 'http.response.status_code'), 503);
 });
 
 t.test('an unsampled trace stays unsampled; one that is not valid is begun anew', async (t) => {
