@@ -68,13 +68,12 @@ export class RequestHead extends Head {
     this.b3SpanIdField = -1;
     this.b3SampledField = -1;
 
-    const lineEnd = this.#readLine(from, to, limits);
-    if (lineEnd < 0) return lineEnd === -1 ? this.#partial(to - from, limits) : HeadVerdict.refused;
-    const verdict = readFields(this, lineEnd, to, limits);
-    if (verdict === HeadVerdict.partial) return this.#partial(to - from, limits);
+    const until = Math.min(to, from + limits.headBytes); // what is beyond is not looked at, however it arrived
+    const lineEnd = this.#readLine(from, until, limits);
+    if (lineEnd < 0) return lineEnd === -1 ? this.#partial(until - from, limits) : HeadVerdict.refused;
+    const verdict = readFields(this, lineEnd, until, limits);
+    if (verdict === HeadVerdict.partial) return this.#partial(until - from, limits);
     if (verdict === HeadVerdict.refused) return verdict;
-    if (this.end - this.start > limits.headBytes)
-      return this.refuse('head_too_large', `more than ${limits.headBytes} bytes`);
     return this.#check();
   }
 
