@@ -314,7 +314,9 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
 
   abort(): void {
     this.#context.out.discard(); // what is put together was for this caller alone
-    this.#socket.resetAndDestroy();
+    // Node leaves a socket open that is reset while its end is under way.
+    if (this.#socket.writableEnded) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
     this.#onSocketClosed();
   }
 

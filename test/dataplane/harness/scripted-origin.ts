@@ -90,7 +90,8 @@ export async function scriptedOrigin(
   const stop = async () => {
     if (!server.listening) return;
     server.close();
-    for (const { socket } of connections) socket.resetAndDestroy();
+    // Node leaves a socket open that is reset while its end is under way.
+    for (const { socket } of connections) socket.writableEnded ? socket.destroy() : socket.resetAndDestroy();
     await once(server, 'close');
   };
   t.teardown(stop);

@@ -1,0 +1,43 @@
+import t from 'tap';
+import { Rule, type RuleBackend } from '../../../dataplane/pipeline/rule.ts';
+
+/** A rule only hands its backends on, so names do for them. */
+const backend = (name: string) => name as unknown as RuleBackend;
+
+t.test('shares miss their weights by less than a percentage point over 10,000 requests', async (t) => {
+  for (const weights of [
+    [1, 1],
+    [90, 10],
+    [99, 1],
+    [1, 2, 3, 4],
+    [1, 1, 1, 1, 1, 1, 1],
+    [1_000_000, 1],
+  ])
+    for (const start of [0, 0.25, 0.999]) {
+      const rule = new Rule(
+        'r',
+        weights.map((weight, i) => ({ backend: backend(`${i}`), weight })),
+        start,
+      );
+      const seen = weights.map(() => 0);
+      for (let i = 0; i < 10_000; i++) seen[Number(rule.pickBackend())]! += 1;
+      const total = weights.reduce((sum, weight) => sum + weight, 0);
+      const misses = weights.map((weight, i) => Math.abs((weight / total) * 10_000 - seen[i]!));
+      t.ok(Math.max(...misses) < 20, `${weights} from ${start}: ${seen}`);
+    }
+});
+
+t.test('a backend of weight 0 gets nothing, and no backend is null', async (t) => {
+  const rule = new Rule(
+    'r',
+    [
+      { backend: backend('a'), weight: 0 },
+      { backend: backend('b'), weight: 3 },
+    ],
+    0,
+  );
+  for (let i = 0; i < 10; i++) t.equal(rule.pickBackend(), 'b');
+  t.equal(new Rule('r', [], 0).pickBackend(), null);
+  t.equal(new Rule('r', [{ backend: backend('a'), weight: 0 }], 0).pickBackend(), null);
+  t.equal(new Rule('r', [{ backend: null, weight: 1 }], 0).pickBackend(), null);
+});

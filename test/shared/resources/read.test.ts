@@ -1,0 +1,92 @@
+import { readFileSync } from 'node:fs';
+import t from 'tap';
+import { generatedFiles } from '../../../shared/resources/generated-files.ts';
+import { readProxy, readResource } from '../../../shared/resources/read.ts';
+
+const issuesOf = (document: unknown) => {
+  const read = readResource(document);
+  return read.ok ? [] : read.issues.map(({ pointer, message }) => `${pointer}: ${message}`);
+};
+
+t.test('generated files are up to date', async (t) => {
+  for (const { path, text } of generatedFiles())
+    t.ok(readFileSync(path, 'utf8') === text, `${path} is what npm run generate writes`);
+});
+
+t.test('defaults are filled in and the input is left alone', async (t) => {
+  const input = {
+    kind: 'Route',
+    name: 'r',
+    spec: { rules: [{ backends: [{ service: 'a' }], matches: [{ path: { value: '/' } }] }] },
+  };
+  const copy = structuredClone(input);
+  const read = readResource(input);
+  t.same(input, copy);
+  t.match(read, {
+    ok: true,
+    value: {
+      labels: {},
+      spec: {
+        hostnames: ['*'],
+        rules: [{ backends: [{ weight: 1 }], matches: [{ path: { type: 'PathPrefix', value: '/' } }] }],
+      },
+    },
+  });
+});
+
+t.test('every fault is reported with its place', async (t) => {
+  t.same(
+    issuesOf({
+      kind: 'Route',
+      name: 'Shop',
+      colour: 'red',
+      spec: {
+        hostnames: ['UPPER.example', 'fine.example'],
+        rules: [
+          { backends: [{ service: 'a', weight: -1 }, { weight: 1 }], matches: [{ method: 'get' }] },
+          { matches: [{ path: { type: 'RegularExpression', value: '(' } }], timeouts: { request: '5 seconds' } },
+        ],
+      },
+    })
+      .map((text) => text.slice(0, text.indexOf(':')))
+      .sort(),
+    [
+      '/colour',
+      '/name',
+      '/spec/hostnames/0',
+      '/spec/rules/0/backends/0/weight',
+      '/spec/rules/0/backends/1/service',
+      '/spec/rules/0/matches/0/method',
+      '/spec/rules/1/matches/0/path/value',
+      '/spec/rules/1/timeouts/request',
+    ],
+  );
+});
+
+t.test('messages name what is wrong and what would be right', async (t) => {
+  t.same(issuesOf(null), [': must be an object with kind, name and spec']);
+  t.same(issuesOf([]), [': must be an object with kind, name and spec']);
+  t.same(issuesOf({ kind: 'Thing' }), ['/kind: must be one of Service, Instance, Route, Policy; got "Thing"']);
+  t.same(issuesOf({ kind: 'Service', name: 'a', spec: { protocol: 'smtp' } }), [
+    '/spec/protocol: must be one of http1, http2, grpc, tcp; got "smtp"',
+  ]);
+  t.same(issuesOf({ kind: 'Instance', name: 'a', spec: { service: 's', address: 'h', port: 1, prot: 2 } }), [
+    '/spec/prot: unknown field; known here: service, address, port, metadata, healthCheck, status, leaseSeconds',
+  ]);
+  t.same(issuesOf({ kind: 'Instance', name: 'a', spec: { service: 's', address: 'h' } }), ['/spec/port: is required']);
+});
+
+t.test('names that mean something to JavaScript are no way in', async (t) => {
+  const hostile = JSON.parse('{"kind":"Service","name":"a","labels":{"__proto__":"x"},"spec":{}}') as unknown;
+  t.equal(readResource(hostile).ok, false);
+  const deeper = JSON.parse('{"kind":"Service","name":"a","__proto__":{"polluted":1}}') as unknown;
+  t.equal(readResource(deeper).ok, false);
+  t.equal(({} as { polluted?: number }).polluted, undefined);
+  t.equal(readResource({ kind: 'Service', name: 'constructor' }).ok, true, 'a name like any other');
+  t.equal(readResource({ kind: '__proto__', name: 'a' }).ok, false);
+});
+
+t.test('a Proxy document needs listeners', async (t) => {
+  const read = readProxy({ kind: 'Proxy', name: 'edge', spec: { listeners: [] } });
+  t.match(read, { ok: false, issues: [{ pointer: '/spec/listeners' }] });
+});
