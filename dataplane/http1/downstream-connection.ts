@@ -110,14 +110,14 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
         this.#advance(this.#held.length === 0 ? this.#keep(size) : Buffer.concat([this.#held, slab.subarray(0, size)]));
         break;
       case 'busy': {
-        // What comes now may be kept for a retry or by the upstream socket, so it gets memory of its own.
-        const chunk = Buffer.from(slab.subarray(0, size));
-        if (this.#body.isDone || this.#isReplyDone) this.#hold(chunk);
-        else this.#readBody(chunk, 0);
+        const chunk = slab.subarray(0, size);
+        if (this.#body.isDone || this.#isReplyDone) this.#hold(Buffer.from(chunk));
+        // What may be kept for a retry gets memory of its own.
+        else this.#readBody(this.#exchange.keepsBody ? Buffer.from(chunk) : chunk, 0);
         break;
       }
       case 'tunnel':
-        this.#exchange.onTunnelBytes(Buffer.from(slab.subarray(0, size)));
+        this.#exchange.onTunnelBytes(slab.subarray(0, size));
         break;
       default: // what comes after the last reply is not for us
     }
@@ -198,7 +198,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
       if (this.#exchange.refuse('bad_request', 'the chunks of the body are broken')) return;
       return this.destroy();
     }
-    if (next < bytes.length && this.#body.isDone) this.#hold(bytes.subarray(next));
+    if (next < bytes.length && this.#body.isDone) this.#hold(Buffer.from(bytes.subarray(next)));
     if (!this.#isAdvancing) this.#settle();
   }
 

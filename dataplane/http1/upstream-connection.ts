@@ -15,7 +15,7 @@ const crlf = ascii('\r\n');
 const lastChunk = ascii('0\r\n');
 const mostInterims = 16;
 
-/** Body pieces from this size on are written as they are; smaller ones are copied, so that their memory is free again. */
+/** Memory from this size on is not kept for the next request, and held pieces of it leave by themselves. */
 export const leastDirect = 16_384;
 
 /** Reply heads are used up within the callback that read them, so all connections share one. */
@@ -113,14 +113,9 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
     this.sendBody(piece, 0, piece.length);
   }
 
+  /** The bytes are copied, so that a slow endpoint holds no more of a caller's memory than what it still has to take. */
   sendBody(bytes: Buffer, from: number, to: number): void {
-    const isFramed = this.#sendsChunks && this.#state !== 'tunnel';
-    if (!isFramed && to - from >= leastDirect) {
-      // Pieces of this size belong to nobody else, so the socket may keep them.
-      this.#socket.write(from === 0 && to === bytes.length ? bytes : bytes.subarray(from, to));
-      return;
-    }
-    if (isFramed) this.#writeBody(bytes, from, to);
+    if (this.#sendsChunks && this.#state !== 'tunnel') this.#writeBody(bytes, from, to);
     else this.#context.out.copy(bytes, from, to);
     this.#context.out.flushTo(this.#socket);
   }

@@ -139,7 +139,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   // --- the request's body -------------------------------------------------------------------------------------------
 
-  /** `bytes` stay as they are after the call: they may be kept for a retry. */
+  /** Bytes of the body are kept, so they must stay as they are after `onRequestBody`. */
+  get keepsBody(): boolean {
+    return this.#held.isComplete;
+  }
+
   onRequestBody(bytes: Buffer, from: number, to: number): void {
     this.#requestBytes += to - from;
     this.#activeMs = this.#context.now();
