@@ -6,6 +6,7 @@ import { type Direction, Exchange } from '../pipeline/exchange.ts';
 import { type LocalReply, localReply } from '../pipeline/local-reply.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
+import { FieldName } from './field-name.ts';
 import { CR, LF } from './grammar.ts';
 import { type Head, HeadVerdict, noLength } from './head.ts';
 import { ReplyFraming, type ReplyOptions, writeReplyHead, writeTrailers } from './head-writer.ts';
@@ -19,6 +20,7 @@ import { leastDirect } from './upstream-connection.ts';
 const crlf = ascii('\r\n');
 const lastChunk = ascii('0\r\n');
 const mostHeldBytes = 65_536;
+const mostSkippedBytes = 65_536;
 const lingerMs = 1000;
 const nothing = Buffer.alloc(0);
 
@@ -111,7 +113,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
         break;
       case 'busy': {
         const chunk = slab.subarray(0, size);
-        if (this.#body.isDone || this.#isReplyDone) this.#hold(Buffer.from(chunk));
+        if (this.#body.isDone) this.#hold(Buffer.from(chunk));
         // What may be kept for a retry gets memory of its own.
         else this.#readBody(this.#exchange.keepsBody ? Buffer.from(chunk) : chunk, 0);
         break;
@@ -186,7 +188,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     this.#exchange.begin(head, isWhole);
     if (isWhole) {
       if (head.end < bytes.length) this.#hold(bytes.subarray(head.end));
-    } else if (head.end < bytes.length && !this.#isReplyDone) this.#readBody(bytes, head.end);
+    } else if (head.end < bytes.length) this.#readBody(bytes, head.end);
     if (this.#hasEnded && !this.#body.isDone && !this.#isReplyDone) this.destroy(); // the rest cannot come any more
     this.#settle();
     return true;
@@ -251,7 +253,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
   sendLocal(reply: LocalReply): void {
     const { out } = this.#context;
     const isBodyless = reply.status === 204 || reply.status === 304; // a user may choose them for a fallback
-    if (!this.#body.isDone || this.#context.isDraining) this.#closesAfterReply = true;
+    if (this.#context.isDraining || !this.#canSkipBody()) this.#closesAfterReply = true;
     out.text(
       `HTTP/1.1 ${reply.status} ${reasonPhrase(reply.status)}\r\ncontent-type: ${reply.contentType}\r\n` +
         (isBodyless ? '' : `content-length: ${reply.body.length}\r\n`) +
@@ -264,6 +266,13 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     );
     if (this.#head.method !== 'HEAD' && !isBodyless) out.constant(reply.body);
     this.flush();
+  }
+
+  /** A short rest of a body is thrown away so that the connection stays; who waits for a 100 may send it or not. */
+  #canSkipBody(): boolean {
+    const { isDone, framing, missing } = this.#body;
+    if (isDone) return true;
+    return framing === Framing.length && missing <= mostSkippedBytes && !this.#head.has(FieldName.expect);
   }
 
   sendUpgrade(head: ReplyHead): void {
@@ -330,7 +339,9 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
   /** After a reply: on to the next request, or to the end. */
   #settle(): void {
     if (!this.#isReplyDone || this.#state === 'closed' || this.#state === 'lingering') return;
-    if (this.#closesAfterReply || !this.#body.isDone) return this.#linger();
+    if (this.#closesAfterReply) return this.#linger();
+    // The rest of the body is on its way and thrown away; it has the time of a head.
+    if (!this.#body.isDone) return this.#armTimer(this.#context.limits.headTimeoutMs, false);
     this.#state = 'idle';
     if (!this.#isAdvancing) this.#advance(this.#held);
   }
@@ -344,6 +355,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
 
   #onDeadline(): void {
     if (this.#state === 'lingering') return this.#lingerOn();
+    if (this.#state === 'busy' && this.#isReplyDone) return this.destroy();
     if (this.#state !== 'idle') return;
     if (this.#held.length === 0) return this.#linger();
     if (this.isBlocked) return this.destroy();
@@ -366,7 +378,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
         if (!this.isBlocked || this.#held.length === 0) this.#linger(); // what is written still has to leave
         return;
       default:
-        if (!this.#body.isDone && !this.#isReplyDone) return this.destroy();
+        if (!this.#body.isDone) return this.#isReplyDone ? this.#linger() : this.destroy();
         if (this.#held.length === 0) this.#closesAfterReply = true;
     }
   }

@@ -25,14 +25,15 @@ const traceparent = ascii('traceparent: ');
 const b3 = ascii('b3: ');
 const slash = ascii('/');
 
-/** Per kind of head the fields that stay behind, by the number of their name. */
-function dropping(...names: FieldName[]): Uint8Array {
-  const drops = Uint8Array.from(isHopByHop);
-  for (const name of names) drops[name] = 1;
-  return drops;
-}
+/**
+ * When a field stays behind, by the number of its name: bits of the cases that a head can be in. A head is written with
+ * the cases that hold for it.
+ */
+const Case = { always: 1, request: 2, absolute: 4, old: 8, newTrace: 16, application: 32 } as const;
 
-const ofRequest = [
+const droppedIn = new Uint8Array(32);
+for (let name = 0; name < isHopByHop.length; name++) if (isHopByHop[name] === 1) droppedIn[name] = Case.always;
+for (const name of [
   FieldName.traceparent,
   FieldName.b3,
   FieldName.b3TraceId,
@@ -40,15 +41,14 @@ const ofRequest = [
   FieldName.b3Sampled,
   FieldName.b3ParentSpanId,
   FieldName.b3Flags,
-  FieldName.meshlaneReason,
-];
-const requestDrops = dropping(...ofRequest);
-const absoluteRequestDrops = dropping(...ofRequest, FieldName.host);
-/** HTTP/1.0 knows no interim replies, so its callers cannot wait for one (RFC 9110 §10.1.1). */
-const oldRequestDrops = dropping(...ofRequest, FieldName.expect);
-const oldAbsoluteRequestDrops = dropping(...ofRequest, FieldName.expect, FieldName.host);
-const replyDrops = dropping();
-const applicationReplyDrops = dropping(FieldName.meshlaneReason);
+])
+  droppedIn[name] = Case.request;
+droppedIn[FieldName.meshlaneReason] = Case.request | Case.application;
+droppedIn[FieldName.host] = Case.absolute;
+// HTTP/1.0 knows no interim replies, so its callers cannot wait for one (RFC 9110 §10.1.1).
+droppedIn[FieldName.expect] = Case.old;
+// Without the traceparent it belongs to, it says nothing (W3C Trace Context §3.3).
+droppedIn[FieldName.tracestate] = Case.newTrace;
 
 /** Writes the head of one try. `isUpgrade` keeps the Upgrade field, for a caller that may be switched over. */
 export function writeRequestHead(out: OutBuffer, head: RequestHead, trace: TraceContext, isUpgrade: boolean): void {
@@ -67,7 +67,7 @@ export function writeRequestHead(out: OutBuffer, head: RequestHead, trace: Trace
     out.constant(crlf);
   }
 
-  writeFields(out, head, dropsOfRequest(head));
+  writeFields(out, head, casesOf(head, trace));
 
   if (head.isChunked) out.constant(chunked);
   else if (head.contentLength !== noLength) writeLength(out, head.contentLength);
@@ -106,7 +106,7 @@ export function writeReplyHead(out: OutBuffer, head: ReplyHead, options: ReplyOp
   out.copy(bytes, head.reasonStart, head.reasonEnd);
   out.constant(crlf);
 
-  writeFields(out, head, options.stripsReason ? applicationReplyDrops : replyDrops);
+  writeFields(out, head, options.stripsReason ? Case.always | Case.application : Case.always);
 
   if (options.framing === ReplyFraming.chunked) out.constant(chunked);
   else if (head.contentLength !== noLength && head.status !== 204 && head.status >= 200)
@@ -130,19 +130,23 @@ export function writeTrailers(out: OutBuffer, trailers: Head): void {
   out.constant(crlf);
 }
 
-function dropsOfRequest(head: RequestHead): Uint8Array {
-  if (head.minorVersion === 1) return head.isAbsolute ? absoluteRequestDrops : requestDrops;
-  return head.isAbsolute ? oldAbsoluteRequestDrops : oldRequestDrops;
+function casesOf(head: RequestHead, trace: TraceContext): number {
+  let cases: number = Case.always | Case.request;
+  if (head.isAbsolute) cases |= Case.absolute;
+  if (head.minorVersion === 0) cases |= Case.old;
+  if (!trace.hasParent || trace.isB3) cases |= Case.newTrace;
+  return cases;
 }
 
 /** Copies the field lines in runs, without those that are dropped by their name or because Connection lists them. */
-function writeFields(out: OutBuffer, head: Head, drops: Uint8Array): void {
+function writeFields(out: OutBuffer, head: Head, cases: number): void {
   const { bytes, names, offsets, fieldCount, connectionNamesFields } = head;
   let runStart = head.fieldsStart;
   for (let i = 0; i < fieldCount; i++) {
     const name = names[i]!;
     const isDropped =
-      drops[name] === 1 || (connectionNamesFields && name === FieldName.other && isListedByConnection(head, i));
+      (droppedIn[name]! & cases) !== 0 ||
+      (connectionNamesFields && name === FieldName.other && isListedByConnection(head, i));
     if (!isDropped) continue;
     out.copy(bytes, runStart, offsets[i * 4]!);
     runStart = i + 1 < fieldCount ? offsets[(i + 1) * 4]! : head.end - 2;

@@ -82,6 +82,12 @@ export class Head {
     return value;
   }
 
+  /** Tells whether a field of this name is there. */
+  has(name: FieldName): boolean {
+    for (let i = 0; i < this.fieldCount; i++) if (this.names[i] === name) return true;
+    return false;
+  }
+
   #isNamed(from: number, name: string): boolean {
     for (let i = 0; i < name.length; i++) if (tokenLower[this.bytes[from + i]!] !== name.charCodeAt(i)) return false;
     return true;

@@ -19,6 +19,9 @@ const SLASH = 47;
 const ASTERISK = 42;
 const HASH = 35;
 
+/** Stands for a field that may come once and came more often: none of its values can be trusted. */
+const repeatedField = -2;
+
 /** A request head (RFC 9112 §3) as a view that routes can ask. */
 export class RequestHead extends Head {
   method = '';
@@ -149,7 +152,7 @@ export class RequestHead extends Head {
           this.hostField = i;
           break;
         case FieldName.traceparent:
-          this.traceparentField = i;
+          this.traceparentField = this.traceparentField === -1 ? i : repeatedField;
           break;
         case FieldName.b3:
           this.b3Field = i;

@@ -7,7 +7,7 @@ const twoTo32 = 4_294_967_296;
 /** Joins the caller's trace, in W3C form or else in B3, or begins one and decides whether it is kept. */
 export function readTrace(trace: TraceContext, head: RequestHead, context: WorkerContext): void {
   const field = head.traceparentField;
-  if (field !== -1 && trace.accept(head.bytes, head.offsets[field * 4 + 2]!, head.offsets[field * 4 + 3]!)) return;
+  if (field >= 0 && trace.accept(head.bytes, head.offsets[field * 4 + 2]!, head.offsets[field * 4 + 3]!)) return;
   if ((head.b3Field !== -1 || head.b3TraceIdField !== -1) && acceptB3(trace, head)) return;
   trace.begin(context.recordsSpans && randomUint32() < context.sampleRatio * twoTo32);
 }

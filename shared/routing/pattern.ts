@@ -5,7 +5,7 @@ import type { RouteMatch } from '../resources/route.ts';
 
 /**
  * Patterns of users run on V8's linear engine (flag `l`), whose time grows with the text alone: no input can make them
- * hang. What that engine cannot run (back references, look-around) is refused when it is written, not when it is met.
+ * hang. What that engine cannot run (back references, look-ahead) is refused when it is written, not when it is met.
  */
 setFlagsFromString('--enable-experimental-regexp-engine');
 
