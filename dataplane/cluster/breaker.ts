@@ -12,18 +12,22 @@ export type BreakerSettings = {
   readonly maxOpenForMs: number;
 };
 
+/** Who writes down what becomes of a breaker. */
+export type BreakerObserver = { onTransition(to: BreakerState): void; onRetired(): void };
+
 export class Breaker {
   settings: BreakerSettings;
   #state: BreakerState = 'closed';
   #failures = 0;
+  #isRetired = false;
   #openUntilMs = 0;
   #openForMs: number;
-  readonly #onTransition: (to: BreakerState) => void;
+  readonly #observer: BreakerObserver;
 
-  constructor(settings: BreakerSettings, onTransition: (to: BreakerState) => void) {
+  constructor(settings: BreakerSettings, observer: BreakerObserver) {
     this.settings = settings;
     this.#openForMs = settings.openForMs;
-    this.#onTransition = onTransition;
+    this.#observer = observer;
   }
 
   get state(): BreakerState {
@@ -43,11 +47,14 @@ export class Breaker {
   }
 
   /** Only the probe decides about a breaker that is not closed: others began before it opened. */
-  onSuccess(isProbe: boolean): void {
-    if (isProbe && this.#state === 'half-open') {
-      this.#openForMs = this.settings.openForMs;
-      this.#enter('closed');
-    }
+  onProbePassed(): void {
+    if (this.#state !== 'half-open') return;
+    this.#openForMs = this.settings.openForMs;
+    this.#enter('closed');
+  }
+
+  /** A whole exchange went well. */
+  onSuccess(): void {
     if (this.#state === 'closed') this.#failures = 0;
   }
 
@@ -67,6 +74,12 @@ export class Breaker {
     this.#enter('open');
   }
 
+  /** Its endpoint or policy is gone: nobody hears of it any more, though exchanges may still end. */
+  retire(): void {
+    this.#isRetired = true;
+    this.#observer.onRetired();
+  }
+
   #open(nowMs: number): void {
     this.#openUntilMs = nowMs + this.#openForMs;
     this.#failures = 0;
@@ -75,6 +88,6 @@ export class Breaker {
 
   #enter(state: BreakerState): void {
     this.#state = state;
-    this.#onTransition(state);
+    if (!this.#isRetired) this.#observer.onTransition(state);
   }
 }

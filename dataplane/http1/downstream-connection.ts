@@ -155,7 +155,10 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     }
     if (this.#hasEnded) return this.#linger();
     if (this.#held.length === 0) this.#armTimer(this.#context.limits.keepAliveTimeoutMs, true);
-    if (this.#isPaused) this.resumeRequest();
+    // However much is held: the head that it begins is what is waited for, and its size is bounded.
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket.resume();
   }
 
   /** Begins the request at the front of what is held; false when more bytes are needed. */
@@ -200,6 +203,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
       if (this.#exchange.refuse('bad_request', 'the chunks of the body are broken')) return;
       return this.destroy();
     }
+    if (!this.#isReplyDone) this.#exchange.flushRequest();
     if (next < bytes.length && this.#body.isDone) this.#hold(Buffer.from(bytes.subarray(next)));
     if (!this.#isAdvancing) this.#settle();
   }
@@ -332,7 +336,9 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
   /** A head or body that is refused: answered once, and the connection closes. */
   #refuse(code: ErrorCode, detail: string): void {
     this.#closesAfterReply = true;
-    this.sendLocal(localReply(code, detail));
+    const reply = localReply(code, detail);
+    this.#exchange.countRefusal(code, reply.status);
+    this.sendLocal(reply);
     this.#linger();
   }
 

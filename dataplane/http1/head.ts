@@ -17,6 +17,8 @@ export type HeadLimits = { readonly headBytes: number; readonly headerCount: num
 export const noLength = -1;
 
 const initialFields = 24;
+/** Each field is compared with each option, so there must not be many of both. */
+const mostConnectionOptions = 16;
 
 /** What request and reply heads have in common. Reused for every message of a connection. */
 export class Head {
@@ -41,6 +43,7 @@ export class Head {
   connectionUpgrade = false;
   /** Connection names fields beyond close, keep-alive and upgrade. */
   connectionNamesFields = false;
+  connectionOptions = 0;
   upgradeField = -1;
   /** Why the head was refused. */
   refusal: ErrorCode = 'bad_request';
@@ -57,6 +60,7 @@ export class Head {
     this.connectionKeepAlive = false;
     this.connectionUpgrade = false;
     this.connectionNamesFields = false;
+    this.connectionOptions = 0;
     this.upgradeField = -1;
   }
 
@@ -177,8 +181,7 @@ export function readFramingField(head: Head, field: number): string | null {
       head.isChunked = true;
       return null;
     case FieldName.connection:
-      readConnection(head, field);
-      return null;
+      return readConnection(head, field) ? null : `more than ${mostConnectionOptions} options in Connection`;
     case FieldName.upgrade:
       head.upgradeField = field;
       return null;
@@ -210,11 +213,11 @@ function readContentLength(head: Head, field: number): boolean {
 }
 
 /** Takes in a Connection line: a list of options, some known, the rest names of fields to drop. */
-function readConnection(head: Head, field: number): void {
+function readConnection(head: Head, field: number): boolean {
   const value = head.valueAt(field);
   if (value === 'keep-alive' || value === 'Keep-Alive') {
     head.connectionKeepAlive = true;
-    return;
+    return true;
   }
   for (const part of value.split(',')) {
     const option = part.trim().toLowerCase();
@@ -222,7 +225,9 @@ function readConnection(head: Head, field: number): void {
     else if (option === 'keep-alive') head.connectionKeepAlive = true;
     else if (option === 'upgrade') head.connectionUpgrade = true;
     else if (option !== '') head.connectionNamesFields = true;
+    if (++head.connectionOptions > mostConnectionOptions) return false;
   }
+  return true;
 }
 
 /** Tells whether the Connection field lists the field at a place, so that it must not travel on. */

@@ -22,6 +22,9 @@ const HASH = 35;
 /** Stands for a field that may come once and came more often: none of its values can be trusted. */
 const repeatedField = -2;
 
+/** A name of 253 characters (RFC 1035 §3.1), a dot and a port. */
+const mostHostBytes = 260;
+
 /** A request head (RFC 9112 §3) as a view that routes can ask. */
 export class RequestHead extends Head {
   method = '';
@@ -214,6 +217,7 @@ export class RequestHead extends Head {
   /** Sets the host from the authority; false when it is not one (RFC 3986 §3.2.2). */
   #readHost(): boolean {
     const { bytes, hostStart, hostEnd } = this;
+    if (hostEnd - hostStart > mostHostBytes) return false;
     if (this.#isSameHost()) return true;
     let nameEnd = hostEnd;
     for (let i = hostStart; i < hostEnd; i++) if (isHostByte[bytes[i]!] === 0) return false;
@@ -234,13 +238,11 @@ export class RequestHead extends Head {
 
   #hostBytes: Buffer = Buffer.alloc(0);
 
+  /** The authority is the one of the request before, whose host is still here. */
   #isSameHost(): boolean {
     const known = this.#hostBytes;
     const length = this.hostEnd - this.hostStart;
-    if (known.length !== length || length === 0) {
-      if (length === 0) this.#host = '';
-      return length === 0;
-    }
+    if (known.length !== length) return false;
     for (let i = 0; i < length; i++) if (known[i] !== this.bytes[this.hostStart + i]) return false;
     return true;
   }

@@ -62,7 +62,8 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
     this.#socket.on('end', () => this.#onEnd());
     this.#socket.on('error', () => this.#onClosed()); // 'close' says the same; the reason does not change the verdict
     this.#socket.on('close', () => this.#onClosed());
-    context.wheel.arm(this.#timer, this.#bornMs + pool.settings.connectTimeoutMs);
+    const { connectTimeoutMs } = pool.settings;
+    if (connectTimeoutMs > 0) context.wheel.arm(this.#timer, this.#bornMs + connectTimeoutMs);
   }
 
   get isBlocked(): boolean {
@@ -75,7 +76,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
   }
 
   rest(idleTimeoutMs: number): void {
-    this.#context.wheel.arm(this.#timer, this.#context.now() + idleTimeoutMs);
+    if (idleTimeoutMs > 0) this.#context.wheel.arm(this.#timer, this.#context.now() + idleTimeoutMs);
   }
 
   close(): void {
@@ -84,6 +85,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
   }
 
   abort(): void {
+    this.#context.out.discard(); // what is put together was for this instance alone
     this.#request = null;
     this.close();
   }
@@ -111,12 +113,16 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
     if (piece.length < leastDirect) return this.#writeBody(piece, 0, piece.length);
     this.#context.out.flushTo(this.#socket);
     this.sendBody(piece, 0, piece.length);
+    this.flushRequest();
   }
 
   /** The bytes are copied, so that a slow endpoint holds no more of a caller's memory than what it still has to take. */
   sendBody(bytes: Buffer, from: number, to: number): void {
     if (this.#sendsChunks && this.#state !== 'tunnel') this.#writeBody(bytes, from, to);
     else this.#context.out.copy(bytes, from, to);
+  }
+
+  flushRequest(): void {
     this.#context.out.flushTo(this.#socket);
   }
 

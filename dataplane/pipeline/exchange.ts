@@ -58,6 +58,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #isTrying = false;
   /** The try is the one that an open breaker let through. */
   #isProbe = false;
+  /** The breaker has heard of this try: a 5xx that breaks off later is one failure, not two. */
+  #isJudged = false;
+  /** Directions of a tunnel that still carry bytes. */
+  #openEnds = 2;
   #stats: TrafficStats | null = null;
   #connection: UpstreamConnection | null = null;
   readonly #held: HeldBody;
@@ -90,16 +94,13 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const context = this.#context;
     const nowMs = context.now();
     this.head = head;
-    this.isUpgrade =
-      head.connectionUpgrade &&
-      head.upgradeField !== -1 &&
-      isWhole &&
-      head.valueAt(head.upgradeField).toLowerCase() !== 'h2c';
+    this.isUpgrade = isWhole && mayUpgrade(head);
     this.heldBody = noBody;
     this.isRequestWhole = isWhole;
     this.requestTrailers = null;
     this.endpoint = null;
     this.#isTrying = false;
+    this.#openEnds = 2;
     this.attempts = 0;
     this.startMs = this.attemptStartMs = this.#activeMs = nowMs;
     this.status = 0;
@@ -149,10 +150,15 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#activeMs = this.#context.now();
     const connection = this.#connection;
     if (this.#held.isComplete) this.#hold(bytes.subarray(from, to), connection !== null);
-    if (connection !== null) {
-      connection.sendBody(bytes, from, to);
-      if (connection.isBlocked) this.#downstream.pauseRequest();
-    }
+    connection?.sendBody(bytes, from, to);
+  }
+
+  /** Lets go what `onRequestBody` put together: one write for all that one read brought, however it was cut. */
+  flushRequest(): void {
+    const connection = this.#connection;
+    if (connection === null) return;
+    connection.flushRequest();
+    if (connection.isBlocked) this.#downstream.pauseRequest();
   }
 
   #hold(piece: Buffer, isSent: boolean): void {
@@ -187,6 +193,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#tryDeadlineMs = backend.timeouts.perTryMs > 0 ? nowMs + backend.timeouts.perTryMs : 0;
     picked.inFlight++;
     this.#isProbe = picked.breaker?.onStart() ?? false;
+    this.#isJudged = false;
     if (this.direction === 'outbound') this.#enterSpan();
     this.#phase = 'waiting';
     this.#armTimer();
@@ -263,7 +270,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const nowMs = this.#context.now();
     endpoint.inFlight--;
     if (endpoint.breaker !== null) {
-      if (verdict === 'failure') endpoint.breaker.onFailure(nowMs, this.#isProbe);
+      if (verdict === 'failure' && !this.#isJudged) endpoint.breaker.onFailure(nowMs, this.#isProbe);
       else endpoint.breaker.onCancel(nowMs, this.#isProbe);
     }
     if (this.trace.isSampled && this.direction === 'outbound' && this.#context.recordsSpans)
@@ -295,8 +302,9 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const breaker = endpoint.breaker;
     if (breaker !== null) {
       if (status >= 500) breaker.onFailure(this.#activeMs, this.#isProbe);
-      else breaker.onSuccess(this.#isProbe);
+      else if (this.#isProbe) breaker.onProbePassed();
       this.#isProbe = false;
+      this.#isJudged = status >= 500;
     }
     this.#phase = 'replying';
     this.#tryDeadlineMs = 0;
@@ -340,6 +348,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   onReplyDone(): void {
+    if (!this.#isJudged) this.endpoint!.breaker?.onSuccess();
     this.#settle(null, 'none');
     this.#finish(this.status);
     this.#downstream.onExchangeComplete();
@@ -382,13 +391,14 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#phase = 'tunnel';
     this.status = 101;
     this.#tryDeadlineMs = this.#requestDeadlineMs = 0;
-    this.endpoint!.breaker?.onSuccess(this.#isProbe);
+    if (this.#isProbe) this.endpoint!.breaker?.onProbePassed();
     this.#isProbe = false;
     this.#downstream.sendUpgrade(head);
     this.#downstream.resumeRequest();
   }
 
   onTunnelEnd(): void {
+    this.#openEnds--;
     this.#downstream.endTunnel();
   }
 
@@ -398,10 +408,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const connection = this.#connection;
     if (connection === null) return;
     connection.sendBody(bytes, 0, bytes.length);
-    if (connection.isBlocked) this.#downstream.pauseRequest();
+    this.flushRequest();
   }
 
   onDownstreamTunnelEnd(): void {
+    this.#openEnds--;
     this.#connection?.endTunnel();
   }
 
@@ -409,6 +420,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   /** The caller is gone, or broke its own framing: nothing can be sent to it any more. */
   onDownstreamClosed(): void {
+    // Both have said all they had to say, but the instance may still have to take the last of it.
+    if (this.#phase === 'tunnel' && this.#openEnds === 0) return;
     if (this.#phase !== 'idle') {
       this.#abandon(null);
       this.#finish(this.#phase === 'tunnel' ? this.status : clientClosedRequest);
@@ -422,6 +435,14 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#abandon(null);
     this.#replyLocally(code, detail);
     return true;
+  }
+
+  /** A head that was refused before it became a request of ours still shows in the metrics. */
+  countRefusal(code: ErrorCode, status: number): void {
+    const stats = this.#context.snapshot.unmatched[this.direction];
+    stats.onStart();
+    stats.onLocalReply(code);
+    stats.onEnd(status, 0, 0, 0);
   }
 
   #armTimer(): void {
@@ -440,22 +461,46 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (this.#requestDeadlineMs > 0 && nowMs >= this.#requestDeadlineMs) return this.#expire('request_timeout');
     if (this.#tryDeadlineMs > 0 && nowMs >= this.#tryDeadlineMs) return this.#expireTry();
     if (idleMs > 0 && nowMs >= this.#activeMs + idleMs)
-      return this.#expire(this.isRequestWhole ? 'upstream_timeout' : 'body_idle_timeout');
+      return this.#expire(this.#awaitsUpstream() ? 'upstream_timeout' : 'body_idle_timeout');
     if (this.#retryAtMs > 0 && nowMs >= this.#retryAtMs) return this.#attempt(nowMs, this.endpoint);
     this.#armTimer();
   }
 
+  /**
+   * Whose silence it is that a timeout ends. The instance is waited for when it has the whole request or does not take
+   * more of it, and while it replies to a caller that reads; in a tunnel both sides may be silent for good.
+   */
+  #awaitsUpstream(): boolean {
+    if (this.#phase === 'tunnel') return false;
+    if (this.#phase === 'replying') return !this.#downstream.isBlocked;
+    return this.isRequestWhole || (this.#connection?.isBlocked ?? false);
+  }
+
   #expireTry(): void {
-    this.#abandon('upstream_timeout');
-    this.#retryOrReply('upstream_timeout');
+    if (!this.#awaitsUpstream()) {
+      // The time of a try is the instance's: it does not run while the caller sends (Envoy does the same).
+      this.#tryDeadlineMs = this.#context.now() + this.backend!.timeouts.perTryMs;
+      return this.#armTimer();
+    }
+    // Waiting in our own queue says nothing about the instance, and nothing was sent.
+    const isQueued = this.#connection === null && !this.endpoint!.pool.isConnecting;
+    const code = isQueued ? 'overloaded' : this.#connection === null ? 'upstream_connect' : 'upstream_timeout';
+    this.#abandon(isQueued ? null : code);
+    this.#retryOrReply(code);
   }
 
   /** The whole exchange took too long. */
   #expire(code: ErrorCode): void {
     const hadBegun = this.#phase === 'replying' || this.#phase === 'tunnel';
-    this.#abandon(errorTable[code].origin === 'upstream' ? code : null);
+    this.#abandon(errorTable[code].origin === 'upstream' && this.#awaitsUpstream() ? code : null);
     if (!hadBegun) return this.#replyLocally(code);
     this.#finish(this.status);
     this.#downstream.abort();
   }
+}
+
+/** A switch of protocols that we go along with: HTTP/1.1 only, and never to h2c, which would pass by every rule. */
+function mayUpgrade(head: RequestHead): boolean {
+  if (!head.connectionUpgrade || head.upgradeField === -1 || head.minorVersion === 0) return false;
+  return !/(^|[,\s])h2c(\/|[,\s]|$)/i.test(head.valueAt(head.upgradeField));
 }

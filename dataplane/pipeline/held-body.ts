@@ -1,3 +1,6 @@
+/** A piece counts for no less, because it takes no less: a body in chunks of one byte would take a hundredfold. */
+const leastPerPiece = 128;
+
 /** The part of a request's body that is kept, because no connection is there yet or because it may be needed again. */
 export class HeldBody {
   readonly #mostBytes: number;
@@ -27,7 +30,7 @@ export class HeldBody {
 
   add(piece: Buffer): void {
     this.#pieces.push(piece);
-    this.#bytes += piece.length;
+    this.#bytes += Math.max(piece.length, leastPerPiece);
   }
 
   /** The request cannot be sent again from here on. */

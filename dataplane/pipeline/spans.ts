@@ -1,6 +1,7 @@
 import type { TraceContext } from '../../observability/tracing/trace-context.ts';
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
+import { textAt } from '../http1/grammar.ts';
 import type { RequestHead } from '../http1/request-head.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import type { RuleBackend } from './rule.ts';
@@ -8,6 +9,9 @@ import type { RuleBackend } from './rule.ts';
 /** Spans of sampled traces, in the words of OpenTelemetry's HTTP conventions. Called at the end of what they describe. */
 
 const wallOffsetMs = performance.timeOrigin;
+
+/** Characters of a path that a span keeps: callers choose its length, and many spans wait for a slow endpoint. */
+const mostPath = 256;
 
 /** What a span is made of. */
 export type Traced = {
@@ -35,7 +39,7 @@ export function reportInbound(exchange: Traced, status: number, endMs: number, c
     isError: status >= 500,
     attributes: {
       'http.request.method': head.method,
-      'url.path': head.path,
+      'url.path': textAt(head.bytes, head.pathStart, Math.min(head.pathEnd, head.pathStart + mostPath)),
       'server.address': head.host,
       'http.response.status_code': status,
     },
@@ -62,7 +66,7 @@ export function reportAttempt(
     isError: failure !== null || status >= 500,
     attributes: {
       'http.request.method': head.method,
-      'url.path': head.path,
+      'url.path': textAt(head.bytes, head.pathStart, Math.min(head.pathEnd, head.pathStart + mostPath)),
       'server.address': head.host,
       'network.peer.address': endpoint?.address ?? '',
       'network.peer.port': endpoint?.port ?? 0,

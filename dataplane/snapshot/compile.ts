@@ -210,15 +210,21 @@ class Compiler {
     } else {
       endpoint = new PooledEndpoint(name, address, port, labels, pool, this.#context.connect, this.#context.now);
     }
-    if (breaker === null) endpoint.breaker = null;
-    else if (endpoint.breaker) endpoint.breaker.settings = breaker;
+    if (breaker === null) {
+      endpoint.breaker?.retire();
+      endpoint.breaker = null;
+    } else if (endpoint.breaker) endpoint.breaker.settings = breaker;
     else endpoint.breaker = new Breaker(breaker, breakerGauge(this.#context.metrics, service, name));
     this.#endpoints.set(key, endpoint);
     return endpoint;
   }
 
   #closeGone(): void {
-    for (const [key, endpoint] of this.#before?.endpoints ?? []) if (!this.#endpoints.has(key)) endpoint.pool.close();
+    for (const [key, endpoint] of this.#before?.endpoints ?? []) {
+      if (this.#endpoints.has(key)) continue;
+      endpoint.pool.close();
+      endpoint.breaker?.retire();
+    }
   }
 
   #stats(direction: 'inbound' | 'outbound', service: string, route: string): TrafficStats {

@@ -89,6 +89,7 @@ export class Discovery {
       if (isOver) return;
       isOver = true;
       if (this.#stream === stream) this.#stream = null;
+      stream.cancel();
       if (this.#failures === 0 && !this.#isClosed)
         this.#log.warn('the push stream is down, serving what is known', { why });
       this.#events.onConnected(false);

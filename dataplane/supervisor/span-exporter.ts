@@ -69,8 +69,8 @@ export class SpanExporter {
       this.sent += batch.length;
       return true;
     }
-    // 4xx but 429: the endpoint will never take it (OTLP specification, "Failures").
-    if (status >= 400 && status < 500 && status !== 429) {
+    // What is worth another try (OTLP specification, "Failures"); 0 is no answer at all.
+    if (![0, 429, 502, 503, 504].includes(status)) {
       this.dropped += batch.length;
       return true;
     }

@@ -15,13 +15,21 @@ const youngGenerationMb = 6;
 
 type Configure = ToWorker & { type: 'configure' };
 
+/** A question to the workers and who has not answered it. */
+type Waiting = {
+  accept(message: FromWorker): boolean;
+  readonly missing: Set<Member>;
+  readonly answers: FromWorker[];
+  resolve(answers: FromWorker[]): void;
+};
+
 type Member = { readonly worker: Worker; readonly metrics: SlotReader };
 
 /** The worker threads of a proxy as one. */
 export class WorkerPool {
   readonly #members: Member[] = [];
   readonly #events: WorkerPoolEvents;
-  readonly #waiting = new Set<(member: Member, message: FromWorker) => void>();
+  readonly #waiting = new Set<Waiting>();
   #isStopping = false;
 
   constructor(options: Omit<WorkerOptions, 'index' | 'metrics'>, events: WorkerPoolEvents) {
@@ -44,6 +52,7 @@ export class WorkerPool {
     worker.on('message', (message: FromWorker) => this.#onMessage(member, message));
     worker.on('error', (error: Error) => this.#events.onCrash(error));
     worker.on('exit', (code) => {
+      this.#forget(member);
       if (!this.#isStopping) this.#events.onCrash(new Error(`worker ${options.index} ended with code ${code}`));
     });
   }
@@ -57,7 +66,7 @@ export class WorkerPool {
       case 'problem':
         return this.#events.onProblem(message.what, message.message);
       default:
-        for (const listener of [...this.#waiting]) listener(member, message);
+        for (const waiting of [...this.#waiting]) if (waiting.accept(message)) this.#answer(waiting, member, message);
     }
   }
 
@@ -65,24 +74,30 @@ export class WorkerPool {
     for (const { worker } of this.#members) worker.postMessage(message);
   }
 
-  /** Resolves when every worker answers with what `accept` takes. */
+  /** Resolves when every worker has answered with what `accept` takes, or has ended. */
   #answers(
     accept: (message: FromWorker) => boolean,
     members: readonly Member[] = this.#members,
   ): Promise<FromWorker[]> {
     return new Promise((resolve) => {
-      const missing = new Set(members);
-      const answers: FromWorker[] = [];
-      const listener = (member: Member, message: FromWorker) => {
-        if (!missing.has(member) || !accept(message)) return;
-        missing.delete(member);
-        answers.push(message);
-        if (missing.size > 0) return;
-        this.#waiting.delete(listener);
-        resolve(answers);
-      };
-      this.#waiting.add(listener);
+      if (members.length === 0) resolve([]);
+      else this.#waiting.add({ accept, missing: new Set(members), answers: [], resolve });
     });
+  }
+
+  #answer(waiting: Waiting, member: Member, message: FromWorker | null): void {
+    if (!waiting.missing.delete(member)) return;
+    if (message !== null) waiting.answers.push(message);
+    if (waiting.missing.size > 0) return;
+    this.#waiting.delete(waiting);
+    waiting.resolve(waiting.answers);
+  }
+
+  /** A worker that has ended answers nothing any more. */
+  #forget(member: Member): void {
+    const place = this.#members.indexOf(member);
+    if (place !== -1) this.#members.splice(place, 1);
+    for (const waiting of [...this.#waiting]) this.#answer(waiting, member, null);
   }
 
   /** Hands an update to all workers; resolves with the reason of the first that refused it, or null when all run it. */

@@ -59,6 +59,11 @@ export class Pool {
     return this.#all.size;
   }
 
+  /** A connection is being made, so who waits may wait for the endpoint rather than for others. */
+  get isConnecting(): boolean {
+    return this.#connecting > 0;
+  }
+
   get pending(): number {
     return this.#waiting.length;
   }

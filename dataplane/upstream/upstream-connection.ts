@@ -35,7 +35,9 @@ export type UpstreamRequest = {
 export type UpstreamConnection = {
   readonly isBlocked: boolean;
   begin(request: UpstreamRequest): void;
+  /** Puts bytes together that leave with `flushRequest`. */
   sendBody(bytes: Buffer, from: number, to: number): void;
+  flushRequest(): void;
   sendEnd(trailers: Head | null): void;
   endTunnel(): void;
   resumeReply(): void;

@@ -71,7 +71,8 @@ class Worker {
       case 'listen':
         return void this.#listen(message.listeners, message.isShared);
       case 'health':
-        this.#health.set(message.instance, message.isHealthy);
+        if (message.isHealthy) this.#health.delete(message.instance);
+        else this.#health.set(message.instance, false);
         return this.#applyHealth();
       case 'drain':
         return void this.#drain();

@@ -52,6 +52,7 @@ export class HostRoutes<Rule> {
   readonly #exact = new Map<string, Candidate<Rule>[]>();
   readonly #patterns: Candidate<Rule>[] = [];
   readonly #prefixes = new Map<string, Candidate<Rule>[]>();
+  #longestPrefix = 0;
   /** The one rule that takes everything, when there is nothing else to look at. */
   readonly #only: Rule | null;
 
@@ -68,6 +69,7 @@ export class HostRoutes<Rule> {
       if (path.type === 'Exact') append(this.#exact, path.value, candidate);
       else if (path.type === 'RegularExpression') this.#patterns.push(candidate);
       else append(this.#prefixes, trimSlash(path.value), candidate);
+      if (path.type === 'PathPrefix') this.#longestPrefix = Math.max(this.#longestPrefix, path.value.length);
     }
     const first = ordered[0];
     const single = ordered.length === 1 && first !== undefined && isUnconditional(first.match);
@@ -89,8 +91,14 @@ export class HostRoutes<Rule> {
     return this.#matchPrefix(request, path);
   }
 
+  /** The path, cut at a segment to where a prefix could still be: a long path costs no more than the longest prefix. */
+  #longestStart(path: string): string {
+    if (path.length <= this.#longestPrefix) return path;
+    return path.slice(0, Math.max(0, path.lastIndexOf('/', this.#longestPrefix)));
+  }
+
   #matchPrefix(request: RequestView, path: string): Rule | null {
-    let prefix = trimSlash(path);
+    let prefix = this.#longestStart(trimSlash(path));
     for (;;) {
       const candidates = this.#prefixes.get(prefix);
       if (candidates !== undefined) {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Breaker, type BreakerState } from '../../../dataplane/cluster/breaker.ts';
+import { Breaker, type BreakerObserver, type BreakerState } from '../../../dataplane/cluster/breaker.ts';
 import { RetryBudget } from '../../../dataplane/cluster/retry-budget.ts';
 
 t.test('a retry budget allows its share of the last ten seconds', async (t) => {
@@ -29,13 +29,21 @@ t.test('a retry budget has a floor where requests are few', async (t) => {
   t.ok(budget.tryTake(11_000));
 });
 
+const observing = (onTransition: (to: BreakerState) => unknown): BreakerObserver => ({
+  onTransition: (to) => void onTransition(to),
+  onRetired: () => undefined,
+});
+
 t.test('a breaker that is closed opens after failures in a row only', async (t) => {
   const states: BreakerState[] = [];
-  const breaker = new Breaker({ consecutiveFailures: 3, openForMs: 100, maxOpenForMs: 300 }, (to) => states.push(to));
+  const breaker = new Breaker(
+    { consecutiveFailures: 3, openForMs: 100, maxOpenForMs: 300 },
+    observing((to) => states.push(to)),
+  );
   const failOnce = (nowMs: number) => breaker.onFailure(nowMs, breaker.onStart());
   failOnce(0);
   failOnce(0);
-  breaker.onSuccess(breaker.onStart());
+  breaker.onSuccess();
   failOnce(0);
   failOnce(0);
   t.equal(breaker.state, 'closed');
@@ -45,7 +53,7 @@ t.test('a breaker that is closed opens after failures in a row only', async (t) 
   t.ok(breaker.isPassable(100));
   let probe = breaker.onStart();
   t.notOk(breaker.isPassable(1000), 'one probe at a time');
-  breaker.onSuccess(false);
+  breaker.onSuccess();
   breaker.onFailure(100, false);
   breaker.onCancel(100, false);
   t.equal(breaker.state, 'half-open', 'who is not the probe decides nothing');
@@ -63,7 +71,8 @@ t.test('a breaker that is closed opens after failures in a row only', async (t) 
   probe = breaker.onStart();
   breaker.onCancel(900, probe);
   t.ok(breaker.isPassable(900), 'a probe without a verdict is followed by another at once');
-  breaker.onSuccess(breaker.onStart());
+  t.ok(breaker.onStart());
+  breaker.onProbePassed();
   t.equal(breaker.state, 'closed');
   for (let i = 0; i < 3; i++) failOnce(1000);
   t.ok(breaker.isPassable(1100), 'after a recovery it begins with the first time again');

@@ -7,7 +7,10 @@ import { endpointsOf } from '../../contracts/balancer.contract.ts';
 
 const clusterOf = (endpoints: Endpoint[]) => new Cluster('app', endpoints, new RoundRobin(endpoints, 0));
 const openBreaker = () => {
-  const breaker = new Breaker({ consecutiveFailures: 1, openForMs: 1000, maxOpenForMs: 1000 }, () => undefined);
+  const breaker = new Breaker(
+    { consecutiveFailures: 1, openForMs: 1000, maxOpenForMs: 1000 },
+    { onTransition: () => undefined, onRetired: () => undefined },
+  );
   breaker.onFailure(0, breaker.onStart());
   return breaker;
 };
