@@ -186,6 +186,7 @@ function readText(text: string | undefined, meter: Meter): string {
   return kept;
 }
 
+/** Copies what it cuts out: a slice alone would keep the whole text, up to the 16 MB of a request, in memory. */
 function cut(text: string, length: number): string {
-  return text.length <= length ? text : `${text.slice(0, length - 1)}…`;
+  return text.length <= length ? text : Buffer.from(`${text.slice(0, length - 1)}…`, 'utf8').toString('utf8');
 }
