@@ -13,4 +13,7 @@ setFlagsFromString('--expose-gc'); // shared/runtime/compact-heap.ts says why
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/meshlane', import.meta.url)));
 
 const { main } = await import('./meshlane.ts');
-process.exitCode = await main(process.argv.slice(2), process.env);
+const code = await main(process.argv.slice(2), process.env);
+// A command that is done is over, whatever timer or connection of its own would still keep the process.
+for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
+process.exit(code);

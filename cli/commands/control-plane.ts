@@ -25,6 +25,7 @@ export const command: Command = {
     '  meshlane control-plane',
     '  meshlane control-plane --store etcd://127.0.0.1:2379 --api :8080',
     '',
+    'SIGTERM ends it once the requests under way are answered, after 2 s at most. A second one stops it at once.',
     'The API is described at /docs and, for machines, at /openapi.json.',
   ].join('\n'),
   async run(invocation) {
@@ -55,7 +56,7 @@ export const command: Command = {
       `ready: api http://${formatAddress(plane.apiAddress)} push ${formatAddress(plane.pushAddress)} store ${plane.store}\n`,
     );
     await stop.promise;
-    await plane.close();
+    await Promise.race([plane.close(), stop.again]);
     return 0;
   },
 };

@@ -26,10 +26,13 @@ import { ProcessGroup } from '../dev/process-group.ts';
 import { screen } from '../dev/screen.ts';
 import { applyFile, firstOrder } from '../dev/shop.ts';
 import { StatusLine } from '../dev/status-line.ts';
+import { untilStopped } from '../until-stopped.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const startTimeoutMs = 60_000;
 const stopGraceMs = 3_000;
+/** A timer takes no longer time than 24.8 days. */
+const longestForMs = 24 * 86_400_000;
 const defaultApi = '127.0.0.1:15080';
 
 type Settings = {
@@ -61,7 +64,8 @@ export const command: Command = {
     'no-load': { text: 'Leaves out the 5 orders a second.' },
     'no-demo': { text: 'Leaves out the shop: control plane and collector only.' },
   },
-  details: 'Ctrl-C ends every process it started. STATE/dev.json tells scripts the ports and process ids.',
+  details:
+    'Ctrl-C ends every process it started. The exit code is 1 when one was lost on the way. STATE/dev.json tells scripts the ports and process ids.',
   run,
 };
 
@@ -84,7 +88,8 @@ async function run(invocation: Invocation): Promise<number> {
       tellLoss(child, how);
     },
   });
-  const stopRequest = onStopSignal(() => group.kill());
+  const stopRequest = untilStopped(['SIGINT', 'SIGTERM', 'SIGHUP']);
+  void stopRequest.again.then(() => group.kill());
   let hasFailed = true;
   try {
     const started = start(group, settings, status).then((text) => {
@@ -96,12 +101,11 @@ async function run(invocation: Invocation): Promise<number> {
       started.catch(() => undefined); // what was starting is being stopped
     else await (settings.forMs === null ? stopRequest.promise : orAfter(settings.forMs, stopRequest.promise));
     hasFailed = false;
-    return 0;
+    return hasLosses ? 1 : 0;
   } finally {
     status.show('stopping ...');
     await group.stop(stopStages(settings.ports));
     status.clear();
-    stopRequest.forget();
     if (settings.isTemporary && !hasFailed && !hasLosses) rmSync(stateFolder, { recursive: true, force: true });
   }
 }
@@ -170,6 +174,8 @@ async function readSettings(invocation: Invocation): Promise<Settings> {
   const forText = invocation.flag('for');
   if (forText !== undefined && !new RegExp(durationPattern).test(forText))
     throw new UsageError(`--for must be a duration such as 30s or 2m; got "${forText}"`);
+  if (forText !== undefined && durationMs(forText) > longestForMs)
+    throw new UsageError(`--for takes 576h (24 days) at most; got "${forText}"`);
   const state = invocation.flag('state');
   const ports = meshPorts(await findFreePorts(wantedPorts(planes, basePort, withDemo)));
   return {
@@ -221,27 +227,4 @@ async function orAfter(ms: number, promise: Promise<void>): Promise<void> {
   });
   await Promise.race([promise, passed]);
   clearTimeout(timer);
-}
-
-type StopRequest = { readonly promise: Promise<void>; forget(): void };
-
-/** Resolves at the first signal that asks to stop; `onImpatience` hears of each further one. */
-function onStopSignal(onImpatience: () => void): StopRequest {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  let hear: () => void = () => undefined;
-  const promise = new Promise<void>((resolve) => {
-    let isAsked = false;
-    hear = () => {
-      if (isAsked) onImpatience();
-      isAsked = true;
-      resolve();
-    };
-  });
-  for (const signal of signals) process.on(signal, hear);
-  return {
-    promise,
-    forget: () => {
-      for (const signal of signals) process.off(signal, hear);
-    },
-  };
 }

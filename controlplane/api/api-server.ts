@@ -1,6 +1,6 @@
 import type { Log } from '../../observability/logging/log.ts';
 import { type Address, listenError } from '../../shared/discovery/address.ts';
-import { type FastifyInstance, newHttpServer } from '../../shared/http/fastify.ts';
+import { closeHttpServer, type FastifyInstance, newHttpServer } from '../../shared/http/fastify.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import { addApplyRoute } from './apply-route.ts';
 import { bodyLimitBytes, takeBodies } from './body.ts';
@@ -76,7 +76,7 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
     close: async () => {
       isStopping = true;
       watches.close();
-      await server.close();
+      await closeHttpServer(server);
     },
   };
 }
