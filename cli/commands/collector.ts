@@ -21,6 +21,7 @@ export const command: Command = {
     '  meshlane collector --otlp-grpc :14317 --otlp-http :14318 --export http://127.0.0.1:4318   (a Jaeger there)',
     '',
     'Traces as JSON: GET /api/traces?service=&minDurationMs=&error=true&limit= and GET /api/traces/TRACE-ID',
+    'SIGTERM ends it once open requests are answered and waiting spans are forwarded, in seconds. A second one stops it at once.',
   ].join('\n'),
   async run(invocation) {
     const address = (name: string) => {

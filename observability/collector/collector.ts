@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { type Address, listenError } from '../../shared/discovery/address.ts';
+import { closeHttpServer } from '../../shared/http/fastify.ts';
 import { loadAssets } from '../dashboard/assets.ts';
 import { collectorMetrics } from './collector-metrics.ts';
 import { exportAddress, openExportTarget } from './export-target.ts';
@@ -56,7 +57,7 @@ export async function startCollector(options: CollectorOptions = {}): Promise<Co
     const registry = collectorMetrics(intake, store, exporter);
 
     const api = newTraceApi({ store, registry, assets, isReady: () => isReady });
-    closers.push(() => api.close());
+    closers.push(() => closeHttpServer(api));
     await api.listen({ host: http.host, port: http.port }).catch((error) => {
       throw listenError(error, http, '--http');
     });

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { freePort } from '../../harness/free-port.ts';
@@ -21,6 +23,40 @@ t.test('prints one ready line, serves, and ends cleanly on SIGTERM and SIGINT', 
     t.match(collector.output(), /^ready: [^\n]*\n$/, 'and says nothing else');
   }
 });
+
+const halfSent = {
+  'the head': 'GET /api/services HTTP/1.1\r\nhost: x\r\n',
+  'the body': 'PUT /api/services HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{',
+};
+
+/** Leaves a request half-sent, and resolves when the collector has it. */
+async function sendHalf(t: Owner, url: string, text: string): Promise<void> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => undefined); // it is cut, as it should be
+  await once(socket, 'connect');
+  socket.write(text);
+  await (await fetch(`${url}/healthz`)).text(); // came in after it
+}
+
+for (const [part, text] of Object.entries(halfSent))
+  t.test(`a request of which only ${part} was begun holds its end up for 2 s, or till a second signal`, async (t) => {
+    for (const signals of [1, 2]) {
+      const collector = await start(t, ...anywhere);
+      const [, , , url] = ready.exec(collector.output())!;
+      await sendHalf(t, url!, text);
+      const beganMs = performance.now();
+      const ended = collector.stop();
+      // A second signal that comes at once would count as the first, sent twice.
+      const timer = signals === 2 ? setInterval(() => process.kill(collector.pid, 'SIGTERM'), 300) : undefined;
+      const exit = await ended;
+      clearInterval(timer);
+      t.same(exit, { code: 0, signal: null });
+      const tookMs = performance.now() - beganMs;
+      t.ok(tookMs < (signals === 2 ? 1_500 : 4_000), `${signals} signals: ${tookMs} ms`);
+    }
+  });
 
 t.test('says in one line which port is taken and which flag moves it', async (t) => {
   const port = await freePort();
