@@ -23,6 +23,8 @@ export type ControlPlaneOptions = {
   readonly log?: Log;
   /** Time a sidecar has to answer an update (15 s). */
   readonly ackTimeoutMs?: number;
+  /** Time after the start in which no rollout counts as done before the sidecars had a chance to come back (5 s). */
+  readonly reconnectMs?: number;
   /** Stops the wait for a store that cannot be reached. */
   readonly signal?: AbortSignal;
 };
@@ -60,7 +62,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     const writer = new Writer(catalog, store, clock);
     const registry = new Registry(catalog, writer, store, clock, log);
     closers.push(() => registry.close());
-    const hub = new PushHub(catalog, clock, log, options.ackTimeoutMs);
+    const hub = new PushHub(catalog, clock, log, options);
     const push = await startPushServer({ hub, catalog, registry, clock, log }, options.push ?? anyPort);
     closers.push(
       () => push.close(),

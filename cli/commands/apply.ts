@@ -16,7 +16,7 @@ type Effects = {
 type Rollout = {
   state: 'applied' | 'progressing' | 'rejected';
   summary: string;
-  laggards: { sidecar: string; service: string; acked: number }[];
+  laggards: { sidecar: string; service: string; acked: number; connected: boolean }[];
   rejected: { sidecar: string; kind: string; name: string; error: string }[];
 };
 
@@ -34,7 +34,9 @@ export const command: Command = {
       text: 'YAML or JSON, one or more documents; - reads standard input. May be repeated.',
     },
     'dry-run': { text: 'Check and show what would change; nothing is stored.' },
-    wait: { text: 'Wait until every connected sidecar has applied it; fails when one refuses it.' },
+    wait: {
+      text: 'Wait until every sidecar has applied it, the ones lost in the last minute too; fails when one refuses it.',
+    },
     timeout: { value: 'DURATION', default: '30s', text: 'Longest wait.' },
     api: apiOption,
     output: outputOption(forms),
@@ -131,7 +133,11 @@ function describeRollout({ state, summary, laggards, rejected }: Rollout, revisi
   const lines = [`${summary} (revision ${revision})`];
   for (const { sidecar, kind, name, error } of rejected) lines.push(`  ${sidecar} refused ${kind}/${name}: ${error}`);
   if (state === 'progressing') lines.push(`still waiting after ${timeout} for:`);
-  for (const { sidecar, service, acked } of laggards)
-    lines.push(`  ${sidecar} (${service || 'no service'}) is at revision ${acked}`);
+  for (const { sidecar, service, acked, connected } of laggards) {
+    const away = connected ? '' : ', and is not connected';
+    lines.push(`  ${sidecar} (${service || 'no service'}) is at revision ${acked}${away}`);
+  }
+  if (state === 'progressing' && laggards.length === 0)
+    lines.push('  any sidecar: the control plane has just started, and none has come back yet');
   return `${lines.join('\n')}\n`;
 }

@@ -283,7 +283,7 @@ function schemas(): Json {
         summary: { ...text, examples: ['applied 40/40'] },
         applied: number,
         total: number,
-        laggards: list({ sidecar: text, service: text, acked: number }),
+        laggards: list({ sidecar: text, service: text, acked: number, connected: { type: 'boolean' } }),
         rejected: list({ sidecar: text, ...key, error: text }),
         disconnected: list({ sidecar: text, service: text, acked: number }),
       },

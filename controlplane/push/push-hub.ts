@@ -33,12 +33,19 @@ const mostStreams = 10_000;
 const mostRemembered = 1_000;
 const sweepMs = 500;
 
-type Gone = { readonly status: SidecarStatus; readonly atMs: number };
+/** Sidecars try again to connect every 2.4 s at the slowest; so long after a start, all that are there are back. */
+export const reconnectMs = 5_000;
+
+type Gone = { readonly status: SidecarStatus; readonly atMs: number; hasLeft: boolean };
 
 export class PushHub {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #ackTimeoutMs: number;
+  readonly #backBeforeMs: number;
+  /** Services of the sidecars that registered before the start and are not back yet, by sidecar. */
+  readonly #awaited = new Map<string, string>();
+  #hasHeard = false;
   readonly #streams = new Map<string, { readonly stream: SidecarStream; readonly close: Closer }>();
   readonly #gone = new Map<string, Gone>();
   readonly #revisions: RevisionLog;
@@ -47,13 +54,24 @@ export class PushHub {
   /** Closed because they did not answer, since the start. */
   slowClosed = 0;
 
-  constructor(catalog: Catalog, clock: Clock, log: Log, timeoutMs: number = ackTimeoutMs) {
+  constructor(
+    catalog: Catalog,
+    clock: Clock,
+    log: Log,
+    { ackTimeoutMs: timeoutMs = ackTimeoutMs, reconnectMs: windowMs = reconnectMs } = {},
+  ) {
     this.#clock = clock;
     this.#log = log;
     this.#ackTimeoutMs = timeoutMs;
+    this.#backBeforeMs = clock.monotonicMs() + windowMs;
+    // An instance with a lease has the name of its sidecar; one without was written by somebody else.
+    for (const { resource } of catalog.sorted('Instance'))
+      if (resource.kind === 'Instance' && resource.spec.leaseSeconds)
+        this.#awaited.set(resource.name, resource.spec.service);
     this.#revisions = new RevisionLog(catalog);
     this.#unsubscribe = catalog.subscribe((change) => {
       this.#revisions.take(change);
+      for (const { kind, name } of change.removed) if (kind === 'Instance') this.#awaited.delete(name);
       for (const { stream } of this.#streams.values()) stream.offer(change);
     });
     this.#timer = setInterval(() => this.#sweep(), Math.min(sweepMs, timeoutMs / 4));
@@ -77,6 +95,8 @@ export class PushHub {
       old.close('replaced', `sidecar "${sidecar}" opened another stream; give each sidecar a name of its own`);
     }
     this.#gone.delete(sidecar);
+    this.#awaited.delete(sidecar);
+    this.#hasHeard = true;
     this.#streams.set(sidecar, { stream, close });
     stream.sendAll();
   }
@@ -86,14 +106,24 @@ export class PushHub {
     const { sidecar } = stream.hello;
     if (this.#streams.get(sidecar)?.stream !== stream) return;
     this.#streams.delete(sidecar);
-    this.#gone.set(sidecar, { status: statusOf(stream, false), atMs: this.#clock.monotonicMs() });
+    const atMs = this.#clock.monotonicMs();
+    this.#gone.set(sidecar, { status: statusOf(stream, false), atMs, hasLeft: stream.hasLeft });
     if (this.#gone.size > mostRemembered) this.#gone.delete(this.#gone.keys().next().value!);
+  }
+
+  /** Hears that a sidecar takes its instance out of the mesh: once it is gone, no rollout waits for it. */
+  leave(sidecar: string): void {
+    const stream = this.#streams.get(sidecar)?.stream;
+    if (stream) stream.hasLeft = true;
+    const gone = this.#gone.get(sidecar);
+    if (gone) gone.hasLeft = true;
   }
 
   /** Connected sidecars and the ones that left in the last minute, by name. */
   sidecars(): SidecarStatus[] {
     const connected = [...this.#streams.values()].map(({ stream }) => statusOf(stream, true));
-    return [...connected, ...this.#disconnected()].sort((a, b) => (a.sidecar < b.sidecar ? -1 : 1));
+    const gone = this.#disconnected().map(({ status }) => status);
+    return [...connected, ...gone].sort((a, b) => (a.sidecar < b.sidecar ? -1 : 1));
   }
 
   /** Null when nothing is known of that revision: not there yet, too long ago, or nothing of the mesh changed at it. */
@@ -102,9 +132,11 @@ export class PushHub {
     if (number === undefined) return null;
     const resources = this.#revisions.resourcesAt(number);
     if (!resources) return null;
-    const gone = this.#disconnected().map(({ sidecar, service, acked }) => ({ sidecar, service, acked }));
+    const gone = this.#disconnected().map(({ status, hasLeft }) => ({ ...status, hasLeft }));
     const streams = [...this.#streams.values()].map(({ stream }) => stream);
-    return describeRollout(number, resources, streams, gone);
+    const isEarly = this.#clock.monotonicMs() < this.#backBeforeMs;
+    const awaited = isEarly ? [...this.#awaited].map(([sidecar, service]) => ({ sidecar, service })) : [];
+    return describeRollout(number, resources, streams, { gone, awaited, isTooEarly: isEarly && !this.#hasHeard });
   }
 
   close(): void {
@@ -114,13 +146,15 @@ export class PushHub {
     this.#streams.clear();
   }
 
-  #disconnected(): SidecarStatus[] {
+  #disconnected(): Gone[] {
     const since = this.#clock.monotonicMs() - rememberMs;
     for (const [sidecar, { atMs }] of this.#gone) if (atMs < since) this.#gone.delete(sidecar);
-    return [...this.#gone.values()].map(({ status }) => status);
+    return [...this.#gone.values()];
   }
 
   #sweep(): void {
+    this.#disconnected();
+    if (this.#clock.monotonicMs() >= this.#backBeforeMs) this.#awaited.clear();
     for (const { stream, close } of this.#streams.values()) {
       if (stream.waitingMs < this.#ackTimeoutMs) continue;
       this.slowClosed++;

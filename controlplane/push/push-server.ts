@@ -28,6 +28,10 @@ const helloTimeoutMs = 15_000;
 /** Time a closed stream has for its last words to be read. */
 const lastWordsMs = 1_000;
 const mostConnections = 20_000;
+/** A sidecar has one stream and now and then a call; one that asks for more waits. */
+const mostCalls = 10;
+/** The longest answer refuses 10,000 resources, each by its name. Updates are larger, but go the other way. */
+const longestMessageBytes = 4 * 1024 * 1024;
 const namePattern = /^[\x21-\x7e]{1,253}$/;
 
 const codes: Readonly<Record<CloseReason, grpc.status>> = {
@@ -48,7 +52,11 @@ export type PushServerParts = {
 export async function startPushServer(parts: PushServerParts, address: Address): Promise<PushServer> {
   const { hub, catalog, registry, clock } = parts;
   const sockets = new Map<string, Socket>();
-  const server = new grpc.Server({ ...channelOptions, 'grpc.keepalive_permit_without_calls': 1 });
+  const server = new grpc.Server({
+    ...channelOptions,
+    'grpc.max_receive_message_length': longestMessageBytes,
+    'grpc.max_concurrent_streams': mostCalls,
+  });
 
   const openStream = (call: Call) => {
     let stream: SidecarStream | null = null;
@@ -101,7 +109,10 @@ export async function startPushServer(parts: PushServerParts, address: Address):
     stream: openStream,
     register: unary((request: WireRegistration) => register(registry, request)),
     heartbeat: unary((request: WireInstanceName) => heartbeat(registry, request)),
-    deregister: unary((request: WireInstanceName) => deregister(registry, request)),
+    deregister: unary((request: WireInstanceName) => {
+      hub.leave(request.name);
+      return deregister(registry, request);
+    }),
   });
 
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());

@@ -7,14 +7,15 @@ export type Rollout = {
   readonly revision: number;
   /** What changed at that revision. */
   readonly resources: readonly { readonly kind: Kind; readonly name: string }[];
-  /** `rejected` when a sidecar could not use one of the resources; `progressing` while some have not answered. */
+  /** `rejected` when a sidecar could not use one of the resources; `progressing` while some have not answered, or cannot have yet. */
   readonly state: 'applied' | 'progressing' | 'rejected';
   /** For people: `applied 40/40`. */
   readonly summary: string;
   readonly applied: number;
-  /** Connected sidecars; the ones that left in the last minute are only listed. */
+  /** Connected sidecars, and the ones that are away and still lag. */
   readonly total: number;
-  readonly laggards: readonly { readonly sidecar: string; readonly service: string; readonly acked: number }[];
+  /** Have not answered this revision; one that is away counts for a minute, as it may carry traffic by the old state. */
+  readonly laggards: readonly Laggard[];
   readonly rejected: readonly {
     readonly sidecar: string;
     readonly kind: Kind;
@@ -22,6 +23,13 @@ export type Rollout = {
     readonly error: string;
   }[];
   readonly disconnected: readonly { readonly sidecar: string; readonly service: string; readonly acked: number }[];
+};
+
+export type Laggard = {
+  readonly sidecar: string;
+  readonly service: string;
+  readonly acked: number;
+  readonly connected: boolean;
 };
 
 type Key = { readonly kind: Kind; readonly name: string };
@@ -76,15 +84,25 @@ function toKey({ resource: { kind, name } }: StoredResource): Key {
   return { kind, name };
 }
 
+/** What is known of the sidecars that are not connected. */
+export type Absent = {
+  /** Left in the last minute, and whether to go on without it: it said that it leaves the mesh. */
+  readonly gone: readonly { sidecar: string; service: string; acked: number; hasLeft: boolean }[];
+  /** Were in the mesh before this control plane started, and had no time to come back yet. */
+  readonly awaited: readonly { sidecar: string; service: string }[];
+  /** Nobody had time to come back yet. */
+  readonly isTooEarly: boolean;
+};
+
 /** How far the resources of one revision have come. */
 export function describeRollout(
   revision: number,
   resources: Rollout['resources'],
   streams: Iterable<SidecarStream>,
-  disconnected: Rollout['disconnected'],
+  { gone, awaited, isTooEarly }: Absent,
 ): Rollout {
   const keys: ResourceKey[] = resources.map(keyOf);
-  const laggards: Rollout['laggards'][number][] = [];
+  const laggards: Laggard[] = [];
   const rejected: Rollout['rejected'][number][] = [];
   let total = 0;
   let applied = 0;
@@ -92,7 +110,7 @@ export function describeRollout(
     const { sidecar, service } = stream.hello;
     total++;
     if (stream.acked < revision) {
-      laggards.push({ sidecar, service, acked: stream.acked });
+      laggards.push({ sidecar, service, acked: stream.acked, connected: true });
       continue;
     }
     // A later version that was refused counts too: then this one is not in force either, or no longer asked for.
@@ -100,7 +118,12 @@ export function describeRollout(
     if (refusals.length === 0) applied++;
     for (const { key, error } of refusals) rejected.push({ sidecar, kind: key.kind, name: key.name, error });
   }
-  const state = rejected.length > 0 ? 'rejected' : laggards.length > 0 ? 'progressing' : 'applied';
+  for (const { sidecar, service } of awaited) laggards.push({ sidecar, service, acked: 0, connected: false });
+  for (const { sidecar, service, acked, hasLeft } of gone)
+    if (acked < revision && !hasLeft) laggards.push({ sidecar, service, acked, connected: false });
+  for (const { connected } of laggards) if (!connected) total++;
+  const state = rejected.length > 0 ? 'rejected' : laggards.length > 0 || isTooEarly ? 'progressing' : 'applied';
+  const disconnected = gone.map(({ sidecar, service, acked }) => ({ sidecar, service, acked }));
   const refusers = new Set(rejected.map((one) => one.sidecar)).size;
   const summary = `applied ${applied}/${total}${refusers > 0 ? `, rejected by ${refusers}` : ''}`;
   return { revision, resources, state, summary, applied, total, laggards, rejected, disconnected };

@@ -12,6 +12,8 @@ import type { StoredResource } from '../catalog/stored-resource.ts';
 export type Rejected = { readonly key: WireKey; readonly revision: number; readonly error: string };
 
 const longestError = 4_096;
+const longestService = 253;
+const longestVersion = 64;
 
 type Pending = { readonly key: WireKey; readonly stored: StoredResource | null };
 type InFlight = {
@@ -24,6 +26,8 @@ type InFlight = {
 export class SidecarStream {
   readonly hello: WireHello;
   readonly peer: string;
+  /** It took its instance out of the mesh, so it is about to end. */
+  hasLeft = false;
   readonly #catalog: Catalog;
   readonly #write: (update: WireUpdate) => void;
   readonly #now: () => number;
@@ -40,7 +44,13 @@ export class SidecarStream {
     write: (update: WireUpdate) => void,
     now: () => number,
   ) {
-    this.hello = hello;
+    const { sidecar, service, version, revision } = hello;
+    this.hello = {
+      sidecar,
+      service: cutText(service, longestService),
+      version: cutText(version, longestVersion),
+      revision,
+    };
     this.peer = peer;
     this.#catalog = catalog;
     this.#write = write;
@@ -93,7 +103,7 @@ export class SidecarStream {
     const sent = new Set(answered.keys);
     for (const one of rejected) {
       const key: ResourceKey = `${one.key?.kind}/${one.key?.name}`;
-      if (sent.has(key)) this.#rejected.set(key, { ...one, error: one.error.slice(0, longestError) });
+      if (sent.has(key)) this.#rejected.set(key, { ...one, error: cutText(one.error, longestError) });
     }
     if (this.#pending.size > 0) this.#send(false);
   }
@@ -110,6 +120,11 @@ export class SidecarStream {
     this.#updates++;
     this.#write({ revision, full, resources, removed });
   }
+}
+
+/** The begin of a text that a peer sent. A slice would keep all of it in memory. */
+function cutText(text: string, most: number): string {
+  return text.length <= most ? text : Buffer.from(text.slice(0, most)).toString();
 }
 
 function keyOf({ resource }: StoredResource): WireKey {

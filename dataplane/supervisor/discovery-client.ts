@@ -3,6 +3,7 @@ import {
   type DiscoveryClient,
   DiscoveryService,
   type WireEntry,
+  type WireKey,
   type WireLease,
   type WireRejection,
   type WireSidecarMessage,
@@ -40,6 +41,9 @@ export type DiscoveryOptions = {
 const firstBackoffMs = 100;
 const mostBackoffMs = 2000;
 const callTimeoutMs = 5000;
+const mostRejections = 10_000;
+const longestError = 4_096;
+const mostErrorText = 256 * 1024;
 
 /**
  * The sidecar's end of the push stream. It comes back after every loss, with full jitter so that many sidecars do not
@@ -128,13 +132,18 @@ export class Discovery {
       rejected: rejected.map(({ key }): ResourceKey => `${key.kind}/${key.name}`),
     });
     if (refusal === null) this.#revision = update.revision;
-    else
-      for (const { key, revision } of update.resources)
-        if (!rejected.some((one) => one.key.kind === key.kind && one.key.name === key.name))
+    else {
+      const told = new Set(rejected.map(({ key }) => `${key.kind}/${key.name}`));
+      const refuse = (key: WireKey, revision: number) => {
+        if (!told.has(`${key.kind}/${key.name}`) && rejected.length < mostRejections)
           rejected.push({ key, revision, error: refusal });
+      };
+      for (const { key, revision } of update.resources) refuse(key, revision);
+      for (const key of update.removed) refuse(key, update.revision);
+    }
     for (const { key, error } of rejected)
       this.#log.warn('refused a resource', { kind: key.kind, name: key.name, error });
-    if (this.#stream === stream) stream.write({ ack: { revision: update.revision, rejected } });
+    if (this.#stream === stream) stream.write({ ack: { revision: update.revision, rejected: inBounds(rejected) } });
   }
 
   // --- registration -------------------------------------------------------------------------------------------------
@@ -200,6 +209,13 @@ export class Discovery {
     this.#stream?.cancel();
     this.#client.close();
   }
+}
+
+/** An answer stays below the 4 MB that a control plane takes: the more refusals, the shorter the reason of each. */
+function inBounds(rejected: readonly WireRejection[]): WireRejection[] {
+  const told = rejected.slice(0, mostRejections);
+  const longest = Math.min(longestError, Math.max(64, Math.floor(mostErrorText / told.length)));
+  return told.map((one) => ({ ...one, error: one.error.slice(0, longest) }));
 }
 
 function readEntry(entry: WireEntry): AnyResource | string {

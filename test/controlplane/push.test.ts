@@ -2,9 +2,11 @@ import { connect } from 'node:net';
 import t from 'tap';
 import type { WireUpdate } from '../../shared/discovery/discovery.ts';
 import { grpc } from '../../shared/grpc/grpc.ts';
+import { systemClock } from '../../shared/time/clock.ts';
+import { tempFolder } from '../harness/temp-folder.ts';
 import { until } from '../harness/until.ts';
 import { echo, echo1, startPlane, toEcho } from './plane.ts';
-import { helloOf, Sidecar } from './sidecar.ts';
+import { callInstance, helloOf, Sidecar } from './sidecar.ts';
 
 const keysOf = (update: WireUpdate | undefined) => update?.resources.map(({ key }) => `${key.kind}/${key.name}`).sort();
 
@@ -125,7 +127,12 @@ t.test('a stream that never answers is closed with the reason, and the others do
   t.match(ended.details, /no answer to an update within 0\.4 s/);
   t.equal(fine.ended, null);
   const { body } = await plane.call('GET', '/v1/rollouts/latest');
-  t.match(body, { state: 'applied', summary: 'applied 1/1', disconnected: [{ sidecar: 'stuck', acked: 0 }] });
+  t.match(body, {
+    state: 'progressing',
+    summary: 'applied 1/2',
+    laggards: [{ sidecar: 'stuck', acked: 0, connected: false }],
+    disconnected: [{ sidecar: 'stuck', acked: 0 }],
+  });
   t.match((await plane.call('GET', '/metrics')).body, /meshlane_control_plane_sidecars_cut_off_total 1/);
 });
 
@@ -209,4 +216,66 @@ t.test('a change reaches 40 sidecars within milliseconds of its answer', async (
   delays.sort((a, b) => a - b);
   t.comment(`answer to the last of 40: median ${delays[10]?.toFixed(1)} ms, longest ${delays[19]?.toFixed(1)} ms`);
   t.ok(delays[10]! < 200);
+});
+
+t.test('a rollout waits for a sidecar that is away, for a minute, unless it left the mesh', async (t) => {
+  let skippedMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + skippedMs };
+  const plane = await startPlane(t, { clock });
+  const state = async () => (await plane.call('GET', '/v1/rollouts/latest')).body;
+  await plane.call('POST', '/v1/apply', { resources: [echo, echo1] });
+  const [stays, lost, leaves] = ['stays', 'lost', 'echo-1'].map((name) => new Sidecar(t, plane.push, name));
+  await until(async () => (await state()).summary === 'applied 3/3');
+  await callInstance(leaves!.client, 'deregister', 'echo-1');
+  leaves!.autoAck = null;
+  leaves!.stream.cancel();
+  lost!.autoAck = null;
+  lost!.stream.cancel();
+  await until(async () => (await plane.call('GET', '/v1/status')).body.sidecars.connected === 1);
+  const { body } = await plane.call('PUT', '/v1/routes/r', toEcho);
+  await until(() => stays!.updates.at(-1)!.revision >= body.revision);
+  t.match(await until(async () => (await state()).applied === 1 && state()), {
+    state: 'progressing',
+    summary: 'applied 1/2',
+    laggards: [{ sidecar: 'lost', connected: false }],
+  });
+  skippedMs = 61_000;
+  t.match(await state(), { state: 'applied', summary: 'applied 1/1', laggards: [] });
+});
+
+t.test('right after a start no rollout is done before the sidecars had time to come back', async (t) => {
+  let skippedMs = 0;
+  const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + skippedMs };
+  const store = `sqlite:${tempFolder(t)}/mesh.db`;
+  const before = await startPlane(t, { store });
+  const leased = { ...echo1, spec: { ...echo1.spec, leaseSeconds: 60 } };
+  await before.call('POST', '/v1/apply', { resources: [echo, leased] });
+  await before.close();
+  const plane = await startPlane(t, { store, clock });
+  const state = async () => (await plane.call('GET', '/v1/rollouts/latest')).body;
+  t.match(await state(), { state: 'progressing', laggards: [{ sidecar: 'echo-1', connected: false }] });
+  new Sidecar(t, plane.push, 'other');
+  await until(async () => (await state()).summary === 'applied 1/2');
+  t.match(await state(), { state: 'progressing', laggards: [{ sidecar: 'echo-1' }] });
+  skippedMs = 5_001;
+  t.match(await state(), { state: 'applied', summary: 'applied 1/1' });
+});
+
+t.test('a mesh without a sidecar is applied 0/0, once one would have come', async (t) => {
+  const plane = await startPlane(t, { reconnectMs: 300 });
+  await plane.call('PUT', '/v1/services/echo', {});
+  t.match((await plane.call('GET', '/v1/rollouts/latest')).body, { state: 'progressing', summary: 'applied 0/0' });
+  await until(async () => (await plane.call('GET', '/v1/rollouts/latest')).body.state === 'applied');
+});
+
+t.test('of the texts of a sidecar, only as much is kept as is useful', async (t) => {
+  const plane = await startPlane(t);
+  const sidecar = new Sidecar(t, plane.push, 'a', { hello: false });
+  sidecar.stream.write({ hello: { ...helloOf('a'), service: 's'.repeat(1_000_000), version: 'v'.repeat(10_000) } });
+  await until(() => sidecar.updates.length === 1);
+  const [known] = (await plane.call('GET', '/v1/sidecars')).body.items;
+  t.same([known.service.length, known.version.length], [253, 64]);
+  const loud = new Sidecar(t, plane.push, 'b', { hello: false });
+  loud.stream.write({ hello: { ...helloOf('b'), service: 's'.repeat(5_000_000) } });
+  t.match(await until(() => loud.ended), { code: grpc.status.RESOURCE_EXHAUSTED });
 });
