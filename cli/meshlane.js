@@ -14,7 +14,7 @@ if (node === process.execPath && Number(process.versions.node.split('.')[0]) < 2
 }
 const args = [main, ...process.argv.slice(2)];
 // The command takes the place of the launcher where Node can do that, so that signals and exit codes are its own.
-if (process.execve) process.execve(node, [node, ...args], process.env);
+if (process.execve) process.execve(node, [node, ...args]);
 
 // In the same process group, so that whoever ends the group ends both. A signal to the group then arrives twice, which
 // until-stopped.ts takes for one.

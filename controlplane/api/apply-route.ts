@@ -24,6 +24,10 @@ export function addApplyRoute(server: FastifyInstance, registry: Registry): void
 }
 
 function documentsOf({ body }: FastifyRequest): readonly unknown[] {
+  if (!(body instanceof YamlStream) && (typeof body !== 'object' || body === null || Array.isArray(body))) {
+    const message = 'must be an object with resources, such as {"resources": [...]}';
+    throw new ProblemError(invalid('Nothing was stored.', [{ pointer: '', message }]));
+  }
   const documents: unknown =
     body instanceof YamlStream ? body.documents : (body as { resources?: unknown } | undefined)?.resources;
   if (!(body instanceof YamlStream) && typeof body === 'object' && body !== null) {

@@ -3,13 +3,14 @@
  * checked against the set with the whole change laid over it, and all faults are told at once.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type Issue, underPointer } from '../../shared/errors/problem.ts';
+import type { Issue } from '../../shared/errors/problem.ts';
 import { readResource } from '../../shared/resources/read.ts';
-import { checkReferences, usersOfService } from '../../shared/resources/references.ts';
+import { checkReferences, PolicyIndex, usersOfService } from '../../shared/resources/references.ts';
 import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import { type AnyResource, isKind } from '../../shared/resources/schema.ts';
 import type { Catalog } from './catalog.ts';
 import type { Change, Precondition, Refusal } from './change.ts';
+import { Faults } from './faults.ts';
 import { Overlay } from './overlay.ts';
 import type { StoredResource } from './stored-resource.ts';
 
@@ -30,7 +31,7 @@ type Put = { readonly at: string; readonly read: AnyResource | null; readonly ra
 
 export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (index: number) => string): Plan {
   const overlay = new Overlay(catalog);
-  const issues: Issue[] = [];
+  const faults = new Faults();
   const stale: string[] = [];
   const missing: string[] = [];
   const puts: Put[] = [];
@@ -39,7 +40,7 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
   const once = (key: ResourceKey, at: string) => {
     const first = seen.get(key);
     if (first !== undefined)
-      issues.push({ pointer: at, message: `${key} is given twice; first at ${first || '(document)'}` });
+      faults.add(at, [{ pointer: '', message: `${key} is given twice; first at ${first || '(document)'}` }]);
     seen.set(key, at);
   };
 
@@ -58,9 +59,9 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
       }
       return;
     }
-    const document = withPath(change.document, change.path, at, issues);
+    const document = withPath(change.document, change.path, at, faults);
     const read = readResource(document);
-    if (!read.ok) issues.push(...underPointer(at, read.issues));
+    if (!read.ok) faults.add(at, read.issues);
     const raw = (read.ok ? read.value : document) as AnyResource;
     if (!isKind(raw?.kind) || typeof raw.name !== 'string') return;
     const key = keyOf(raw);
@@ -74,11 +75,9 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
   });
 
   // Only now is the whole change laid over the catalog.
-  for (const { at, raw } of puts) issues.push(...underPointer(at, checkReferences(raw, overlay)));
-  if (issues.length > 0) {
-    const count = issues.length === 1 ? '1 fault' : `${issues.length} faults`;
-    return refuse('invalid', `Nothing was stored: ${count}.`, issues);
-  }
+  const policies = new PolicyIndex(overlay);
+  for (const { at, raw } of puts) faults.add(at, checkReferences(raw, overlay, policies));
+  if (faults.count > 0) return refuse('invalid', `Nothing was stored: ${faults.summary}.`, faults.told);
   if (stale.length > 0) return refuse('stale', stale.join('; '));
   if (missing.length > 0) return refuse('not_found', missing.join('; '));
   const inUse = steps.flatMap(({ action, resource }) =>
@@ -99,19 +98,14 @@ function toStep(key: ResourceKey, resource: AnyResource, before: StoredResource 
 }
 
 /** The document without what only the mesh sets, and with the kind and name of its path. */
-function withPath(
-  input: unknown,
-  path: Extract<Change, { type: 'put' }>['path'],
-  at: string,
-  issues: Issue[],
-): unknown {
+function withPath(input: unknown, path: Extract<Change, { type: 'put' }>['path'], at: string, faults: Faults): unknown {
   if (typeof input !== 'object' || input === null || Array.isArray(input)) return input;
   const { status: _status, revision: _revision, ...document } = input as Record<string, unknown>;
   if (!path) return document;
   for (const field of ['kind', 'name'] as const) {
     const given = document[field];
     if (given !== undefined && given !== path[field])
-      issues.push({ pointer: `${at}/${field}`, message: `must be "${path[field]}" as in the path, or be left out` });
+      faults.add(at, [{ pointer: `/${field}`, message: `must be "${path[field]}" as in the path, or be left out` }]);
   }
   return { ...document, ...path };
 }

@@ -6,6 +6,7 @@
  */
 
 import type { Log } from '../../observability/logging/log.ts';
+import { readResource } from '../../shared/resources/read.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import type { Catalog, CatalogChange } from '../catalog/catalog.ts';
 import type { ApplyOptions, Change, Outcome } from '../catalog/change.ts';
@@ -71,12 +72,10 @@ export class Registry {
     const changes: Change[] = [
       { type: 'put', document: isObject(document) ? { kind: 'Instance', ...document } : document },
     ];
-    if (typeof spec?.service === 'string') {
-      const ofService = { kind: 'Service', name: spec.service, spec: { protocol: 'http1' } };
-      changes.push({ type: 'put', document: ofService, onlyIfMissing: true });
-    }
+    const ofService = { kind: 'Service', name: spec?.service, spec: { protocol: 'http1' } };
     // What is wrong with the service's name is told where the instance says it.
-    return this.apply(changes, { pointerOf: (i) => (i === 0 ? '' : '/spec/service') });
+    if (readResource(ofService).ok) changes.push({ type: 'put', document: ofService, onlyIfMissing: true });
+    return this.apply(changes);
   }
 
   /** Renews the lease of an instance; null when there is no such instance, so that it has to register again. */

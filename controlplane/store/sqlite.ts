@@ -19,7 +19,8 @@ import {
 } from './store.ts';
 
 const changesKept = 1_000;
-const mostOperations = 10_000;
+/** A request of 10,000 resources, and the key that guards it. */
+const mostOperations = 10_001;
 const sweepMs = 200;
 
 const schema = `
@@ -96,7 +97,9 @@ class SqliteStore implements Store {
   async commit(operations: readonly Operation[]): Promise<CommitResult> {
     this.#mustBeOpen();
     if (operations.length > mostOperations)
-      throw new BatchTooLarge(`at most ${mostOperations} changes fit in one batch`);
+      throw new BatchTooLarge(
+        `SQLite takes at most ${mostOperations - 1} resources in one request; apply them in smaller parts`,
+      );
     const revision = this.#revision + 1;
     const events: StoreEvent[] = [];
     this.#database.exec('BEGIN IMMEDIATE');

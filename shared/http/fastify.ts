@@ -1,5 +1,6 @@
 /** The one door to fastify: nothing is coerced or removed silently, and every refusal is problem+json (RFC 9457). */
-import { STATUS_CODES } from 'node:http';
+import { maxHeaderSize, STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyServerOptions, fastify } from 'fastify';
 import type { Problem } from '../errors/problem.ts';
 
@@ -50,6 +51,7 @@ export function newHttpServer({ onFault, ...options }: HttpServerOptions = {}): 
   const server = fastify({
     ...strictOptions,
     frameworkErrors: (error, request, reply) => void refuse(error, request.url, reply as unknown as FastifyReply),
+    clientErrorHandler: refuseUnreadable,
     ...options,
   });
   const methods = methodsByUrl(server);
@@ -65,6 +67,25 @@ export function newHttpServer({ onFault, ...options }: HttpServerOptions = {}): 
   });
   server.setErrorHandler((error, request, reply) => refuse(error, request.url, reply));
   return server;
+}
+
+const unreadable: Readonly<Record<string, [status: number, detail: string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'the request did not come whole in time'],
+  HPE_HEADER_OVERFLOW: [431, `the request head is longer than ${maxHeaderSize} bytes`],
+};
+
+/** Answers what is no HTTP request; no handler and no reply exist for it. */
+function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const [status, detail] = unreadable[error.code ?? ''] ?? [400, `the request cannot be read: ${error.message}`];
+  const body = JSON.stringify(plainProblem(status, detail));
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy());
 }
 
 /** Longest time the requests under way get when a server stops. */

@@ -9,6 +9,15 @@ export const Name = Type.String({
     'Lower-case letters, digits, "-" and "."; starts and ends with a letter or digit; at most 253 characters.',
 });
 
+/** IPv4, IPv6 (with a zone, without brackets) or a name that a resolver takes. */
+export const Host = (options: { default?: string; description: string }) =>
+  Type.String({
+    pattern:
+      '^([A-Za-z0-9_]([-A-Za-z0-9_.]{0,251}[A-Za-z0-9_])?|[0-9A-Fa-f]{0,4}(:[0-9A-Fa-f.]{0,15}){2,8}(%[-A-Za-z0-9_.]{1,15})?)$',
+    maxLength: 253,
+    ...options,
+  });
+
 export const Labels = Type.Record(
   Type.String({ pattern: '^[A-Za-z0-9]([-A-Za-z0-9_./]{0,251}[A-Za-z0-9])?$' }),
   Type.String({ maxLength: 256 }),

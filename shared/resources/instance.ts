@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Duration, Labels, Name } from './field-schemas.ts';
+import { Duration, Host, Labels, Name } from './field-schemas.ts';
 
 export const HealthCheck = Type.Object(
   {
@@ -35,9 +35,7 @@ export type HealthCheck = Static<typeof HealthCheck>;
 export const InstanceSpec = Type.Object(
   {
     service: Name,
-    address: Type.String({
-      minLength: 1,
-      maxLength: 253,
+    address: Host({
       description: 'IP address or host name that other workloads reach it by.',
     }),
     port: Type.Integer({ minimum: 1, maximum: 65_535 }),

@@ -1,12 +1,12 @@
 import Type, { type Static } from 'typebox';
-import { Duration, Name } from './field-schemas.ts';
+import { Duration, Host, Name } from './field-schemas.ts';
 
 export const Port = Type.Integer({ minimum: 0, maximum: 65_535, description: '0 takes any free port.' });
 
 export const ProxyListener = Type.Object(
   {
     name: Name,
-    address: Type.String({ default: '127.0.0.1', minLength: 1, maxLength: 253 }),
+    address: Host({ default: '127.0.0.1', description: 'IP address or host name to listen on.' }),
     port: Port,
     direction: Type.Enum(['outbound', 'inbound'], {
       default: 'outbound',
@@ -99,10 +99,10 @@ export const ProxySpec = Type.Object(
         description: 'Where the application of an inbound listener listens.',
       }),
     ),
-    appAddress: Type.String({ default: '127.0.0.1', minLength: 1, maxLength: 253 }),
+    appAddress: Host({ default: '127.0.0.1', description: 'IP address or host name of the application.' }),
     admin: Type.Optional(
       Type.Object(
-        { address: Type.String({ default: '127.0.0.1', minLength: 1 }), port: Port },
+        { address: Host({ default: '127.0.0.1', description: 'IP address or host name to listen on.' }), port: Port },
         { additionalProperties: false },
       ),
     ),

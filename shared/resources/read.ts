@@ -34,8 +34,10 @@ export function readResource(input: unknown): Parsed<AnyResource> {
       issues: [{ pointer: '/kind', message: `must be one of ${kinds.join(', ')}; got ${show(kind)}` }],
     };
   const document: unknown = structuredClone(input);
-  const issues = faultsOf(kind, document);
-  if (kind === 'Route') issues.push(...checkRoutePatterns(document as RouteResource));
+  const issues =
+    kind === 'Route'
+      ? faultsOf(kind, document).concat(checkRoutePatterns(document as RouteResource))
+      : faultsOf(kind, document);
   return issues.length === 0 ? { ok: true, value: document as AnyResource } : { ok: false, issues };
 }
 

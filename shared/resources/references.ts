@@ -1,6 +1,6 @@
 import type { Issue } from '../errors/problem.ts';
 import { type Kind, listOf, policySections, type ResourceKey } from './resource.ts';
-import type { AnyResource, PolicyResource } from './schema.ts';
+import { type AnyResource, documentSchemas, type PolicyResource } from './schema.ts';
 
 /** The set of resources a check is made against: what is stored, with the change already laid over it. */
 export type ResourceSet = {
@@ -8,11 +8,41 @@ export type ResourceSet = {
   list(kind: Kind): Iterable<AnyResource>;
 };
 
+/** The policies of each service, looked up once for many checks against the same set, and only if one asks. */
+export class PolicyIndex {
+  readonly #set: ResourceSet;
+  #byService: Map<string, PolicyResource[]> | null = null;
+
+  constructor(set: ResourceSet) {
+    this.#set = set;
+  }
+
+  of(service: string): readonly PolicyResource[] {
+    this.#byService ??= this.#read();
+    return this.#byService.get(service) ?? [];
+  }
+
+  #read(): Map<string, PolicyResource[]> {
+    const byService = new Map<string, PolicyResource[]>();
+    for (const policy of this.#set.list('Policy')) {
+      if (policy.kind !== 'Policy') continue;
+      for (const service of new Set(policy.spec.targets.map(({ name }) => name))) {
+        const known = byService.get(service);
+        if (known) known.push(policy);
+        else byService.set(service, [policy]);
+      }
+    }
+    return byService;
+  }
+}
+
+const mostConflicts = 100;
+
 /**
  * Faults of one resource that only show beside the others: unknown services, two policies that say the same. The
  * resource may be one that its schema refused, so that a user sees all faults at once.
  */
-export function checkReferences(resource: AnyResource, set: ResourceSet): Issue[] {
+export function checkReferences(resource: AnyResource, set: ResourceSet, policies = new PolicyIndex(set)): Issue[] {
   if (typeof resource.spec !== 'object' || resource.spec === null) return [];
   switch (resource.kind) {
     case 'Service':
@@ -28,7 +58,7 @@ export function checkReferences(resource: AnyResource, set: ResourceSet): Issue[
     case 'Policy':
       return listOf(resource.spec.targets).flatMap((target, t) => [
         ...serviceMustExist(set, target?.name, `/spec/targets/${t}/name`),
-        ...conflictingSections(set, resource, target?.name),
+        ...conflictingSections(policies, resource, target?.name),
       ]);
   }
 }
@@ -46,17 +76,20 @@ export function usersOfService(service: string, set: ResourceSet): AnyResource[]
   return users;
 }
 
+const { name } = documentSchemas.Service['properties'] as { name: { pattern: string } };
+const serviceName = new RegExp(name.pattern);
+
 function serviceMustExist(set: ResourceSet, service: unknown, pointer: string): Issue[] {
-  if (typeof service !== 'string') return []; // its schema says so already
+  if (typeof service !== 'string' || !serviceName.test(service)) return []; // its schema says so already
   if (set.get(`Service/${service}`)) return [];
   return [{ pointer, message: `service "${service}" does not exist; apply it first or in the same request` }];
 }
 
-function conflictingSections(set: ResourceSet, policy: PolicyResource, service: string): Issue[] {
+function conflictingSections(policies: PolicyIndex, policy: PolicyResource, service: string): Issue[] {
   const issues: Issue[] = [];
-  for (const other of set.list('Policy')) {
-    if (other.kind !== 'Policy' || other.name === policy.name) continue;
-    if (!other.spec.targets.some((target) => target.name === service)) continue;
+  for (const other of policies.of(service)) {
+    if (other.name === policy.name) continue;
+    if (issues.length >= mostConflicts) break;
     for (const section of policySections)
       if (policy.spec[section] && other.spec[section])
         issues.push({

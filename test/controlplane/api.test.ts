@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import t from 'tap';
 import { echo, echo1, type Plane, startPlane, toEcho } from './plane.ts';
 
@@ -120,7 +122,7 @@ t.test('a resource that is given twice, an unknown kind and a body of another fo
   const twice = await plane.call('POST', '/v1/apply', { resources: [echo, echo, { kind: 'Nothing', name: 'x' }, 5] });
   t.same(pointersOf(twice.body), ['/resources/1', '/resources/2/kind', '/resources/3']);
   t.same(pointersOf((await plane.call('POST', '/v1/apply', { resources: [], more: 1 })).body), ['/more']);
-  t.same(pointersOf((await plane.call('POST', '/v1/apply', [echo])).body), ['/0']);
+  t.same(pointersOf((await plane.call('POST', '/v1/apply', [echo])).body), ['']);
   t.same(pointersOf((await plane.call('POST', '/v1/apply', { resources: [] })).body), ['/resources']);
 });
 
@@ -337,4 +339,55 @@ t.test('a taken port is told in one line with its flag', async (t) => {
   await t.rejects(startPlane(t, { push: plane.pushAddress }), {
     message: new RegExp(`port ${plane.pushAddress.port} .* --push$`),
   });
+});
+
+t.test(
+  'a store takes the 10,000 resources that one request may have, and says how many when it takes less',
+  async (t) => {
+    const plane = await startPlane(t);
+    const resources = Array.from({ length: 10_000 }, (_, i) => ({ kind: 'Service', name: `s${i}` }));
+    t.equal((await plane.call('POST', '/v1/apply', { resources })).status, 200);
+    const { status, body } = await plane.call('POST', '/v1/apply', { resources: [...resources, ...resources] });
+    t.equal(status, 400);
+    t.match(body.errors[0], { pointer: '/resources', message: /1 to 10000/ });
+  },
+);
+
+t.test('of very many faults a hundred are told, and how many there are', async (t) => {
+  const plane = await startPlane(t);
+  const backends = Array.from({ length: 130_000 }, () => ({ service: 5 }));
+  const route = { kind: 'Route', name: 'r', spec: { rules: [{ backends }] } };
+  const { status, body } = await plane.call('POST', '/v1/apply', { resources: [route] });
+  t.equal(status, 400);
+  t.equal(body.errors.length, 100);
+  t.match(body.detail, /13[0-9]{4} faults, of which 100 are told/);
+});
+
+t.test('4,000 policies are checked against each other in time that grows with their number', async (t) => {
+  const plane = await startPlane(t);
+  const resources = Array.from({ length: 4_000 }, (_, i) => [
+    { kind: 'Service', name: `s${i}` },
+    { kind: 'Policy', name: `p${i}`, spec: { targets: [{ name: `s${i}` }], timeouts: {} } },
+  ]).flat();
+  const startedMs = performance.now();
+  const { status, body } = await plane.call('POST', '/v1/apply?dryRun=true', { resources });
+  t.equal(status, 200, body.detail);
+  t.ok(performance.now() - startedMs < 3_000, `${performance.now() - startedMs} ms`);
+});
+
+t.test('a list without its object is told what it should be', async (t) => {
+  const plane = await startPlane(t);
+  for (const body of [[echo], 5]) {
+    const reply = await plane.call('POST', '/v1/apply', body);
+    t.match(reply, { status: 400, body: { errors: [{ pointer: '', message: /must be an object with resources/ }] } });
+  }
+});
+
+t.test('what is no HTTP request is refused as a problem too', async (t) => {
+  const plane = await startPlane(t);
+  const socket = connect(plane.apiAddress.port, '127.0.0.1');
+  socket.write('NONSENSE\r\n\r\n');
+  const answer = await text(socket);
+  t.match(answer, /^HTTP\/1\.1 400 Bad Request\r\ncontent-type: application\/problem\+json/);
+  t.match(JSON.parse(answer.split('\r\n\r\n')[1]!), { status: 400, title: 'Bad Request' });
 });

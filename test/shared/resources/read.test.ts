@@ -90,3 +90,20 @@ t.test('a Proxy document needs listeners', async (t) => {
   const read = readProxy({ kind: 'Proxy', name: 'edge', spec: { listeners: [] } });
   t.match(read, { ok: false, issues: [{ pointer: '/spec/listeners' }] });
 });
+
+t.test('an address is an IP address or a host name', async (t) => {
+  const at = (address: string) => issuesOf({ kind: 'Instance', name: 'i', spec: { service: 'a', address, port: 1 } });
+  for (const address of [
+    '127.0.0.1',
+    '::1',
+    '::',
+    'fe80::1%eth0',
+    '2001:db8::ff00:42:8329',
+    '::ffff:10.0.0.1',
+    'cart',
+    'my_app.prod-2.local',
+  ])
+    t.strictSame(at(address), [], address);
+  for (const address of ['', ' ', 'a b', 'http://a', 'a/b', 'a:80', '[::1]', 'a\r\nb', '-a', 'a'.repeat(254)])
+    t.match(at(address), [/^\/spec\/address: /], JSON.stringify(address));
+});
