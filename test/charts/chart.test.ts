@@ -39,6 +39,10 @@ const refusals: readonly [set: Record<string, unknown>, named: RegExp][] = [
   [{ 'collector.export': 'jaeger:4317' }, /collector[./]export/],
   [{ 'image.digest': 'latest' }, /image[./]digest/],
   [{ 'collector.resources': { request: { cpu: 1 } } }, /collector[./]resources.*request/],
+  [
+    { 'controlPlane.autoscaling': { enabled: true, minReplicas: 6, maxReplicas: 5 } },
+    /controlPlane\.autoscaling\.minReplicas is 6, above maxReplicas, 5/,
+  ],
   [{ 'collector.resources.limits.memory': 'much' }, /collector[./]resources[./]limits[./]memory/],
 ];
 
@@ -161,6 +165,29 @@ for (const name of helms) {
         minReplicas: 2,
       });
       t.ok(manifests.find('PodDisruptionBudget', 'demo-meshlane-control-plane'));
+    });
+
+    t.test('labels of pods are added to its own, which stay as they are', async (t) => {
+      const podLabels = { team: 'mesh', 'app.kubernetes.io/name': 'other' };
+      const manifests = await render(helm, {
+        set: { 'controlPlane.podLabels': podLabels, 'collector.podLabels': podLabels, 'etcd.podLabels': podLabels },
+      });
+      const wanted = { team: 'mesh', 'app.kubernetes.io/name': 'meshlane', 'app.kubernetes.io/instance': 'demo' };
+      for (const [kind, part] of [
+        ['Deployment', 'control-plane'],
+        ['Deployment', 'collector'],
+        ['StatefulSet', 'etcd'],
+      ] as const) {
+        const { template: pod } = manifests.get(kind, `demo-meshlane-${part}`).spec as {
+          template: { metadata: { labels: Record<string, string> } };
+        };
+        t.match(pod.metadata.labels, wanted, part);
+      }
+    });
+
+    t.test('its etcd takes as many resources at once as the API does', async (t) => {
+      const args = (await render(helm)).container('StatefulSet', 'demo-meshlane-etcd').args;
+      t.ok(args?.includes('--max-txn-ops=10001'));
     });
 
     t.test('uses an etcd that is there and installs none beside it', async (t) => {

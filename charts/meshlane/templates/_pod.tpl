@@ -48,14 +48,12 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Labels and annotations of a pod. Takes (list $ "component" values). */}}
+{{/* Labels and annotations of a pod; our labels win, since Services find pods by them. Takes (list $ "component" values). */}}
 {{- define "meshlane.podMetadata" -}}
 {{- $values := index . 2 -}}
+{{- $own := include "meshlane.labels" (list (index . 0) (index . 1)) | fromYaml }}
 labels:
-  {{- with $values.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-  {{- include "meshlane.labels" (list (index . 0) (index . 1)) | nindent 2 }}
+  {{- merge (dict) $own (default (dict) $values.podLabels) | toYaml | nindent 2 }}
 {{- with $values.podAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
