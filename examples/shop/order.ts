@@ -2,7 +2,9 @@
 //   POST /orders {"user","product","quantity"}     GET /orders/{id}
 //
 //   check user -> get price -> reserve stock -> charge payment -> placed (201)
-//                                  |                 `- declined: release the stock (402)
+//                                  |                 |- declined: release the stock (402)
+//                                  |                 `- no answer: refund what may be charged, release the stock (503)
+//                                  |- no answer: release what may be reserved (503)
 //                                  `- inventory is away, the mesh answers for it: back-ordered, not charged (202)
 import { randomUUID } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -34,7 +36,6 @@ function wishOf(input: unknown): Wish {
 
 async function placeOrder({ user, product, quantity }: Wish, headers: IncomingHttpHeaders): Promise<Reply> {
   const id = `o-${randomUUID().slice(0, 8)}`;
-  const reservation = `/reservations/${id}`;
   await step('user', call('user', 'GET', `/users/${encodeURIComponent(user)}`, headers));
   const { priceCents, version } = await step<{ priceCents: number; version: string }>(
     'product',
@@ -43,22 +44,33 @@ async function placeOrder({ user, product, quantity }: Wish, headers: IncomingHt
   const amountCents = priceCents * quantity;
   const order = { id, user, product, quantity, amountCents, productVersion: version };
 
-  const { reserved } = await step<{ reserved: boolean }>(
-    'inventory',
-    call('inventory', 'PUT', reservation, headers, { product, quantity }),
-  );
-  if (!reserved) return keep(202, { ...order, status: 'back-ordered' });
+  // What a step began is undone even when it seems to have failed: only its answer may be lost.
+  const begun: Undo[] = [{ service: 'inventory', path: `/reservations/${id}` }];
   try {
+    const { reserved } = await step<{ reserved: boolean }>(
+      'inventory',
+      call('inventory', 'PUT', `/reservations/${id}`, headers, { product, quantity }),
+    );
+    if (!reserved) {
+      void undo(begun, headers); // the fallback answered; an attempt before it may have reserved
+      return keep(202, { ...order, status: 'back-ordered' });
+    }
+    begun.unshift({ service: 'payment', path: `/charges/${id}` });
     const charge = await step<{ charge: string }>(
       'payment',
       call('payment', 'POST', '/charges', headers, { order: id, user, amountCents }),
     );
     return keep(201, { ...order, status: 'placed', charge: charge.charge });
   } catch (error) {
-    await undo(reservation, headers);
+    // A refusal of the last step is an answer: there it changed nothing.
+    const isRefused = error instanceof HttpError && error.status < 500;
+    await undo(isRefused ? begun.slice(1) : begun, headers);
     throw error;
   }
 }
+
+/** A thing that another service made for the order; DELETE unmakes it, however often. */
+type Undo = { readonly service: string; readonly path: string };
 
 /** The service's answer; what it refuses goes to the customer as it is, what it fails at becomes a 503. */
 async function step<T>(service: string, calling: Promise<ServiceReply>): Promise<T> {
@@ -71,11 +83,14 @@ async function step<T>(service: string, calling: Promise<ServiceReply>): Promise
   throw new HttpError(status < 500 ? status : 503, message);
 }
 
-async function undo(reservation: string, headers: IncomingHttpHeaders): Promise<void> {
-  try {
-    await step('inventory', call('inventory', 'DELETE', reservation, headers));
-  } catch (error) {
-    process.stderr.write(`${reservation} is left behind: ${(error as Error).message}\n`);
+/** Last made, first unmade. Tells on stderr what could not be reached; never throws. */
+async function undo(begun: readonly Undo[], headers: IncomingHttpHeaders): Promise<void> {
+  for (const { service, path } of begun) {
+    try {
+      await step(service, call(service, 'DELETE', path, headers));
+    } catch (error) {
+      process.stderr.write(`${service}${path} may be left behind: ${(error as Error).message}\n`);
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createServer as createHttpServer, request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -162,10 +163,67 @@ t.test('the demo shows what its screen promises', await skipWithout('curl'), asy
     t.equal(runningOf(description).length, 14);
   });
 
-  await t.test('SIGINT ends every process it started', async (t) => {
-    t.strictSame(await dev.stop('SIGINT'), { code: 0, signal: null });
+  await t.test('SIGINT ends every process it started, and the exit code tells that one was lost', async (t) => {
+    t.strictSame(await dev.stop('SIGINT'), { code: 1, signal: null });
     t.strictSame(runningOf(description), []);
   });
+});
+
+t.test('an order whose step was done but never answered leaves neither stock nor money behind', async (t) => {
+  const start = (t: Owner, name: string, ...args: string[]) =>
+    startProcess({
+      command: process.execPath,
+      args: [join(root, 'examples/shop', `${name}.ts`), '--port', '0', ...args],
+      ready: /^ready: /,
+      t,
+    });
+  const portOf = (app: RunningProcess) => Number(/http:\/\/127\.0\.0\.1:(\d+)/.exec(app.output())![1]);
+  const ports = new Map<string | undefined, number>();
+  for (const name of ['user', 'product', 'inventory', 'payment']) ports.set(name, portOf(await start(t, name)));
+  // In the place of the mesh: hands every call to its service, and loses the answer to one.
+  let lost = '';
+  const calls: string[] = [];
+  const relay = createHttpServer((incoming, response) => {
+    const { host, ...headers } = incoming.headers;
+    const what = `${incoming.method} ${host}`;
+    calls.push(`${what} ${incoming.url}`);
+    const port = ports.get(host);
+    const onward = request(
+      { host: '127.0.0.1', port, method: incoming.method, path: incoming.url, headers },
+      (reply) => {
+        if (what === lost) return response.destroy();
+        response.writeHead(reply.statusCode!, reply.headers);
+        reply.pipe(response);
+      },
+    );
+    incoming.pipe(onward);
+  }).listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  t.teardown(() => relay.close().closeAllConnections());
+  const order = portOf(await start(t, 'order', '--mesh', `127.0.0.1:${(relay.address() as AddressInfo).port}`));
+  const place = async () => {
+    calls.length = 0;
+    const body = JSON.stringify({ user: 'ada', product: 'tea', quantity: 2 });
+    const response = await fetch(`http://127.0.0.1:${order}/orders`, { method: 'POST', body });
+    await response.text();
+    return response.status;
+  };
+  const show = async (name: string, path: string) =>
+    (await (await fetch(`http://127.0.0.1:${ports.get(name)}${path}`)).json()) as Record<string, unknown>;
+  const chargePath = () => `/charges/${/ \/reservations\/(\S+)/.exec(calls.join('\n'))![1]}`;
+
+  const { tea } = (await show('inventory', '/stock')) as { tea: number };
+  lost = 'PUT inventory';
+  t.equal(await place(), 503);
+  t.equal((await show('inventory', '/stock'))['tea'], tea, 'the reservation is released');
+  lost = 'POST payment';
+  t.equal(await place(), 503);
+  t.equal((await show('inventory', '/stock'))['tea'], tea, 'the reservation is released');
+  t.match(await show('payment', chargePath()), { charge: String, amountCents: 900, refunded: true });
+  lost = '';
+  t.equal(await place(), 201);
+  t.equal((await show('inventory', '/stock'))['tea'], tea - 2);
+  t.match(await show('payment', chargePath()), { charge: String, amountCents: 900, refunded: false });
 });
 
 t.test('no process outlives a demo that is killed', async (t) => {
