@@ -15,5 +15,9 @@ enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/meshlane', impo
 const { main } = await import('./meshlane.ts');
 const code = await main(process.argv.slice(2), process.env);
 // A command that is done is over, whatever timer or connection of its own would still keep the process.
-for (const stream of [process.stdout, process.stderr]) await new Promise((resolve) => stream.write('', resolve));
+for (const stream of [process.stdout, process.stderr]) {
+  if (stream.writableLength === 0) continue;
+  // Whoever read it may be gone: then there is nothing to wait for.
+  await new Promise((resolve) => stream.once('error', resolve).write('', resolve));
+}
 process.exit(code);

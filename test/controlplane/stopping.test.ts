@@ -58,6 +58,17 @@ t.test('a second signal ends a control plane at once', async (t) => {
   t.ok(performance.now() - startedMs < 1_000);
 });
 
+t.test('a control plane whose output nobody reads any more stops as any other', async (t) => {
+  const args = ['control-plane', '--api', '127.0.0.1:0', '--push', '127.0.0.1:0', '--store', 'sqlite::memory:'];
+  const child = spawn(process.execPath, [cli('main.mjs'), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const exited = once(child, 'exit');
+  await once(child.stdout, 'data');
+  child.stdout.destroy();
+  child.kill('SIGTERM');
+  t.strictSame(await exited, [0, null]);
+});
+
 /** A sidecar that carries one request whose answer is due when the test says so. */
 async function startBusyProxy(t: Owner, node: string, entry: string) {
   const application = createServer().listen(0, '127.0.0.1');
