@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { formatIssues, type Issue, underPointer } from '../../shared/errors/problem.ts';
 import { readDocuments } from '../../shared/resources/document-stream.ts';
 import { readProxy, readResource } from '../../shared/resources/read.ts';
-import { checkReferences } from '../../shared/resources/references.ts';
+import { checkReferences, PolicyIndex } from '../../shared/resources/references.ts';
 import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource, ProxyDocument } from '../../shared/resources/schema.ts';
 
@@ -40,7 +40,8 @@ export async function readStaticFile(path: string): Promise<StaticConfiguration>
     get: (key: ResourceKey) => resources.get(key),
     list: (kind: string) => [...resources.values()].filter((resource) => resource.kind === kind),
   };
-  for (const { at, document } of unread) issues.push(...underPointer(at, checkReferences(document, set)));
+  const policies = new PolicyIndex(set);
+  for (const { at, document } of unread) issues.push(...underPointer(at, checkReferences(document, set, policies)));
   if (proxy === null && issues.length === 0)
     issues.push({ pointer: '', message: 'there is no Proxy document that names the listeners' });
   if (issues.length > 0 || proxy === null) throw faults(path, issues);
