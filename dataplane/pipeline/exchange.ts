@@ -80,15 +80,6 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#held = new HeldBody(context.limits.replayBytes);
   }
 
-  get isIdle(): boolean {
-    return this.#phase === 'idle';
-  }
-
-  /** Body bytes must be given to the exchange until the tunnel ends. */
-  get isTunnel(): boolean {
-    return this.#phase === 'tunnel';
-  }
-
   /** A request has arrived; its body follows by `onRequestBody` and `onRequestEnd`. */
   begin(head: RequestHead, isWhole: boolean): void {
     const context = this.#context;
