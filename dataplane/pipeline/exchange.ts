@@ -1,6 +1,5 @@
 import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
-import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Head } from '../http1/head.ts';
 import type { ReplyHead } from '../http1/reply-head.ts';
 import type { RequestHead } from '../http1/request-head.ts';
@@ -8,6 +7,8 @@ import type { PoolWaiter } from '../upstream/pool.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
+import { Attempt } from './attempt.ts';
+import { Deadlines } from './deadlines.ts';
 import type { Downstream } from './downstream.ts';
 import { HeldBody } from './held-body.ts';
 import { localReply } from './local-reply.ts';
@@ -16,6 +17,7 @@ import type { Rule, RuleBackend } from './rule.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
 import { readTrace } from './trace.ts';
 import type { TrafficStats } from './traffic-stats.ts';
+import { mayUpgrade } from './upgrade.ts';
 
 export type Direction = 'inbound' | 'outbound';
 
@@ -36,7 +38,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   readonly direction: Direction;
   readonly #context: WorkerContext;
   readonly #downstream: Downstream;
-  readonly #timer = new WheelTimer(() => this.#onDeadline());
+  readonly #deadlines: Deadlines;
+  readonly #try = new Attempt();
 
   head: RequestHead;
   isUpgrade = false;
@@ -46,20 +49,12 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   ruleName = '';
   backend: RuleBackend | null = null;
-  endpoint: PooledEndpoint | null = null;
   attempts = 0;
   startMs = 0;
-  attemptStartMs = 0;
   /** Status sent, or 0 while there is none. */
   status = 0;
 
   #phase: Phase = 'idle';
-  /** A try is under way: its endpoint counts it. */
-  #isTrying = false;
-  /** The try is the one that an open breaker let through. */
-  #isProbe = false;
-  /** The breaker has heard of this try: a 5xx that breaks off later is one failure, not two. */
-  #isJudged = false;
   /** Directions of a tunnel that still carry bytes. */
   #openEnds = 2;
   #stats: TrafficStats | null = null;
@@ -67,10 +62,6 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   readonly #held: HeldBody;
   #requestBytes = 0;
   #replyBytes = 0;
-  #requestDeadlineMs = 0;
-  #tryDeadlineMs = 0;
-  #retryAtMs = 0;
-  #activeMs = 0;
 
   constructor(context: WorkerContext, downstream: Downstream, direction: Direction, head: RequestHead) {
     this.#context = context;
@@ -78,6 +69,15 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.direction = direction;
     this.head = head;
     this.#held = new HeldBody(context.limits.replayBytes);
+    this.#deadlines = new Deadlines(context.wheel, () => this.#onDeadline());
+  }
+
+  get endpoint(): PooledEndpoint | null {
+    return this.#try.endpoint;
+  }
+
+  get attemptStartMs(): number {
+    return this.#try.startMs;
   }
 
   /** A request has arrived; its body follows by `onRequestBody` and `onRequestEnd`. */
@@ -89,18 +89,16 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.heldBody = noBody;
     this.isRequestWhole = isWhole;
     this.requestTrailers = null;
-    this.endpoint = null;
-    this.#isTrying = false;
     this.#openEnds = 2;
     this.attempts = 0;
-    this.startMs = this.attemptStartMs = this.#activeMs = nowMs;
+    this.startMs = this.#try.startMs = nowMs;
+    this.#deadlines.begin(nowMs);
     this.status = 0;
     this.#phase = 'waiting';
     this.#connection = null;
     this.#held.begin();
     this.#requestBytes = 0;
     this.#replyBytes = 0;
-    this.#requestDeadlineMs = this.#tryDeadlineMs = this.#retryAtMs = 0;
     readTrace(this.trace, head, context);
     if (this.direction === 'inbound') this.#enterSpan();
 
@@ -114,7 +112,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
     backend.budget.onRequest(nowMs);
     const { requestMs } = backend.timeouts;
-    if (requestMs > 0) this.#requestDeadlineMs = nowMs + requestMs;
+    if (requestMs > 0) this.#deadlines.requestAtMs = nowMs + requestMs;
     this.#attempt(nowMs, null);
   }
 
@@ -138,7 +136,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   onRequestBody(bytes: Buffer, from: number, to: number): void {
     this.#requestBytes += to - from;
-    this.#activeMs = this.#context.now();
+    this.#deadlines.activeMs = this.#context.now();
     const connection = this.#connection;
     if (this.#held.isComplete) this.#hold(bytes.subarray(from, to), connection !== null);
     connection?.sendBody(bytes, from, to);
@@ -176,18 +174,15 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const backend = this.backend!;
     const picked = backend.cluster.pick(avoid, nowMs);
     if (typeof picked === 'string') return this.#replyLocally(picked);
-    this.endpoint = picked;
     this.attempts++;
-    this.#isTrying = true;
-    this.attemptStartMs = this.#activeMs = nowMs;
-    this.#retryAtMs = 0;
-    this.#tryDeadlineMs = backend.timeouts.perTryMs > 0 ? nowMs + backend.timeouts.perTryMs : 0;
-    picked.inFlight++;
-    this.#isProbe = picked.breaker?.onStart() ?? false;
-    this.#isJudged = false;
+    this.#try.begin(picked, nowMs);
+    const { perTryMs } = backend.timeouts;
+    this.#deadlines.activeMs = nowMs;
+    this.#deadlines.retryAtMs = 0;
+    this.#deadlines.tryAtMs = perTryMs > 0 ? nowMs + perTryMs : 0;
     if (this.direction === 'outbound') this.#enterSpan();
     this.#phase = 'waiting';
-    this.#armTimer();
+    this.#deadlines.arm(backend.timeouts);
     const connection = picked.pool.acquire(this);
     if (connection === null) return;
     if (typeof connection === 'string') this.#onAttemptFailed(connection);
@@ -235,42 +230,37 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (this.attempts > retry.attempts || !this.#held.isComplete) return false;
     const nowMs = this.#context.now();
     const pauseMs = pauseBeforeRetry(this.attempts, retry);
-    if (this.#requestDeadlineMs > 0 && nowMs + pauseMs >= this.#requestDeadlineMs) return false;
+    const { requestAtMs } = this.#deadlines;
+    if (requestAtMs > 0 && nowMs + pauseMs >= requestAtMs) return false;
     if (!budget.tryTake(nowMs)) {
       this.#stats!.onRetryRefused();
       return false;
     }
     this.#stats!.onRetry(cause);
-    this.#tryDeadlineMs = 0; // of the try that is over: it must not end the pause
-    this.#retryAtMs = nowMs + pauseMs;
+    this.#deadlines.tryAtMs = 0; // of the try that is over: it must not end the pause
+    this.#deadlines.retryAtMs = nowMs + pauseMs;
     return true;
   }
 
   #startRetry(): void {
     const nowMs = this.#context.now();
     this.#phase = 'waiting';
-    if (this.#retryAtMs <= nowMs + 1) this.#attempt(nowMs, this.endpoint);
-    else this.#armTimer();
+    if (this.#deadlines.retryAtMs <= nowMs + 1) this.#attempt(nowMs, this.endpoint);
+    else this.#deadlines.arm(this.backend!.timeouts);
   }
 
   /** The try is over: the endpoint learns how it went, and a sampled trace gets its span. */
   #settle(failure: ErrorCode | null, verdict: 'failure' | 'none'): void {
-    if (!this.#isTrying) return;
-    this.#isTrying = false;
-    const endpoint = this.endpoint!;
+    if (!this.#try.isOpen) return;
     const nowMs = this.#context.now();
-    endpoint.inFlight--;
-    if (endpoint.breaker !== null) {
-      if (verdict === 'failure' && !this.#isJudged) endpoint.breaker.onFailure(nowMs, this.#isProbe);
-      else endpoint.breaker.onCancel(nowMs, this.#isProbe);
-    }
+    this.#try.end(verdict === 'failure', nowMs);
     if (this.trace.isSampled && this.direction === 'outbound' && this.#context.recordsSpans)
       reportAttempt(this, failure, this.status, nowMs, this.#context);
   }
 
   /** Leaves the try without a verdict: its connection is closed, or it waits for one no longer. */
   #abandon(failure: ErrorCode | null): void {
-    if (!this.#isTrying) return;
+    if (!this.#try.isOpen) return;
     if (this.#connection === null) this.endpoint!.pool.cancel(this);
     else this.#connection.abort();
     this.#connection = null;
@@ -285,20 +275,15 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   onReplyHead(head: ReplyHead, hasBody: boolean): boolean {
     const status = head.status;
-    this.#activeMs = this.#context.now();
+    const nowMs = this.#context.now();
+    this.#deadlines.activeMs = nowMs;
     const endpoint = this.endpoint!;
     if (status >= 502 && status <= 504) {
       if (this.#retriesGatewayError(head)) return false;
-    } else if (endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= this.#activeMs) endpoint.pool.onReached();
-    const breaker = endpoint.breaker;
-    if (breaker !== null) {
-      if (status >= 500) breaker.onFailure(this.#activeMs, this.#isProbe);
-      else if (this.#isProbe) breaker.onProbePassed();
-      this.#isProbe = false;
-      this.#isJudged = status >= 500;
-    }
+    } else if (endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= nowMs) endpoint.pool.onReached();
+    this.#try.onStatus(status, nowMs);
     this.#phase = 'replying';
-    this.#tryDeadlineMs = 0;
+    this.#deadlines.tryAtMs = 0;
     this.status = status;
     this.#downstream.sendHead(head, hasBody);
     return true;
@@ -328,7 +313,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   flushReply(): boolean {
-    this.#activeMs = this.#context.now();
+    this.#deadlines.activeMs = this.#context.now();
     this.#downstream.flush();
     return !this.#downstream.isBlocked;
   }
@@ -339,7 +324,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   onReplyDone(): void {
-    if (!this.#isJudged) this.endpoint!.breaker?.onSuccess();
+    this.#try.onWhole();
     this.#settle(null, 'none');
     this.#finish(this.status);
     this.#downstream.onExchangeComplete();
@@ -368,11 +353,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #finish(code: number): void {
     const nowMs = this.#context.now();
     this.#phase = 'idle';
-    this.#context.wheel.disarm(this.#timer);
+    this.#deadlines.disarm();
     this.#stats!.onEnd(code, nowMs - this.startMs, this.#requestBytes, this.#replyBytes);
     if (this.trace.isSampled && this.direction === 'inbound' && this.#context.recordsSpans)
       reportInbound(this, code, nowMs, this.#context);
-    this.endpoint = null;
+    this.#try.endpoint = null;
     this.#held.forget();
   }
 
@@ -381,9 +366,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   onUpgrade(head: ReplyHead): void {
     this.#phase = 'tunnel';
     this.status = 101;
-    this.#tryDeadlineMs = this.#requestDeadlineMs = 0;
-    if (this.#isProbe) this.endpoint!.breaker?.onProbePassed();
-    this.#isProbe = false;
+    this.#deadlines.tryAtMs = this.#deadlines.requestAtMs = 0;
+    this.#try.onStatus(head.status, this.#context.now());
     this.#downstream.sendUpgrade(head);
     this.#downstream.resumeRequest();
   }
@@ -395,7 +379,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   onTunnelBytes(bytes: Buffer): void {
     this.#requestBytes += bytes.length;
-    this.#activeMs = this.#context.now();
+    this.#deadlines.activeMs = this.#context.now();
     const connection = this.#connection;
     if (connection === null) return;
     connection.sendBody(bytes, 0, bytes.length);
@@ -417,7 +401,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
       this.#abandon(null);
       this.#finish(this.#phase === 'tunnel' ? this.status : clientClosedRequest);
     }
-    this.#context.wheel.remove(this.#timer);
+    this.#deadlines.remove();
   }
 
   /** Refuses what is left of a request whose body is broken; false when the reply has begun already. */
@@ -436,25 +420,22 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     stats.onEnd(status, 0, 0, 0);
   }
 
-  #armTimer(): void {
-    const idleMs = this.backend!.timeouts.idleMs;
-    let atMs = idleMs > 0 ? this.#activeMs + idleMs : Number.POSITIVE_INFINITY;
-    if (this.#requestDeadlineMs > 0 && this.#requestDeadlineMs < atMs) atMs = this.#requestDeadlineMs;
-    if (this.#tryDeadlineMs > 0 && this.#tryDeadlineMs < atMs) atMs = this.#tryDeadlineMs;
-    if (this.#retryAtMs > 0 && this.#retryAtMs < atMs) atMs = this.#retryAtMs;
-    if (atMs !== Number.POSITIVE_INFINITY) this.#context.wheel.arm(this.#timer, atMs);
-  }
-
   #onDeadline(): void {
     if (this.#phase === 'idle') return;
     const nowMs = this.#context.now();
-    const idleMs = this.backend!.timeouts.idleMs;
-    if (this.#requestDeadlineMs > 0 && nowMs >= this.#requestDeadlineMs) return this.#expire('request_timeout');
-    if (this.#tryDeadlineMs > 0 && nowMs >= this.#tryDeadlineMs) return this.#expireTry();
-    if (idleMs > 0 && nowMs >= this.#activeMs + idleMs)
-      return this.#expire(this.#awaitsUpstream() ? 'upstream_timeout' : 'body_idle_timeout');
-    if (this.#retryAtMs > 0 && nowMs >= this.#retryAtMs) return this.#attempt(nowMs, this.endpoint);
-    this.#armTimer();
+    const { timeouts } = this.backend!;
+    switch (this.#deadlines.expiry(nowMs, timeouts)) {
+      case 'request':
+        return this.#expire('request_timeout');
+      case 'try':
+        return this.#expireTry();
+      case 'idle':
+        return this.#expire(this.#awaitsUpstream() ? 'upstream_timeout' : 'body_idle_timeout');
+      case 'retry':
+        return this.#attempt(nowMs, this.endpoint);
+      default:
+        this.#deadlines.arm(timeouts);
+    }
   }
 
   /**
@@ -470,8 +451,9 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #expireTry(): void {
     if (!this.#awaitsUpstream()) {
       // The time of a try is the instance's: it does not run while the caller sends (Envoy does the same).
-      this.#tryDeadlineMs = this.#context.now() + this.backend!.timeouts.perTryMs;
-      return this.#armTimer();
+      const { timeouts } = this.backend!;
+      this.#deadlines.tryAtMs = this.#context.now() + timeouts.perTryMs;
+      return this.#deadlines.arm(timeouts);
     }
     // Waiting in our own queue says nothing about the instance, and nothing was sent.
     const isQueued = this.#connection === null && !this.endpoint!.pool.isConnecting;
@@ -488,10 +470,4 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#finish(this.status);
     this.#downstream.abort();
   }
-}
-
-/** A switch of protocols that we go along with: HTTP/1.1 only, and never to h2c, which would pass by every rule. */
-function mayUpgrade(head: RequestHead): boolean {
-  if (!head.connectionUpgrade || head.upgradeField === -1 || head.minorVersion === 0) return false;
-  return !/(^|[,\s])h2c(\/|[,\s]|$)/i.test(head.valueAt(head.upgradeField));
 }

@@ -1,0 +1,53 @@
+import { type TimerWheel, WheelTimer } from '../../shared/time/timer-wheel.ts';
+import type { TimeoutSettings } from './rule.ts';
+
+/** What has run out, the most urgent first. */
+export type Expiry = 'request' | 'try' | 'idle' | 'retry' | null;
+
+/** The moments at which an exchange has waited long enough, in monotonic ms and 0 where there is none. One timer for all. */
+export class Deadlines {
+  requestAtMs = 0;
+  tryAtMs = 0;
+  /** When the pause before a retry is over. */
+  retryAtMs = 0;
+  /** When bytes moved last. */
+  activeMs = 0;
+  readonly #wheel: TimerWheel;
+  readonly #timer: WheelTimer;
+
+  constructor(wheel: TimerWheel, onDeadline: () => void) {
+    this.#wheel = wheel;
+    this.#timer = new WheelTimer(onDeadline);
+  }
+
+  begin(nowMs: number): void {
+    this.activeMs = nowMs;
+    this.requestAtMs = this.tryAtMs = this.retryAtMs = 0;
+  }
+
+  /** Waits for the nearest of them. */
+  arm({ idleMs }: TimeoutSettings): void {
+    let atMs = idleMs > 0 ? this.activeMs + idleMs : Number.POSITIVE_INFINITY;
+    if (this.requestAtMs > 0 && this.requestAtMs < atMs) atMs = this.requestAtMs;
+    if (this.tryAtMs > 0 && this.tryAtMs < atMs) atMs = this.tryAtMs;
+    if (this.retryAtMs > 0 && this.retryAtMs < atMs) atMs = this.retryAtMs;
+    if (atMs !== Number.POSITIVE_INFINITY) this.#wheel.arm(this.#timer, atMs);
+  }
+
+  /** Null when the timer came up for a moment that has been moved since. */
+  expiry(nowMs: number, { idleMs }: TimeoutSettings): Expiry {
+    if (this.requestAtMs > 0 && nowMs >= this.requestAtMs) return 'request';
+    if (this.tryAtMs > 0 && nowMs >= this.tryAtMs) return 'try';
+    if (idleMs > 0 && nowMs >= this.activeMs + idleMs) return 'idle';
+    return this.retryAtMs > 0 && nowMs >= this.retryAtMs ? 'retry' : null;
+  }
+
+  disarm(): void {
+    this.#wheel.disarm(this.#timer);
+  }
+
+  /** Takes the timer out, so that nothing holds the exchange any more. */
+  remove(): void {
+    this.#wheel.remove(this.#timer);
+  }
+}
