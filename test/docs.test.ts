@@ -8,8 +8,10 @@ import { errorTable } from '../shared/errors/error-table.ts';
 import { readDocuments } from '../shared/resources/document-stream.ts';
 import { generatedFiles } from '../shared/resources/generated-files.ts';
 import { readProxy, readResource } from '../shared/resources/read.ts';
+import { command as download } from './bench/download.ts';
 import { command as h1 } from './bench/h1.ts';
 import { command as rss } from './bench/rss.ts';
+import { command as tls } from './bench/tls.ts';
 import { readCheckout } from './harness/architecture/module-graph.ts';
 import { commandLines, type MarkdownFile, readMarkdown, takeApart } from './harness/docs/markdown.ts';
 
@@ -23,7 +25,7 @@ for (const file of readdirSync(join(root, 'cli/commands'))) {
   const { command } = (await import(`../cli/commands/${file}`)) as { command: Command };
   commands.set(command.name, command);
 }
-const benches = new Map([h1, rss].map((bench) => [bench.name, bench]));
+const benches = new Map([h1, download, tls, rss].map((bench) => [bench.name, bench]));
 
 t.test('generated files are up to date', async (t) => {
   for (const { path, text } of generatedFiles()) {

@@ -5,12 +5,15 @@ import type { Subject } from './contenders.ts';
 import { benchRequest } from './mesh-config.ts';
 import type { Placement } from './placement.ts';
 import { type CpuTimes, cpuSecondsOf, parseCpuTimes } from './proc.ts';
+import type { TlsFiles } from './tls-files.ts';
 import { errorCount, type LoadReport, parseWrk, requestsPerSecond, wrkArguments } from './wrk.ts';
 
 /** One block of load on one proxy. Shares are of one CPU, from 0 to 1; null where it was not measured. */
 export type Block = {
   readonly requestsPerSecond: number;
   readonly requestsPerCpuSecond: number | null;
+  /** Bytes that reached the client, heads included. */
+  readonly bytesPerCpuSecond: number | null;
   readonly cpuSeconds: number | null;
   /** How much of the block the proxy was on a CPU: near 1 it was the limit, far below it the load or the origin was. */
   readonly busyShare: number | null;
@@ -24,12 +27,12 @@ export type Block = {
 
 /** Loads a proxy for `seconds` and measures it meanwhile. Throws when it ends, or when nothing at all was answered. */
 export async function measureBlock(
-  { pid, port, name }: Subject,
+  { pid, port, name, tls }: Subject,
   { connections, seconds }: { connections: number; seconds: number },
   place: Placement,
 ): Promise<Block> {
   const before = look(pid, place);
-  const report = await runWrk({ port, connections, seconds });
+  const report = await runWrk({ port, connections, seconds, tls });
   const after = look(pid, place);
   const answered = report.requests - report.errors.status;
   if (answered <= 0) throw new Error(`${name} answered nothing in ${seconds} s: ${JSON.stringify(report.errors)}`);
@@ -39,6 +42,7 @@ export async function measureBlock(
   return {
     requestsPerSecond: requestsPerSecond(report),
     requestsPerCpuSecond: cpuSeconds === null ? null : answered / cpuSeconds,
+    bytesPerCpuSecond: cpuSeconds === null ? null : report.bytes / cpuSeconds,
     cpuSeconds,
     busyShare: cpuSeconds === null ? null : cpuSeconds / elapsed,
     foreignShare: cpuSeconds === null || proxyCpu === null ? null : Math.max(0, proxyCpu - cpuSeconds / elapsed),
@@ -52,15 +56,20 @@ async function runWrk({
   port,
   connections,
   seconds,
+  tls,
 }: {
   port: number;
   connections: number;
   seconds: number;
+  tls: TlsFiles | null;
 }): Promise<LoadReport> {
   const wrk = await findPeer('wrk');
   if (wrk.path === null) throw new Error(`the load generator is wrk, which is missing: ${wrk.reason}`);
-  const args = wrkArguments({ ...benchRequest, port, connections, seconds });
-  const { code, stdout, stderr } = await runCommand(wrk.path, args, { timeoutMs: (seconds + 30) * 1000 });
+  const args = wrkArguments({ ...benchRequest, port, connections, seconds, scheme: tls ? 'https' : 'http' });
+  const { code, stdout, stderr } = await runCommand(wrk.path, args, {
+    timeoutMs: (seconds + 30) * 1000,
+    ...(tls ? { env: { OPENSSL_CONF: tls.clientConfig } } : {}),
+  });
   if (code !== 0) throw new Error(`wrk failed: ${stderr || stdout}`);
   return parseWrk(stdout);
 }

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { readProxy, readResource } from '../../shared/resources/read.ts';
+import { barChart } from './bar-chart.ts';
 import type { Block } from './block.ts';
+import { chartsOf, doubts, formatSummaries, type Measured, ratiosOf, summarize } from './comparison-figures.ts';
 import { type CpuProfile, selfTimes, threadOf } from './cpu-profile.ts';
 import { median, ratioByRound, spread } from './figures.ts';
-import { doubts, formatSummaries, type Measured, ratiosOf, summarize } from './h1-figures.ts';
-import { formatMarks, judgeH1 } from './marks.ts';
+import { h1Marks } from './h1.ts';
+import { formatMarks, judge } from './marks.ts';
 import { benchDocuments } from './mesh-config.ts';
 import {
   cpuSecondsOf,
@@ -115,6 +117,7 @@ function blockOf(requestsPerCpuSecond: number, p99Us: number, errors = 0): Block
   return {
     requestsPerSecond: requestsPerCpuSecond * 0.97,
     requestsPerCpuSecond,
+    bytesPerCpuSecond: requestsPerCpuSecond * 1100,
     cpuSeconds: 1,
     errors,
     report,
@@ -128,28 +131,43 @@ function measuredOf(name: string, blocks: Block[]): Measured {
 
 t.test('marks are met at their bound, fall short beyond it, and say so in words', async (t) => {
   const haproxy = measuredOf('haproxy', [blockOf(100, 100)]);
-  const envoy = measuredOf('envoy', [blockOf(34, 100)]);
-  const at = judgeH1([measuredOf('meshlane', [blockOf(85, 150)]), haproxy, envoy]);
+  const envoy = measuredOf('envoy', [blockOf(33, 100)]);
+  const verdicts = (...blocks: [Block, Block]) => {
+    const ours = { ...measuredOf('meshlane', [blocks[0]]), singles: [blocks[1]] };
+    return judge(h1Marks, [ours, haproxy, envoy]);
+  };
+  const single = (p50Us: number) => ({ ...blockOf(1, 1), report: { ...blockOf(1, 1).report, p50Us } });
+  const bound = haproxy.singles[0]!.report.p50Us * 1.05;
   t.strictSame(
-    at.map(({ isMet }) => isMet),
-    [true, true, true, true],
+    verdicts(blockOf(100, 130), single(bound)).map(({ isMet }) => isMet),
+    [true, true, true, true, true],
   );
-  const below = judgeH1([measuredOf('meshlane', [blockOf(84, 151, 1)]), haproxy, envoy]);
+  const below = verdicts(blockOf(98, 131, 1), single(bound + 1));
   t.strictSame(
     below.map(({ isMet }) => isMet),
-    [false, false, false, false],
+    [false, false, false, false, false],
   );
-  t.match(formatMarks(below), /^falls short at least 0\.85x HAProxy in requests per CPU-second: 0\.84x \(rounds/);
+  t.match(formatMarks(below), /^falls short at least 1\.00x HAProxy in requests per CPU-second: 0\.98x \(rounds/);
 });
 
 t.test('a mark without its peer is not judged, and without Meshlane there are none', async (t) => {
-  const marks = judgeH1([measuredOf('meshlane', [blockOf(85, 150)])]);
+  const marks = judge(h1Marks, [measuredOf('meshlane', [blockOf(85, 150)])]);
   t.strictSame(
     marks.map(({ isMet }) => isMet),
-    [null, null, null, true],
+    [null, null, null, null, true],
   );
-  t.match(formatMarks(marks), /not judged\s+at least 2\.5x Envoy.*envoy was not measured/);
-  t.strictSame(judgeH1([measuredOf('haproxy', [blockOf(85, 150)])]), []);
+  t.match(formatMarks(marks), /not judged\s+at least 3\.00x Envoy.*envoy was not measured/);
+  t.strictSame(judge(h1Marks, [measuredOf('haproxy', [blockOf(85, 150)])]), []);
+});
+
+t.test('the picture has a bar for each figure, and what cannot be measured has none', async (t) => {
+  const blocks = [blockOf(90, 100)];
+  const proxies = [measuredOf('meshlane', blocks), { ...measuredOf('a<b', blocks), singles: [] }];
+  const svg = barChart('one & all', chartsOf(proxies));
+  t.equal(svg.match(/<rect [^>]*fill="#1f6feb"/g)?.length, 4, 'meshlane in four charts');
+  t.equal(svg.match(/<rect [^>]*fill="#9aa4b2"/g)?.length, 3, 'the other had no single connection');
+  t.match(svg, /one &amp; all[\s\S]*a&lt;b/);
+  t.notMatch(svg, /NaN|Infinity|undefined/);
 });
 
 t.test('summaries, ratios and doubts come from every round', async (t) => {
@@ -160,9 +178,15 @@ t.test('summaries, ratios and doubts come from every round', async (t) => {
   t.strictSame(doubts([ours]), []);
   const disturbed = { ...blockOf(90, 100), foreignShare: 0.2, busyShare: 0.5 };
   t.match(doubts([measuredOf('envoy', [disturbed])]), [/took 20% of the proxy’s CPU/, /on a CPU only 50%/]);
-  const origin = { ...blockOf(1, 1), requestsPerCpuSecond: null, busyShare: null, foreignShare: null };
+  const origin = {
+    ...blockOf(1, 1),
+    requestsPerCpuSecond: null,
+    bytesPerCpuSecond: null,
+    busyShare: null,
+    foreignShare: null,
+  };
   const direct = { name: 'no proxy', version: '', blocks: [origin], singles: [origin], residentBytes: null };
-  t.match(formatSummaries([direct]), /no proxy +\d+ +- +- /);
+  t.match(formatSummaries([direct]), /no proxy +\d+ +- +- +- /);
   t.equal(ratiosOf(ours, direct), null);
 });
 

@@ -18,6 +18,11 @@ export async function describeRun(): Promise<object> {
   };
 }
 
+/** Writes the picture of a document beside it; none when the document goes to stdout. */
+export function writePicture(jsonFile: string, svg: string): void {
+  if (jsonFile !== '-') writeFileSync(`${jsonFile.replace(/\.json$/, '')}.svg`, svg);
+}
+
 /** Writes the document to a file, or to stdout when the file is `-`. */
 export function writeJson(file: string, document: object): void {
   const text = `${JSON.stringify(document, null, 2)}\n`;

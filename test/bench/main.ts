@@ -3,6 +3,8 @@ import { type Command, helpOf, readInvocation, UsageError } from '../../cli/comm
 
 const benches: Readonly<Record<string, { summary: string; load(): Promise<{ command: Command }> }>> = {
   h1: { summary: 'One worker on HTTP/1.1 beside HAProxy, nginx and Envoy', load: () => import('./h1.ts') },
+  download: { summary: '1 MB replies through one worker beside the same peers', load: () => import('./download.ts') },
+  tls: { summary: 'One worker on HTTP/1.1 over TLS beside the same peers', load: () => import('./tls.ts') },
   rss: { summary: 'Memory of a sidecar with the shop’s configuration', load: () => import('./rss.ts') },
 };
 

@@ -1,27 +1,25 @@
+import type { Measured } from './comparison-figures.ts';
 import { ratioByRound, type Spread } from './figures.ts';
-import type { Measured } from './h1-figures.ts';
 import { formatRatio } from './table.ts';
 
 /** One promise, and whether this run kept it; `isMet` is null when a peer it needs was not measured. */
 export type Mark = { readonly promise: string; readonly isMet: boolean | null; readonly said: string };
 
-type RatioMark = {
+/** A promise that a figure of ours, divided by the peer's of the same round, is at least or at most so much. */
+export type RatioMark = {
   readonly promise: string;
   readonly peer: string;
   readonly of: (measured: Measured) => number[];
 } & ({ readonly atLeast: number } | { readonly atMost: number });
 
-const efficiency = ({ blocks }: Measured) => blocks.map((block) => block.requestsPerCpuSecond ?? Number.NaN);
-const tail = ({ blocks }: Measured) => blocks.map((block) => block.report.p99Us);
+export const requestsPerCpuSecond = ({ blocks }: Measured) =>
+  blocks.map((block) => block.requestsPerCpuSecond ?? Number.NaN);
+export const bytesPerCpuSecond = ({ blocks }: Measured) => blocks.map((block) => block.bytesPerCpuSecond ?? Number.NaN);
+export const p99 = ({ blocks }: Measured) => blocks.map((block) => block.report.p99Us);
+export const singleP50 = ({ singles }: Measured) => singles.map((block) => block.report.p50Us);
 
-const ratioMarks: readonly RatioMark[] = [
-  { promise: 'at least 0.85x HAProxy in requests per CPU-second', peer: 'haproxy', of: efficiency, atLeast: 0.85 },
-  { promise: 'at least 2.5x Envoy in requests per CPU-second', peer: 'envoy', of: efficiency, atLeast: 2.5 },
-  { promise: 'p99 at most 1.5x HAProxy’s', peer: 'haproxy', of: tail, atMost: 1.5 },
-];
-
-/** What one worker has promised on HTTP/1.1 keep-alive; judged on the median of the ratios of each round. */
-export function judgeH1(all: readonly Measured[]): Mark[] {
+/** Judged on the median of the ratios of each round; that no request failed is promised always. */
+export function judge(ratioMarks: readonly RatioMark[], all: readonly Measured[]): Mark[] {
   const ours = all.find(({ name }) => name === 'meshlane');
   if (!ours) return [];
   const errors = [...ours.blocks, ...ours.singles].reduce((sum, block) => sum + block.errors, 0);

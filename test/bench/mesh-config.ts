@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { TlsFiles } from './tls-files.ts';
 
 /** A resource or `Proxy` document as a user writes it: defaults left out. */
 export type Document = {
@@ -21,7 +22,15 @@ const neighbours =
  * A mesh of 20 services with a route each, as a sidecar in a real mesh holds them. The measured service has one instance,
  * the origin, and everything a production service would have switched on: balancing, timeouts, retries, a breaker.
  */
-export function benchDocuments(ports: { outbound: number; admin: number; origin: number; spans: number }): Document[] {
+export function benchDocuments(
+  ports: { outbound: number; admin: number; origin: number; spans: number },
+  {
+    workers = 1,
+    sampleRatio = 0.01,
+    tls = null,
+  }: { workers?: number; sampleRatio?: number; tls?: TlsFiles | null } = {},
+): Document[] {
+  const listenerTls = tls ? { tls: { certificate: tls.certificate, privateKey: tls.privateKey } } : {};
   const service = (name: string): Document[] => [
     { kind: 'Service', name, spec: { protocol: 'http1' } },
     { kind: 'Instance', name: `${name}-1`, spec: { service: name, address: '127.0.0.1', port: ports.origin } },
@@ -31,10 +40,10 @@ export function benchDocuments(ports: { outbound: number; admin: number; origin:
       kind: 'Proxy',
       name: 'bench',
       spec: {
-        workers: 1,
+        workers,
         admin: { port: ports.admin },
-        listeners: [{ name: 'out', port: ports.outbound, direction: 'outbound', protocol: 'http1' }],
-        tracing: { endpoint: `http://127.0.0.1:${ports.spans}`, sampleRatio: 0.01 },
+        listeners: [{ name: 'out', port: ports.outbound, direction: 'outbound', protocol: 'http1', ...listenerTls }],
+        tracing: { endpoint: `http://127.0.0.1:${ports.spans}`, sampleRatio },
         drainTimeout: '2s',
       },
     },

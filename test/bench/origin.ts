@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
-import { get } from 'node:http';
+import { get, type IncomingMessage } from 'node:http';
+import { get as getOverTls, type RequestOptions } from 'node:https';
 import { join } from 'node:path';
 import { freePort } from '../harness/free-port.ts';
 import { findPeer } from '../harness/peers.ts';
@@ -8,6 +9,7 @@ import { until } from '../harness/until.ts';
 import { benchRequest } from './mesh-config.ts';
 import type { Rig } from './rig.ts';
 import { writeTemplate } from './template.ts';
+import { type TlsFiles, tlsSuite } from './tls-files.ts';
 
 /** The server behind the proxies, and what it answers to every request. */
 export type Origin = { readonly port: number; readonly pid: number; readonly version: string; readonly body: Buffer };
@@ -33,31 +35,45 @@ export async function startOrigin(rig: Rig, sizeBytes: number): Promise<Origin> 
   return { port, pid, version: haproxy.version, body };
 }
 
-/** Sends the request of the bench once and throws unless the whole reply comes back: nobody measures an error page. */
-export async function checkReply(name: string, port: number, body: Buffer): Promise<true> {
-  const { status, reason, received } = await fetchOnce(port);
+/**
+ * Sends the request of the bench once and throws unless the whole reply comes back, over the TLS that is to be measured
+ * where one is: nobody measures an error page or a cheaper cipher.
+ */
+export async function checkReply(name: string, port: number, body: Buffer, tls: TlsFiles | null = null): Promise<true> {
+  const { status, reason, received } = await fetchOnce(port, tls);
   if (status === 200 && received.equals(body)) return true;
   throw new Error(
     `${name} answers ${status}${reason ? ` (${reason})` : ''} with ${received.length} bytes; 200 with the origin’s ${body.length} bytes was expected`,
   );
 }
 
-function fetchOnce(port: number): Promise<{ status: number; reason: string; received: Buffer }> {
+type Fetched = { status: number; reason: string; received: Buffer };
+
+function fetchOnce(port: number, tls: TlsFiles | null): Promise<Fetched> {
   return new Promise((resolve, reject) => {
     const { host, path } = benchRequest;
-    const request = get({ host: '127.0.0.1', port, path, headers: { host }, agent: false, timeout: 5000 }, (reply) => {
-      const chunks: Buffer[] = [];
-      reply.on('data', (chunk: Buffer) => chunks.push(chunk));
-      reply.once('error', reject);
-      reply.once('end', () =>
-        resolve({
-          status: reply.statusCode ?? 0,
-          reason: String(reply.headers['x-meshlane-reason'] ?? ''),
-          received: Buffer.concat(chunks),
-        }),
-      );
-    });
+    const common = { host: '127.0.0.1', port, path, headers: { host }, agent: false as const, timeout: 5000 };
+    const request = tls ? getOverTls({ ...common, ...clientTls(tls) }) : get(common);
+    request.once('response', (reply) => gather(reply, resolve, reject));
     request.once('timeout', () => request.destroy(new Error(`no reply from port ${port} within 5 s`)));
     request.once('error', reject);
   });
+}
+
+function clientTls({ trusted }: TlsFiles): RequestOptions {
+  const { host } = benchRequest;
+  return { ca: trusted, servername: host, minVersion: 'TLSv1.3', ciphers: tlsSuite };
+}
+
+function gather(reply: IncomingMessage, resolve: (fetched: Fetched) => void, reject: (error: Error) => void): void {
+  const chunks: Buffer[] = [];
+  reply.on('data', (chunk: Buffer) => chunks.push(chunk));
+  reply.once('error', reject);
+  reply.once('end', () =>
+    resolve({
+      status: reply.statusCode ?? 0,
+      reason: String(reply.headers['x-meshlane-reason'] ?? ''),
+      received: Buffer.concat(chunks),
+    }),
+  );
 }

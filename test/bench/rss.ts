@@ -40,7 +40,7 @@ async function run(invocation: Invocation): Promise<number> {
   const progress = showProgress(process.stderr);
   return withRig({ isPinned: !invocation.isSet('no-pin'), status: progress.note }, async (rig) => {
     const origin = await startOrigin(rig, 1024);
-    const sink = await startSpanSink(rig.owner);
+    const sink = await startSpanSink(rig);
     const kinds: { name: string; start(): Promise<Sidecar> }[] = [
       { name: 'from a file', start: () => startStaticSidecar(rig, origin, sink.port) },
       { name: 'from a control plane', start: () => startMeshSidecar(rig, origin, sink.port) },

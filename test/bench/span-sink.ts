@@ -1,32 +1,25 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import type { Owner } from '../harness/owner.ts';
+import { join } from 'node:path';
+import { startProcess } from '../harness/process.ts';
+import type { Rig } from './rig.ts';
 
 /** Stands for a collector: takes whatever spans are sent over OTLP/HTTP and counts, so that tracing is seen to be on. */
-export type SpanSink = { readonly port: number; received(): { exports: number; bytes: number } };
+export type SpanSink = { readonly port: number; received(): Promise<{ exports: number; bytes: number }> };
 
-export async function startSpanSink(owner: Owner): Promise<SpanSink> {
-  let exports = 0;
-  let bytes = 0;
-  const server = createServer((request, reply) => {
-    request.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-    });
-    request.once('end', () => {
-      exports += 1;
-      // An empty ExportTraceServiceResponse: `{}` in JSON, no byte at all in protobuf.
-      const isJson = request.headers['content-type']?.includes('json');
-      reply
-        .setHeader('content-type', request.headers['content-type'] ?? 'application/x-protobuf')
-        .end(isJson ? '{}' : '');
-    });
+/**
+ * Starts the sink as a process of the lowest priority on the CPU of the load. Making and sending spans is work of the
+ * proxy and counts; taking them is a collector's, and would otherwise hold up load and origin for Meshlane alone.
+ */
+export async function startSpanSink(rig: Rig): Promise<SpanSink> {
+  const running = await startProcess({
+    command: process.execPath,
+    args: [join(import.meta.dirname, 'span-sink-main.ts')],
+    t: rig.owner,
+    ready: /^port \d+$/,
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  owner.teardown(() => {
-    server.close();
-    server.closeAllConnections();
-  });
-  return { port: (server.address() as AddressInfo).port, received: () => ({ exports, bytes }) };
+  const port = Number(/^port (\d+)$/m.exec(running.output())![1]);
+  return {
+    port,
+    received: async () =>
+      (await fetch(`http://127.0.0.1:${port}/received`)).json() as Promise<{ exports: number; bytes: number }>,
+  };
 }

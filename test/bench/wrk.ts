@@ -7,6 +7,7 @@ export type Load = {
   readonly path: string;
   readonly connections: number;
   readonly seconds: number;
+  readonly scheme: 'http' | 'https';
 };
 
 /** What wrk saw. Latencies are corrected for coordinated omission as wrk does it. */
@@ -33,7 +34,7 @@ export function wrkArguments(load: Load): string[] {
     '--timeout=5s',
     `--script=${join(import.meta.dirname, 'wrk-report.lua')}`,
     `--header=Host: ${load.host}`,
-    `http://127.0.0.1:${load.port}${load.path}`,
+    `${load.scheme}://127.0.0.1:${load.port}${load.path}`,
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { Chart } from './bar-chart.ts';
 import type { Block } from './block.ts';
 import { median, ratioByRound, type Spread } from './figures.ts';
 import { formatCount, formatMegabytes, formatRatio, formatTable } from './table.ts';
@@ -15,11 +16,13 @@ export type Measured = {
 export type Summary = {
   readonly requestsPerSecond: number;
   readonly requestsPerCpuSecond: number | null;
+  readonly bytesPerCpuSecond: number | null;
   readonly busyShare: number | null;
   readonly p50Us: number;
   readonly p99Us: number;
-  readonly singleP50Us: number;
-  readonly singleP99Us: number;
+  /** null: no block with a single connection was run. */
+  readonly singleP50Us: number | null;
+  readonly singleP99Us: number | null;
   readonly residentBytes: number | null;
   readonly errors: number;
 };
@@ -28,11 +31,12 @@ export function summarize({ blocks, singles, residentBytes }: Measured): Summary
   return {
     requestsPerSecond: median(blocks.map((block) => block.requestsPerSecond)),
     requestsPerCpuSecond: medianOrNull(blocks.map((block) => block.requestsPerCpuSecond)),
+    bytesPerCpuSecond: medianOrNull(blocks.map((block) => block.bytesPerCpuSecond)),
     busyShare: medianOrNull(blocks.map((block) => block.busyShare)),
     p50Us: median(blocks.map((block) => block.report.p50Us)),
     p99Us: median(blocks.map((block) => block.report.p99Us)),
-    singleP50Us: median(singles.map((block) => block.report.p50Us)),
-    singleP99Us: median(singles.map((block) => block.report.p99Us)),
+    singleP50Us: medianOrNull(singles.map((block) => block.report.p50Us)),
+    singleP99Us: medianOrNull(singles.map((block) => block.report.p99Us)),
     residentBytes: residentBytes?.now ?? null,
     errors: [...blocks, ...singles].reduce((sum, block) => sum + block.errors, 0),
   };
@@ -43,7 +47,19 @@ function medianOrNull(values: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : median(known);
 }
 
-const header = ['', 'req/s', 'req/CPU-s', 'busy', 'p50 us', 'p99 us', 'c=1 p50', 'c=1 p99', 'RSS MB', 'errors'];
+const header = [
+  '',
+  'req/s',
+  'req/CPU-s',
+  'MB/CPU-s',
+  'busy',
+  'p50 us',
+  'p99 us',
+  'c=1 p50',
+  'c=1 p99',
+  'RSS MB',
+  'errors',
+];
 
 export function formatSummaries(all: readonly Measured[]): string {
   return formatTable(
@@ -54,6 +70,7 @@ export function formatSummaries(all: readonly Measured[]): string {
         measured.version ? `${measured.name} ${measured.version}` : measured.name,
         formatCount(summary.requestsPerSecond),
         formatCount(summary.requestsPerCpuSecond),
+        formatMegabytes(summary.bytesPerCpuSecond),
         summary.busyShare === null ? '-' : `${(summary.busyShare * 100).toFixed(0)}%`,
         ...[summary.p50Us, summary.p99Us, summary.singleP50Us, summary.singleP99Us].map(formatCount),
         formatMegabytes(summary.residentBytes),
@@ -65,8 +82,8 @@ export function formatSummaries(all: readonly Measured[]): string {
 
 /** Meshlane’s figures divided by each peer’s, round by round; memory, measured once, as a plain quotient. */
 export type Ratios = Readonly<
-  Record<'requestsPerSecond' | 'requestsPerCpuSecond' | 'p50' | 'p99' | 'singleP50' | 'singleP99', Spread>
-> & { readonly resident: number };
+  Record<'requestsPerSecond' | 'requestsPerCpuSecond' | 'bytesPerCpuSecond' | 'p50' | 'p99', Spread>
+> & { readonly singleP50: Spread | null; readonly singleP99: Spread | null; readonly resident: number };
 
 export function ratiosOf(ours: Measured, peer: Measured): Ratios | null {
   if (!ours.residentBytes || !peer.residentBytes) return null;
@@ -74,26 +91,46 @@ export function ratiosOf(ours: Measured, peer: Measured): Ratios | null {
   return {
     requestsPerSecond: by(({ blocks }) => blocks.map((block) => block.requestsPerSecond)),
     requestsPerCpuSecond: by(({ blocks }) => blocks.map((block) => block.requestsPerCpuSecond ?? Number.NaN)),
+    bytesPerCpuSecond: by(({ blocks }) => blocks.map((block) => block.bytesPerCpuSecond ?? Number.NaN)),
     p50: by(({ blocks }) => blocks.map((block) => block.report.p50Us)),
     p99: by(({ blocks }) => blocks.map((block) => block.report.p99Us)),
-    singleP50: by(({ singles }) => singles.map((block) => block.report.p50Us)),
-    singleP99: by(({ singles }) => singles.map((block) => block.report.p99Us)),
+    singleP50: ours.singles.length === 0 ? null : by(({ singles }) => singles.map((block) => block.report.p50Us)),
+    singleP99: ours.singles.length === 0 ? null : by(({ singles }) => singles.map((block) => block.report.p99Us)),
     resident: ours.residentBytes.now / peer.residentBytes.now,
   };
 }
 
 export function formatRatios(ratios: Readonly<Record<string, Ratios>>): string {
   return formatTable(
-    ['meshlane to', 'req/s', 'req/CPU-s', '', 'p50 us', 'p99 us', 'c=1 p50', 'c=1 p99', 'RSS MB'],
+    ['meshlane to', 'req/s', 'req/CPU-s', 'MB/CPU-s', '', 'p50 us', 'p99 us', 'c=1 p50', 'c=1 p99', 'RSS MB'],
     Object.entries(ratios).map(([name, ratio]) => [
       name,
       formatRatio(ratio.requestsPerSecond.median),
       formatRatio(ratio.requestsPerCpuSecond.median),
+      formatRatio(ratio.bytesPerCpuSecond.median),
       '',
-      ...[ratio.p50, ratio.p99, ratio.singleP50, ratio.singleP99].map(({ median: middle }) => formatRatio(middle)),
+      ...[ratio.p50, ratio.p99, ratio.singleP50, ratio.singleP99].map((by) => (by ? formatRatio(by.median) : '-')),
       formatRatio(ratio.resident),
     ]),
   );
+}
+
+/** The bars of the picture: what the marks are about, for each proxy. */
+export function chartsOf(all: readonly Measured[]): Chart[] {
+  const chart = (title: string, note: string, of: (summary: Summary) => number | null): Chart => ({
+    title,
+    note,
+    bars: all.flatMap((measured) => {
+      const value = of(summarize(measured));
+      return value === null ? [] : [{ name: `${measured.name} ${measured.version}`.trim(), value }];
+    }),
+  });
+  return [
+    chart('requests per CPU-second', 'more is better', (summary) => summary.requestsPerCpuSecond),
+    chart('MB per CPU-second', 'more is better', ({ bytesPerCpuSecond: bytes }) => bytes && bytes / 1e6),
+    chart('p99, us', 'less is better', (summary) => summary.p99Us),
+    chart('p50 of one connection, us', 'less is better', (summary) => summary.singleP50Us),
+  ].filter(({ bars }) => bars.length > 0);
 }
 
 /** What a reader should know before trusting the figures: shared CPUs, a load that was the limit, missing spans. */

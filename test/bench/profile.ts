@@ -2,14 +2,15 @@ import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { measureBlock } from './block.ts';
+import type { ComparisonSettings } from './comparison.ts';
 import { root, startMeshlane } from './contenders.ts';
 import { type CpuProfile, selfTimes, threadOf } from './cpu-profile.ts';
-import type { H1Settings } from './h1.ts';
 import type { Origin } from './origin.ts';
 import type { Progress } from './progress.ts';
 import type { Rig } from './rig.ts';
 import { startSpanSink } from './span-sink.ts';
 import { formatCount, formatTable } from './table.ts';
+import type { TlsFiles } from './tls-files.ts';
 
 const shownFunctions = 30;
 
@@ -17,19 +18,24 @@ const shownFunctions = 30;
  * Runs Meshlane alone under `--cpu-prof` and prints, per thread, the functions that took most time themselves during the
  * measured block. The profiler slows it down: the rate shown is not the one to compare.
  */
-export async function profileH1(
+export async function profile(
+  name: string,
   rig: Rig,
   origin: Origin,
-  settings: H1Settings,
+  settings: ComparisonSettings,
+  tls: TlsFiles | null,
   progress: Progress,
   print: (text: string) => void,
 ): Promise<number> {
-  const sink = await startSpanSink(rig.owner);
-  const folder = join(root, '.cache', 'profiles', `h1-${process.pid}`);
+  const sink = await startSpanSink(rig);
+  const folder = join(root, '.cache', 'profiles', `${name}-${process.pid}`);
   mkdirSync(folder, { recursive: true });
   progress.status('starting meshlane under the profiler');
   const flags = ['--cpu-prof', `--cpu-prof-dir=${folder}`];
-  const { subject, running } = await startMeshlane(rig, origin, sink.port, flags);
+  const { sampleRatio } = settings;
+  const started = await startMeshlane(rig, origin, { spansPort: sink.port, sampleRatio, tls, nodeFlags: flags });
+  if ('missing' in started) throw new Error(`meshlane cannot be measured: ${started.missing}`);
+  const { subject, running } = started;
   if (settings.warmupSeconds > 0) {
     progress.status('warming up');
     await measureBlock(subject, { ...settings, seconds: settings.warmupSeconds }, rig.place);

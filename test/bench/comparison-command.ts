@@ -1,0 +1,152 @@
+import type { Command, Invocation } from '../../cli/command.ts';
+import { barChart } from './bar-chart.ts';
+import { type ComparisonSettings, compare } from './comparison.ts';
+import {
+  chartsOf,
+  doubts,
+  formatRatios,
+  formatSummaries,
+  type Measured,
+  type Ratios,
+  ratiosOf,
+  summarize,
+} from './comparison-figures.ts';
+import { contenderNames } from './contenders.ts';
+import { listFlag, numberFlag } from './flags.ts';
+import { describeRun, writeJson, writePicture } from './json-output.ts';
+import { formatMarks, judge, type RatioMark } from './marks.ts';
+import { maxReplyBytes, startOrigin } from './origin.ts';
+import { profile } from './profile.ts';
+import { showProgress } from './progress.ts';
+import { withRig } from './rig.ts';
+import { makeTlsFiles } from './tls-files.ts';
+
+/** A load that one worker carries beside the peers, and what it has promised there. */
+export type ComparisonKind = {
+  readonly name: string;
+  readonly summary: string;
+  /** What the first line of the table calls it. */
+  readonly title: string;
+  readonly connections: number;
+  readonly sizeBytes: number;
+  readonly hasSingles: boolean;
+  readonly isTls: boolean;
+  readonly marks: readonly RatioMark[];
+  readonly details: string;
+};
+
+/** The command that runs such a load on every proxy in turn and prints table, ratios and marks. */
+export function comparisonCommand(kind: ComparisonKind): Command {
+  return {
+    name: kind.name,
+    summary: kind.summary,
+    options: {
+      rounds: { value: 'N', default: '5', text: 'Blocks per proxy; figures are medians of them.' },
+      seconds: { value: 'S', default: '4', text: sayBlock(kind) },
+      warmup: { value: 'S', default: '3', text: 'Load on each proxy before the first round.' },
+      connections: { value: 'N', default: String(kind.connections), text: 'Connections of the load.' },
+      size: { value: 'BYTES', default: String(kind.sizeBytes), text: 'Body of the reply.' },
+      traces: { value: 'SHARE', default: '0.01', text: 'Share of Meshlane’s requests that make a span; 0 for none.' },
+      only: { value: 'NAME,...', text: `Some of ${contenderNames.join(', ')}.` },
+      direct: { text: 'Measure the origin without a proxy, too: the ceiling of load and origin.' },
+      'no-pin': { text: 'Leave placement to the scheduler.' },
+      json: {
+        value: 'FILE',
+        text: 'Write everything measured, every round of it, and a picture beside it (.svg); - is stdout (the table goes to stderr).',
+      },
+      check: { text: 'Exit with 1 when a mark is not met.' },
+      profile: { text: 'Instead of comparing: where Meshlane’s CPU time goes, by function and thread.' },
+    },
+    details: [
+      kind.details,
+      '',
+      'Every proxy is started once, before the first round, and idles while the others are measured (A B C D A B C D ...):',
+      'a start per block would measure cold code and empty pools. An idle proxy costs next to nothing, and the run says',
+      'when others took more than 3 % of the proxy’s CPU.',
+      '',
+      'req/CPU-s: requests per second of CPU time of the proxy (all its threads and processes); MB/CPU-s the same for bytes.',
+      'Latencies are of a closed loop (wrk): they compare proxies under the same load, but are not what users see.',
+      'npm run bench -- open measures those.',
+    ].join('\n'),
+    run: (invocation) => run(kind, invocation),
+  };
+}
+
+function sayBlock({ hasSingles }: ComparisonKind): string {
+  const text = 'Length of a block under full load';
+  return hasSingles ? `${text}; one with a single connection adds a quarter.` : `${text}.`;
+}
+
+function readSettings(kind: ComparisonKind, invocation: Invocation): ComparisonSettings {
+  return {
+    rounds: numberFlag(invocation, 'rounds', { min: 1, max: 1000 }),
+    seconds: numberFlag(invocation, 'seconds', { min: 1, max: 600 }),
+    warmupSeconds: numberFlag(invocation, 'warmup', { min: 0, max: 600 }),
+    connections: numberFlag(invocation, 'connections', { min: 1, max: 2000 }),
+    sizeBytes: numberFlag(invocation, 'size', { min: 0, max: maxReplyBytes }),
+    sampleRatio: numberFlag(invocation, 'traces', { min: 0, max: 1, isWhole: false }),
+    isPinned: !invocation.isSet('no-pin'),
+    isDirect: invocation.isSet('direct'),
+    only: listFlag(invocation, 'only', contenderNames),
+    hasSingles: kind.hasSingles,
+  };
+}
+
+async function run(kind: ComparisonKind, invocation: Invocation): Promise<number> {
+  const settings = readSettings(kind, invocation);
+  const jsonFile = invocation.flag('json');
+  const print = (text: string) => (jsonFile === '-' ? process.stderr : process.stdout).write(`${text}\n`);
+  const progress = showProgress(process.stderr);
+  return withRig({ isPinned: settings.isPinned, status: progress.note }, async (rig) => {
+    const origin = await startOrigin(rig, settings.sizeBytes);
+    const tls = kind.isTls ? await makeTlsFiles(rig.folder) : null;
+    if (invocation.isSet('profile')) return profile(kind.name, rig, origin, settings, tls, progress, print);
+    const { measured, missing, spans } = await compare(rig, origin, settings, tls, progress);
+    progress.clear();
+    const ratios = ratiosToPeers(measured);
+    const marks = judge(kind.marks, measured);
+    const notes = [...missing.map(({ name, reason }) => `${name} is left out: ${reason}`), ...doubts(measured)];
+    if (settings.sampleRatio > 0 && measured.some(({ name }) => name === 'meshlane') && spans.bytes === 0)
+      notes.push('meshlane sent no span to the collector: tracing was not on');
+    const title =
+      `${kind.title}, ${settings.connections} connections, replies of ${settings.sizeBytes} bytes; ` +
+      `medians of ${settings.rounds} × ${settings.seconds} s; ${rig.place.note}`;
+    print(
+      [
+        title,
+        '',
+        formatSummaries(measured),
+        ...(Object.keys(ratios).length > 0 ? ['', formatRatios(ratios)] : []),
+        ...(notes.length > 0 ? ['', ...notes.map((note) => `note: ${note}`)] : []),
+        ...(marks.length > 0 ? ['', formatMarks(marks)] : []),
+      ].join('\n'),
+    );
+    if (jsonFile !== undefined) {
+      writeJson(jsonFile, {
+        bench: kind.name,
+        ...(await describeRun()),
+        settings,
+        placement: rig.place,
+        origin: `haproxy ${origin.version}`,
+        proxies: measured.map((entry) => ({ ...entry, summary: summarize(entry) })),
+        missing,
+        ratios,
+        spans,
+        marks,
+        notes,
+      });
+      writePicture(jsonFile, barChart(title, chartsOf(measured)));
+    }
+    return invocation.isSet('check') && marks.some(({ isMet }) => isMet !== true) ? 1 : 0;
+  });
+}
+
+function ratiosToPeers(all: readonly Measured[]): Record<string, Ratios> {
+  const ours = all.find(({ name }) => name === 'meshlane');
+  const ratios: Record<string, Ratios> = {};
+  for (const peer of all) {
+    const ratio = ours && peer !== ours ? ratiosOf(ours, peer) : null;
+    if (ratio) ratios[peer.name] = ratio;
+  }
+  return ratios;
+}
