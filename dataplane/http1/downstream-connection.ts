@@ -1,9 +1,10 @@
-import type { Socket } from 'node:net';
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
 import { type Direction, Exchange } from '../pipeline/exchange.ts';
 import { type LocalReply, localReply } from '../pipeline/local-reply.ts';
+import { slab } from '../transport/slab.ts';
+import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
 import { FieldName } from './field-name.ts';
@@ -13,8 +14,6 @@ import { ReplyFraming, type ReplyOptions, writeReplyHead, writeTrailers } from '
 import { ascii } from './out-buffer.ts';
 import type { ReplyHead } from './reply-head.ts';
 import { RequestHead } from './request-head.ts';
-import { slab } from './slab.ts';
-import { readIntoSlab } from './slab-socket.ts';
 import { leastDirect } from './upstream-connection.ts';
 
 const crlf = ascii('\r\n');
@@ -23,6 +22,7 @@ const mostHeldBytes = 65_536;
 const mostSkippedBytes = 65_536;
 const lingerMs = 1000;
 const nothing = Buffer.alloc(0);
+const ignore = () => undefined;
 
 /**
  *   idle -> (head whole) -> busy -> (reply and request whole) -> idle
@@ -32,9 +32,9 @@ const nothing = Buffer.alloc(0);
 type State = 'idle' | 'busy' | 'tunnel' | 'lingering' | 'closed';
 
 /** The server side of HTTP/1.1: one connection of a caller, its requests answered in order. */
-export class Http1DownstreamConnection implements Downstream, BodySink {
+export class Http1DownstreamConnection implements Downstream, BodySink, TransportOwner {
   readonly #context: WorkerContext;
-  readonly #socket: Socket;
+  readonly #transport: Transport;
   readonly #head = new RequestHead();
   readonly #body = new BodyReader();
   readonly #exchange: Exchange;
@@ -65,7 +65,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
 
   constructor(
     context: WorkerContext,
-    accepted: Socket,
+    transport: Transport,
     direction: Direction,
     onClosed: (connection: Http1DownstreamConnection) => void,
   ) {
@@ -74,21 +74,13 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     this.#exchange = new Exchange(context, this, direction, this.#head);
     this.#timer = new WheelTimer(() => this.#onDeadline());
     this.#replyOptions.stripsReason = direction === 'inbound';
-    const socket = readIntoSlab(accepted, (size) => this.#onRead(size));
-    this.#socket = socket;
-    socket.on('end', () => this.#onEnd());
-    socket.on('drain', () => {
-      context.tick();
-      this.#exchange.onDownstreamDrain();
-      if (this.#state === 'idle' && this.#held.length > 0) this.#advance(this.#held);
-    });
-    socket.on('error', () => this.#onSocketClosed()); // 'close' follows and says the same
-    socket.on('close', () => this.#onSocketClosed());
+    this.#transport = transport;
     context.wheel.arm(this.#timer, context.now() + context.limits.headTimeoutMs);
+    transport.start(this);
   }
 
   get isBlocked(): boolean {
-    return this.#socket.writableNeedDrain;
+    return this.#transport.isBlocked;
   }
 
   /** Closes at once when idle, after the reply otherwise. */
@@ -98,14 +90,20 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
   }
 
   destroy(): void {
-    this.#socket.destroy();
-    this.#onSocketClosed();
+    this.#transport.destroy();
+    this.onClosed();
+  }
+
+  onDrain(): void {
+    this.#context.tick();
+    this.#exchange.onDownstreamDrain();
+    if (this.#state === 'idle' && this.#held.length > 0) this.#advance(this.#held);
   }
 
   // --- what comes in ------------------------------------------------------------------------------------------------
 
   /** The slab holds `size` bytes for us. Returns false to be given no more until `resumeRequest`. */
-  #onRead(size: number): boolean {
+  onRead(size: number): boolean {
     this.#context.tick();
     switch (this.#state) {
       case 'idle':
@@ -158,7 +156,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     // However much is held: the head that it begins is what is waited for, and its size is bounded.
     if (!this.#isPaused) return;
     this.#isPaused = false;
-    this.#socket.resume();
+    this.#transport.resume();
   }
 
   /** Begins the request at the front of what is held; false when more bytes are needed. */
@@ -300,23 +298,23 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
   }
 
   flush(): void {
-    this.#context.out.flushTo(this.#socket);
+    this.#context.out.flushTo(this.#transport);
   }
 
   endTunnel(): void {
-    this.#socket.end();
+    this.#transport.end(ignore);
   }
 
   pauseRequest(): void {
     if (this.#isPaused) return;
     this.#isPaused = true;
-    this.#socket.pause();
+    this.#transport.pause();
   }
 
   resumeRequest(): void {
     if (!this.#isPaused || this.#held.length > mostHeldBytes) return;
     this.#isPaused = false;
-    this.#socket.resume();
+    this.#transport.resume();
   }
 
   onExchangeComplete(): void {
@@ -327,10 +325,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
 
   abort(): void {
     this.#context.out.discard(); // what is put together was for this caller alone
-    // Node leaves a socket open that is reset while its end is under way.
-    if (this.#socket.writableEnded) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
-    this.#onSocketClosed();
+    this.#transport.reset();
+    this.onClosed();
   }
 
   /** A head or body that is refused: answered once, and the connection closes. */
@@ -352,7 +348,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     if (!this.#isAdvancing) this.#advance(this.#held);
   }
 
-  // --- the socket's life --------------------------------------------------------------------------------------------
+  // --- the connection's life --------------------------------------------------------------------------------------------
 
   #armTimer(afterMs: number, isKeepAlive: boolean): void {
     this.#isKeepAlive = isKeepAlive;
@@ -372,13 +368,13 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
   }
 
   /** The caller sends no more. The requests that are whole are still answered (RFC 9112 §9.6). */
-  #onEnd(): void {
+  onEnd(): void {
     this.#hasEnded = true;
     switch (this.#state) {
       case 'tunnel':
         return this.#exchange.onDownstreamTunnelEnd();
       case 'lingering':
-        if (this.#socket.writableFinished) this.destroy();
+        if (this.#transport.unsentBytes === 0) this.destroy();
         return;
       case 'idle':
         if (!this.isBlocked || this.#held.length === 0) this.#linger(); // what is written still has to leave
@@ -393,11 +389,11 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
     this.#state = 'lingering';
     this.#held = nothing;
     this.#isPaused = false;
-    this.#socket.resume();
-    this.#unsentBytes = this.#socket.writableLength;
+    this.#transport.resume();
+    this.#unsentBytes = this.#transport.unsentBytes;
     this.#context.wheel.remove(this.#timer);
     this.#armTimer(this.#context.limits.keepAliveTimeoutMs, false);
-    this.#socket.end(() => {
+    this.#transport.end(() => {
       if (this.#state !== 'lingering') return;
       if (this.#hasEnded) return this.destroy();
       this.#context.tick();
@@ -407,19 +403,19 @@ export class Http1DownstreamConnection implements Downstream, BodySink {
 
   /** A slow caller may take the rest of its reply for as long as it takes any. */
   #lingerOn(): void {
-    const unsentBytes = this.#socket.writableLength;
+    const unsentBytes = this.#transport.unsentBytes;
     if (unsentBytes === 0 || unsentBytes >= this.#unsentBytes) return this.destroy();
     this.#unsentBytes = unsentBytes;
     this.#armTimer(this.#context.limits.keepAliveTimeoutMs, false);
   }
 
-  #onSocketClosed(): void {
+  onClosed(): void {
     if (this.#state === 'closed') return;
     this.#context.tick();
     this.#state = 'closed';
     this.#held = nothing;
     this.#context.wheel.remove(this.#timer);
-    this.#socket.destroy();
+    this.#transport.destroy();
     this.#exchange.onDownstreamClosed();
     this.#onClosed(this);
   }

@@ -1,12 +1,12 @@
-import type { Socket } from 'node:net';
+import type { Transport } from '../transport/transport.ts';
 
 const capacity = 96 * 1024;
 const smallCopy = 32;
 const hexDigits = Buffer.from('0123456789abcdef', 'latin1');
 
 /**
- * Where a worker puts together what one socket is to get, so that it leaves in one write. The memory is used again as
- * soon as the kernel has taken the bytes, which `writableLength === 0` tells right after the write; otherwise it belongs
+ * Where a worker puts together what one connection is to get, so that it leaves in one write. The memory is used again as
+ * soon as the kernel has taken the bytes, which `unsentBytes === 0` tells right after the write; otherwise it belongs
  * to that write and the next message gets other memory. Only one message is put together at a time.
  */
 export class OutBuffer {
@@ -56,22 +56,20 @@ export class OutBuffer {
     this.length += digits;
   }
 
-  /** Forgets what was put together for a socket that is gone. */
+  /** Forgets what was put together for a connection that is gone. */
   discard(): void {
     this.length = 0;
   }
 
-  /** Writes what is here to a socket; false when the socket wants no more for now. */
-  flushTo(socket: Socket): boolean {
-    if (this.length === 0) return true;
+  /** Writes what is here. */
+  flushTo(transport: Transport): void {
+    if (this.length === 0) return;
     const view = this.bytes.subarray(0, this.length);
-    const isBacklogged = socket.writableLength > 0;
     this.length = 0;
-    // A socket that is behind keeps its bytes for long: give it a copy of its own rather than the whole memory.
-    if (isBacklogged) return socket.write(Buffer.from(view));
-    const accepts = socket.write(view);
-    if (socket.writableLength > 0) this.bytes = Buffer.allocUnsafeSlow(capacity);
-    return accepts;
+    // A connection that is behind keeps its bytes for long: give it a copy of its own rather than the whole memory.
+    if (transport.unsentBytes > 0) return transport.write(Buffer.from(view));
+    transport.write(view);
+    if (transport.unsentBytes > 0) this.bytes = Buffer.allocUnsafeSlow(capacity);
   }
 
   #reserve(size: number): void {

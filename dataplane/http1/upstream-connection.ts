@@ -1,6 +1,8 @@
-import { connect, type Socket } from 'node:net';
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import { openTransport } from '../transport/open.ts';
+import { slab } from '../transport/slab.ts';
+import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { Pool, PooledConnection } from '../upstream/pool.ts';
 import type { UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
@@ -9,11 +11,11 @@ import { type Head, HeadVerdict, noLength } from './head.ts';
 import { writeRequestHead, writeTrailers } from './head-writer.ts';
 import { ascii } from './out-buffer.ts';
 import { ReplyHead } from './reply-head.ts';
-import { slab } from './slab.ts';
 
 const crlf = ascii('\r\n');
 const lastChunk = ascii('0\r\n');
 const mostInterims = 16;
+const ignore = () => undefined;
 
 /** Memory from this size on is not kept for the next request, and held pieces of it leave by themselves. */
 export const leastDirect = 16_384;
@@ -24,10 +26,10 @@ const replyHead = new ReplyHead();
 type State = 'connecting' | 'idle' | 'head' | 'body' | 'tunnel' | 'closed';
 
 /** The client side of HTTP/1.1: one connection to an endpoint, one request at a time. */
-export class Http1UpstreamConnection implements PooledConnection, BodySink {
+export class Http1UpstreamConnection implements PooledConnection, BodySink, TransportOwner {
   readonly #context: WorkerContext;
   readonly #pool: Pool;
-  readonly #socket: Socket;
+  #transport: Transport;
   readonly #timer: WheelTimer;
   readonly #body = new BodyReader();
   readonly #bornMs: number;
@@ -50,24 +52,18 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
     this.#bornMs = context.now();
     this.#timer = new WheelTimer(() => this.#onDeadline());
     const { address, port } = pool.endpoint;
-    this.#socket = connect({
-      host: address,
-      port,
-      noDelay: true,
-      allowHalfOpen: true,
-      onread: { buffer: slab, callback: (size) => this.#onRead(size) },
-    });
-    this.#socket.on('connect', () => this.#onConnect());
-    this.#socket.on('drain', () => this.#request?.onUpstreamDrain());
-    this.#socket.on('end', () => this.#onEnd());
-    this.#socket.on('error', () => this.#onClosed()); // 'close' says the same; the reason does not change the verdict
-    this.#socket.on('close', () => this.#onClosed());
+    this.#transport = openTransport(
+      { host: address, port },
+      context.transportKind,
+      (transport) => this.#onConnect(transport),
+      () => this.onClosed(),
+    );
     const { connectTimeoutMs } = pool.settings;
     if (connectTimeoutMs > 0) context.wheel.arm(this.#timer, this.#bornMs + connectTimeoutMs);
   }
 
   get isBlocked(): boolean {
-    return this.#socket.writableNeedDrain;
+    return this.#transport.isBlocked;
   }
 
   isUsable(nowMs: number): boolean {
@@ -80,8 +76,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
   }
 
   close(): void {
-    this.#socket.destroy();
-    this.#onClosed();
+    this.onClosed();
   }
 
   abort(): void {
@@ -105,13 +100,13 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
     writeRequestHead(out, request.head, request.trace, request.isUpgrade);
     for (const piece of request.heldBody) this.#writePiece(piece);
     if (request.isRequestWhole) this.#writeEnd(request.requestTrailers);
-    out.flushTo(this.#socket);
+    out.flushTo(this.#transport);
   }
 
   /** Small pieces leave together with the head. */
   #writePiece(piece: Buffer): void {
     if (piece.length < leastDirect) return this.#writeBody(piece, 0, piece.length);
-    this.#context.out.flushTo(this.#socket);
+    this.#context.out.flushTo(this.#transport);
     this.sendBody(piece, 0, piece.length);
     this.flushRequest();
   }
@@ -123,12 +118,12 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
   }
 
   flushRequest(): void {
-    this.#context.out.flushTo(this.#socket);
+    this.#context.out.flushTo(this.#transport);
   }
 
   sendEnd(trailers: Head | null): void {
     this.#writeEnd(trailers);
-    this.#context.out.flushTo(this.#socket);
+    this.#context.out.flushTo(this.#transport);
   }
 
   #writeBody(bytes: Buffer, from: number, to: number): void {
@@ -150,19 +145,19 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
   }
 
   endTunnel(): void {
-    this.#socket.end();
+    this.#transport.end(ignore);
   }
 
   resumeReply(): void {
     if (!this.#isReadPaused) return;
     this.#isReadPaused = false;
-    this.#socket.resume();
+    this.#transport.resume();
   }
 
   // --- reply --------------------------------------------------------------------------------------------------------
 
   /** Returns false to stop reading until `resumeReply`. */
-  #onRead(size: number): boolean {
+  onRead(size: number): boolean {
     this.#context.tick();
     if (this.#state === 'tunnel') {
       this.#request!.onReplyBody(slab, 0, size);
@@ -274,16 +269,22 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
     this.#pool.release(this);
   }
 
-  // --- the socket's life --------------------------------------------------------------------------------------------
+  // --- the connection's life --------------------------------------------------------------------------------------------
 
-  #onConnect(): void {
+  #onConnect(transport: Transport): void {
     this.#context.tick();
+    this.#transport = transport;
     this.#context.wheel.disarm(this.#timer);
     this.#state = 'idle';
+    transport.start(this);
     this.#pool.onConnected(this);
   }
 
-  #onEnd(): void {
+  onDrain(): void {
+    this.#request?.onUpstreamDrain();
+  }
+
+  onEnd(): void {
     this.#context.tick();
     this.#hasEnded = true;
     if (this.#state === 'tunnel') this.#request?.onTunnelEnd();
@@ -304,13 +305,13 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink {
   }
 
   /** Runs once, however the connection came to its end. */
-  #onClosed(): void {
+  onClosed(): void {
     if (this.#state === 'closed') return;
     this.#context.tick();
     const before = this.#state;
     this.#state = 'closed';
     this.#context.wheel.remove(this.#timer);
-    this.#socket.destroy();
+    this.#transport.destroy();
     if (before === 'connecting') this.#pool.onConnectFailed();
     this.#pool.onClosed(this);
     const request = this.#request;

@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Http1DownstreamConnection } from '../http1/downstream-connection.ts';
 import type { Direction } from '../pipeline/exchange.ts';
+import { takeOver } from '../transport/open.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 
 const backlog = 4096;
@@ -57,7 +58,12 @@ export class Listener {
       return;
     }
     this.#connections.add(
-      new Http1DownstreamConnection(this.#context, socket, this.#direction, (connection) => this.#onClosed(connection)),
+      new Http1DownstreamConnection(
+        this.#context,
+        takeOver(socket, this.#context.transportKind),
+        this.#direction,
+        (connection) => this.#onClosed(connection),
+      ),
     );
   }
 

@@ -6,6 +6,7 @@ import type { AnyResource, InstanceResource, ProxyDocument } from '../../shared/
 import { compactHeap } from '../../shared/runtime/compact-heap.ts';
 import { durationMs } from '../../shared/time/duration.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
+import type { TransportKind } from '../transport/open.ts';
 import { startAdmin } from './admin.ts';
 import type { Change, Discovery } from './discovery-client.ts';
 import type { HealthChecks } from './health-checks.ts';
@@ -26,6 +27,8 @@ export type ProxyOptions = {
     instanceAt(inbound: Address): InstanceResource | null;
   } | null;
   readonly version: string;
+  /** `handle`, the default, is the quicker one; `socket` keeps to what Node documents. */
+  readonly transportKind?: TransportKind;
   readonly log: Log;
   /** The process can no longer serve. */
   onCrash(error: Error): void;
@@ -99,6 +102,7 @@ class Supervisor implements RunningProxy {
           keepAliveTimeoutMs: durationMs(limits.keepAliveTimeout),
           replayBytes: limits.replayBytes,
         },
+        transportKind: options.transportKind ?? 'handle',
         sampleRatio: tracing.sampleRatio,
         recordsSpans: this.#exporter !== null,
       },

@@ -3,6 +3,7 @@ import type { SpanRecord } from '../../observability/tracing/span.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
 import type { Direction } from '../pipeline/exchange.ts';
+import type { TransportKind } from '../transport/open.ts';
 
 /** What supervisor and workers say to each other. */
 
@@ -28,6 +29,7 @@ export type WorkerOptions = {
     readonly keepAliveTimeoutMs: number;
     readonly replayBytes: number;
   };
+  readonly transportKind: TransportKind;
   readonly sampleRatio: number;
   readonly recordsSpans: boolean;
 };

@@ -3,6 +3,7 @@ import type { TimerWheel } from '../../shared/time/timer-wheel.ts';
 import type { HeadLimits } from '../http1/head.ts';
 import type { OutBuffer } from '../http1/out-buffer.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { TransportKind } from '../transport/open.ts';
 
 /** What everything in one worker shares. */
 export type WorkerContext = {
@@ -16,6 +17,7 @@ export type WorkerContext = {
     readonly keepAliveTimeoutMs: number;
     readonly replayBytes: number;
   };
+  readonly transportKind: TransportKind;
   readonly sampleRatio: number;
   /** False when nobody takes spans: nothing is sampled here then, but a caller's decision still travels on. */
   readonly recordsSpans: boolean;

@@ -44,6 +44,7 @@ class Worker {
       snapshot: compileSnapshot(this.#store, 0, null, this.#compileContext),
       isDraining: false,
       limits: options.limits,
+      transportKind: options.transportKind,
       sampleRatio: options.sampleRatio,
       recordsSpans: options.recordsSpans,
       wheel,

@@ -18,6 +18,7 @@ export async function runningWorkers(t: Owner, resources: readonly AnyResource[]
         keepAliveTimeoutMs: 75_000,
         replayBytes: 65_536,
       },
+      transportKind: 'handle',
       sampleRatio: 0,
       recordsSpans: false,
     },

@@ -1,0 +1,146 @@
+import { constants } from 'node:os';
+import { slab } from './slab.ts';
+import type { StreamBindings, StreamHandle, WriteRequest } from './stream-handle.ts';
+import { highWaterBytes, type Transport, type TransportOwner } from './transport.ts';
+
+/** libuv's number for the end of a stream. */
+const endOfStream = -4095;
+const notConnected = -constants.errno.ENOTCONN;
+
+type OwnedHandle = StreamHandle & { transport?: HandleTransport };
+
+/**
+ * A connection on the handle of a socket. A write that the kernel takes at once, which is nearly every one, leaves
+ * nothing behind: no callback, no object; so one request object serves all of them.
+ */
+export class HandleTransport implements Transport {
+  readonly remoteAddress: string;
+  unsentBytes = 0;
+  isBlocked = false;
+  hasEnded = false;
+  readonly #bindings: StreamBindings;
+  readonly #handle: OwnedHandle;
+  #owner: TransportOwner | null = null;
+  #onSent: () => void = () => undefined;
+  #write: WriteRequest;
+  #isReading = false;
+  #isPeerDone = false;
+  #isShutDown = false;
+  #isClosed = false;
+
+  constructor(handle: StreamHandle, bindings: StreamBindings, remoteAddress: string) {
+    this.#handle = handle;
+    this.#bindings = bindings;
+    this.remoteAddress = remoteAddress;
+    this.#write = new bindings.WriteWrap();
+    this.#handle.transport = this;
+    handle.useUserBuffer(slab);
+    handle.onread = onRead;
+  }
+
+  start(owner: TransportOwner): void {
+    this.#owner = owner;
+    this.resume();
+  }
+
+  /** Called by the handle, which says in the state of the thread what came: bytes, the end, or an error. */
+  onRead(): void {
+    const size = this.#bindings.streamBaseState[this.#bindings.kReadBytesOrError]!;
+    const owner = this.#owner;
+    if (size === 0 || owner === null) return;
+    if (size > 0) {
+      if (!owner.onRead(size)) this.pause();
+      return;
+    }
+    this.#isReading = false;
+    if (size !== endOfStream) return this.#break();
+    this.#isPeerDone = true;
+    owner.onEnd();
+    if (this.#isShutDown) this.#break();
+  }
+
+  write(bytes: Buffer): void {
+    if (this.#isClosed || this.hasEnded) return;
+    const { streamBaseState, kLastWriteWasAsync, WriteWrap } = this.#bindings;
+    const request = this.#write;
+    const error = this.#handle.writeBuffer(request, bytes);
+    if (error !== 0) return this.#breakSoon();
+    if (streamBaseState[kLastWriteWasAsync] === 0) return;
+    const size = bytes.length;
+    this.#write = new WriteWrap();
+    this.unsentBytes += size;
+    if (this.unsentBytes >= highWaterBytes) this.isBlocked = true;
+    request.oncomplete = (status) => this.#onWritten(size, status);
+  }
+
+  #onWritten(size: number, status: number): void {
+    this.unsentBytes -= size;
+    if (this.#isClosed) return;
+    if (status !== 0) return this.#break();
+    if (this.unsentBytes > 0 || !this.isBlocked) return;
+    this.isBlocked = false;
+    this.#owner?.onDrain();
+  }
+
+  pause(): void {
+    if (!this.#isReading || this.#isClosed) return;
+    this.#isReading = false;
+    this.#handle.readStop();
+  }
+
+  resume(): void {
+    if (this.#isReading || this.#isPeerDone || this.#isClosed) return;
+    this.#isReading = true;
+    if (this.#handle.readStart() !== 0) this.#breakSoon();
+  }
+
+  end(onSent: () => void): void {
+    if (this.#isClosed) return;
+    this.#onSent = onSent;
+    if (this.#isShutDown) return process.nextTick(() => this.#onShutDown());
+    if (this.hasEnded) return;
+    this.hasEnded = true;
+    const request = new this.#bindings.ShutdownWrap();
+    request.oncomplete = () => this.#onShutDown();
+    const result = this.#handle.shutdown(request);
+    if (result === 1 || result === notConnected) process.nextTick(() => this.#onShutDown());
+    else if (result !== 0) this.#breakSoon();
+  }
+
+  #onShutDown(): void {
+    if (this.#isClosed) return;
+    this.#isShutDown = true;
+    this.#onSent();
+    if (this.#isPeerDone) this.#break();
+  }
+
+  destroy(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#owner = null;
+    this.#handle.close();
+  }
+
+  reset(): void {
+    if (this.#isClosed) return;
+    // A handle whose end is under way cannot be reset any more: then it is closed.
+    if (this.hasEnded || this.#handle.reset === undefined || this.#handle.reset() !== 0) return this.destroy();
+    this.#isClosed = true;
+    this.#owner = null;
+  }
+
+  #breakSoon(): void {
+    process.nextTick(() => this.#break());
+  }
+
+  #break(): void {
+    const owner = this.#owner;
+    if (this.#isClosed) return;
+    this.destroy();
+    owner?.onClosed();
+  }
+}
+
+function onRead(this: OwnedHandle): void {
+  this.transport!.onRead();
+}

@@ -1,0 +1,79 @@
+import type { Socket } from 'node:net';
+import { slab } from './slab.ts';
+import type { Transport, TransportOwner } from './transport.ts';
+
+/** A connection on a public socket of Node: the plain way, and the oracle of `HandleTransport`. */
+export class SocketTransport implements Transport {
+  readonly remoteAddress: string;
+  readonly #socket: Socket;
+  #owner: TransportOwner | null = null;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.remoteAddress = socket.remoteAddress ?? '';
+    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('end', () => this.#owner?.onEnd());
+    socket.on('error', () => undefined); // 'close' follows and says the same
+    socket.on('close', () => this.#onClosed());
+    socket.on('drain', () => this.#owner?.onDrain());
+    socket.pause();
+  }
+
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  get isBlocked(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  get hasEnded(): boolean {
+    return this.#socket.writableEnded;
+  }
+
+  start(owner: TransportOwner): void {
+    this.#owner = owner;
+    this.#socket.resume();
+  }
+
+  write(bytes: Buffer): void {
+    if (this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(onSent: () => void): void {
+    if (!this.#socket.destroyed) this.#socket.end(onSent);
+  }
+
+  destroy(): void {
+    this.#owner = null;
+    this.#socket.destroy();
+  }
+
+  reset(): void {
+    this.#owner = null;
+    // Node leaves a socket open that is reset while its end is under way.
+    if (this.#socket.writableEnded) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  #onData(chunk: Buffer): void {
+    for (let from = 0; from < chunk.length && this.#owner !== null; from += slab.length) {
+      const size = chunk.copy(slab, 0, from, from + slab.length);
+      if (!this.#owner.onRead(size)) this.#socket.pause();
+    }
+  }
+
+  #onClosed(): void {
+    const owner = this.#owner;
+    this.#owner = null;
+    owner?.onClosed();
+  }
+}

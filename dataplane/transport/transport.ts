@@ -1,0 +1,42 @@
+/** Who is told what happens on a transport. */
+export type TransportOwner = {
+  /** The slab holds `size` bytes. Returns false to be given no more until `resume`. */
+  onRead(size: number): boolean;
+  /** The peer sends no more; it may still read. */
+  onEnd(): void;
+  /** The kernel has taken all that was written, after `isBlocked` was true. */
+  onDrain(): void;
+  /** The connection is gone: it broke, or both sides have ended. Called once, and not after `destroy` or `reset`. */
+  onClosed(): void;
+};
+
+/**
+ * A connection's bytes in and out, clear or under TLS. Reads go into the slab, one callback a read; nothing is read
+ * before `start`. No call of these calls the owner back before it returns.
+ */
+export type Transport = {
+  /** IP address of the peer, as it was when the connection was made. */
+  readonly remoteAddress: string;
+  /** Bytes written that the kernel does not have yet. */
+  readonly unsentBytes: number;
+  /** `highWaterBytes` or more were unsent after a write, and `onDrain` is still to come. */
+  readonly isBlocked: boolean;
+  start(owner: TransportOwner): void;
+  /** Writes all of `bytes`; the memory is the transport's until `unsentBytes` is 0. */
+  write(bytes: Buffer): void;
+  pause(): void;
+  resume(): void;
+  /**
+   * Sends no more after what was written (FIN, close_notify). `onSent` follows when that has left, if it ever does; when
+   * the end was asked for before, the last `onSent` counts.
+   */
+  end(onSent: () => void): void;
+  readonly hasEnded: boolean;
+  /** Closes at once. What is unsent is lost. */
+  destroy(): void;
+  /** Closes with a RST, so that what was sent cannot be taken for the whole. */
+  reset(): void;
+};
+
+/** From this many unsent bytes on a transport is blocked. */
+export const highWaterBytes = 65_536;
