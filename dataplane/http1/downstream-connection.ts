@@ -9,7 +9,7 @@ import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
 import { FieldName } from './field-name.ts';
 import { CR, LF } from './grammar.ts';
-import { type Head, HeadVerdict, noLength } from './head.ts';
+import { dropListed, type Head, HeadVerdict, noLength } from './head.ts';
 import { ReplyFraming, type ReplyOptions, writeReplyHead, writeTrailers } from './head-writer.ts';
 import { ascii } from './out-buffer.ts';
 import type { ReplyHead } from './reply-head.ts';
@@ -211,6 +211,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   }
 
   onBodyEnd(trailers: Head | null): void {
+    if (trailers !== null && this.#head.connectionNamesFields) dropListed(trailers, this.#head.header('connection')!);
     if (!this.#isReplyDone) this.#exchange.onRequestEnd(trailers);
   }
 

@@ -24,6 +24,7 @@ const upgradeField = ascii('Upgrade: ');
 const traceparent = ascii('traceparent: ');
 const b3 = ascii('b3: ');
 const slash = ascii('/');
+const asterisk = ascii('*');
 
 /**
  * When a field stays behind, by the number of its name: bits of the cases that a head can be in. A head is written with
@@ -55,7 +56,9 @@ export function writeRequestHead(out: OutBuffer, head: RequestHead, trace: Trace
   const bytes = head.bytes;
   if (head.isAbsolute) {
     out.copy(bytes, head.start, head.targetStart);
-    if (head.pathStart === head.pathEnd) out.constant(slash);
+    // RFC 9112 §3.2.4: nothing behind the authority asks about the server as a whole.
+    if (head.pathStart === head.targetEnd && head.method === 'OPTIONS') out.constant(asterisk);
+    else if (head.pathStart === head.pathEnd) out.constant(slash);
     out.copy(bytes, head.pathStart, head.targetEnd);
   } else {
     out.copy(bytes, head.start, head.targetEnd);
@@ -146,7 +149,7 @@ function writeFields(out: OutBuffer, head: Head, cases: number): void {
     const name = names[i]!;
     const isDropped =
       (droppedIn[name]! & cases) !== 0 ||
-      (connectionNamesFields && name === FieldName.other && isListedByConnection(head, i));
+      (connectionNamesFields && name !== FieldName.host && isListedByConnection(head, i));
     if (!isDropped) continue;
     out.copy(bytes, runStart, offsets[i * 4]!);
     runStart = i + 1 < fieldCount ? offsets[(i + 1) * 4]! : head.end - 2;

@@ -232,9 +232,30 @@ function readConnection(head: Head, field: number): boolean {
 
 /** Tells whether the Connection field lists the field at a place, so that it must not travel on. */
 export function isListedByConnection(head: Head, field: number): boolean {
-  const name = textAt(head.bytes, head.offsets[field * 4]!, head.offsets[field * 4 + 1]!).toLowerCase();
+  const name = nameAt(head, field);
   for (let i = 0; i < head.fieldCount; i++)
-    if (head.names[i] === FieldName.connection)
-      for (const part of head.valueAt(i).split(',')) if (part.trim().toLowerCase() === name) return true;
+    if (head.names[i] === FieldName.connection && hasOption(head.valueAt(i), name)) return true;
+  return false;
+}
+
+/** Takes the fields that Connection listed in the head out of the trailer section (RFC 9110 §7.6.1). */
+export function dropListed(trailers: Head, connection: string): void {
+  const { names, offsets, fieldCount } = trailers;
+  let kept = 0;
+  for (let i = 0; i < fieldCount; i++) {
+    if (hasOption(connection, nameAt(trailers, i))) continue;
+    names[kept] = names[i]!;
+    offsets.copyWithin(kept * 4, i * 4, i * 4 + 4);
+    kept++;
+  }
+  trailers.fieldCount = kept;
+}
+
+function nameAt(head: Head, field: number): string {
+  return textAt(head.bytes, head.offsets[field * 4]!, head.offsets[field * 4 + 1]!).toLowerCase();
+}
+
+function hasOption(value: string, name: string): boolean {
+  for (const part of value.split(',')) if (part.trim().toLowerCase() === name) return true;
   return false;
 }

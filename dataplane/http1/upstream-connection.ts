@@ -7,7 +7,7 @@ import type { Pool, PooledConnection } from '../upstream/pool.ts';
 import type { UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
-import { type Head, HeadVerdict, noLength } from './head.ts';
+import { dropListed, type Head, HeadVerdict, noLength } from './head.ts';
 import { writeRequestHead, writeTrailers } from './head-writer.ts';
 import { ascii } from './out-buffer.ts';
 import { ReplyHead } from './reply-head.ts';
@@ -38,6 +38,8 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   /** Bytes of a reply head that is not whole yet. */
   #partial: Buffer | null = null;
   #trailers: Head | null = null;
+  /** Connection field of the reply when it lists fields that must not travel on, its trailers among them; else null. */
+  #listed: string | null = null;
   #interims = 0;
   /** Chunks are written, because the request came in chunks. */
   #sendsChunks = false;
@@ -240,8 +242,10 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
 
   #beginBody(head: ReplyHead, hasBody: boolean): void {
     if (!hasBody) this.#body.begin(Framing.none, 0);
-    else if (head.isChunked) this.#body.begin(Framing.chunked, 0);
-    else if (head.contentLength !== noLength) this.#body.begin(Framing.length, head.contentLength);
+    else if (head.isChunked) {
+      this.#listed = head.connectionNamesFields ? head.header('connection') : null;
+      this.#body.begin(Framing.chunked, 0);
+    } else if (head.contentLength !== noLength) this.#body.begin(Framing.length, head.contentLength);
     else this.#body.begin(Framing.close, 0);
   }
 
@@ -250,6 +254,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   }
 
   onBodyEnd(trailers: Head | null): void {
+    if (trailers !== null && this.#listed !== null) dropListed(trailers, this.#listed);
     this.#trailers = trailers;
   }
 

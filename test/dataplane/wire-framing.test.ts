@@ -208,6 +208,26 @@ t.test('trailers travel both ways, but not the fields that frame a message', asy
   t.equal(origin.requests[0]!.rawBody, '5\r\nhello\r\n0\r\nMy-Sum: 5\r\n\r\n');
 });
 
+t.test('what Connection lists is removed from the head and from the trailers, both ways', async (t) => {
+  const connection = 'Connection: x-a, Expect-CT, trailer\r\nX-A: 1\r\nExpect-CT: 2\r\nTrailer: X-A, X-B\r\n';
+  const chunks = 'Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-A: 3\r\nX-B: 4\r\n\r\n';
+  const { proxy, origin } = await proxied(t, () => `HTTP/1.1 200 OK\r\n${connection}${chunks}`);
+  const answer = await ask(t, proxy.port, `POST / HTTP/1.1\r\nHost: app\r\n${connection}${chunks}`);
+  t.equal(answer.trailers, 'X-B: 4\r\n');
+  t.equal(origin.requests[0]?.rawBody, '1\r\nx\r\n0\r\nX-B: 4\r\n\r\n');
+  for (const head of [answer.head, origin.requests[0]!.head]) t.notMatch(head, /x-a|expect-ct|trailer:/i);
+});
+
+t.test('an OPTIONS request for a server as a whole reaches the instance as one', async (t) => {
+  const { proxy, origin } = await proxied(t, () => reply());
+  for (const target of ['http://app', '*', 'http://app/', 'http://app?a'])
+    await ask(t, proxy.port, `OPTIONS ${target} HTTP/1.1\r\nHost: app\r\n\r\n`);
+  t.same(
+    origin.requests.map(({ head }) => head.split(' ')[1]),
+    ['*', '*', '/', '/?a'],
+  );
+});
+
 t.test('interim replies are passed on', async (t) => {
   const { proxy, origin } = await proxied(
     t,
