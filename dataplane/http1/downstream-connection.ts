@@ -90,6 +90,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   }
 
   destroy(): void {
+    if (this.#state === 'tunnel') return this.abort();
     this.#transport.destroy();
     this.onClosed();
   }

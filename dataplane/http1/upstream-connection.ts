@@ -84,6 +84,8 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   abort(): void {
     this.#context.out.discard(); // what is put together was for this instance alone
     this.#request = null;
+    // Without framing of ours a FIN would look like the end that the caller wanted.
+    if (this.#state === 'tunnel') this.#transport.reset();
     this.close();
   }
 
@@ -212,6 +214,8 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     const hasBody = request.head.method !== 'HEAD' && head.status !== 204 && head.status !== 304;
     this.#keepsAlive =
       head.minorVersion === 1 ? !head.connectionClose : head.connectionKeepAlive && !head.connectionClose;
+    // Servers that declined an upgrade disagree on whether the connection still is one of requests: it takes no other.
+    if (request.isUpgrade) this.#keepsAlive = false;
     this.#beginBody(head, hasBody);
     this.#state = 'body';
     if (request.onReplyHead(head, hasBody)) return true;

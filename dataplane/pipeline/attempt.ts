@@ -30,6 +30,15 @@ export class Attempt {
     this.#isJudged = status >= 500;
   }
 
+  /** The protocol was switched. How a tunnel ends is no verdict: clients and servers just hang up. */
+  onUpgrade(): void {
+    const { breaker } = this.endpoint!;
+    if (this.#isProbe) breaker?.onProbePassed();
+    else breaker?.onSuccess();
+    this.#isProbe = false;
+    this.#isJudged = true;
+  }
+
   /** The reply is whole. */
   onWhole(): void {
     if (!this.#isJudged) this.endpoint!.breaker?.onSuccess();

@@ -367,7 +367,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#phase = 'tunnel';
     this.status = 101;
     this.#deadlines.tryAtMs = this.#deadlines.requestAtMs = 0;
-    this.#try.onStatus(head.status, this.#context.now());
+    this.#try.onUpgrade();
     this.#downstream.sendUpgrade(head);
     this.#downstream.resumeRequest();
   }

@@ -51,6 +51,7 @@ const policyNotes = `
   policy has it.
 - A try that may have been executed is repeated only for the methods of \`retry.methods\`. One that reached nobody is repeated
   for every method. The budget is counted per worker.
+- To a breaker, an upgraded connection is a success as soon as it is made; how it ends does not count.
 - When every instance of a service is cut off, \`breaker.fallback\` is the answer; without it, 503 (\`breaker_open\`).
 - A label in a backend narrows a service to some of its instances; the policy of the service holds for them, too.
 `;

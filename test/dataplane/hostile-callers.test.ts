@@ -47,6 +47,34 @@ t.test('a tunnel that nobody uses is closed and blames no instance', async (t) =
   t.equal(await proxy.metric('meshlane_breaker_state'), 0);
 });
 
+t.test('a breaker takes an upgrade for a success, however the tunnel ends', async (t) => {
+  const origin = await scriptedOrigin(t, ({ head, connection }) => {
+    if (!head.startsWith('GET /tunnel')) return reply('', '', 500);
+    connection.socket.once('data', () => connection.socket.resetAndDestroy());
+    return 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n';
+  });
+  const breaker = { consecutiveFailures: 2, openFor: '60s' };
+  const proxy = await staticProxy(t, { resources: [...serviceAt('app', origin.port), policy('app', { breaker })] });
+  const fails = async () => {
+    const caller = await rawClient(t, proxy.port);
+    caller.send(get('/fails'));
+    return (await caller.reply()).header('x-meshlane-reason');
+  };
+  await fails();
+  for (let i = 0; i < 3; i++) {
+    const caller = await rawClient(t, proxy.port);
+    caller.send(get('/tunnel', 'app', 'Connection: upgrade\r\nUpgrade: x\r\n'));
+    await caller.until((text) => text.includes('\r\n\r\n'));
+    caller.send('break');
+    await until(() => caller.isClosed);
+    t.ok(caller.wasReset);
+  }
+  await fails();
+  t.equal(await proxy.metric('meshlane_breaker_state'), 0);
+  await fails();
+  t.equal(await fails(), 'breaker_open');
+});
+
 t.test('a switch to h2c is never gone along with, however it is written', async (t) => {
   const origin = await scriptedOrigin(t, () => reply('fine'));
   const proxy = await staticProxy(t, { resources: serviceAt('app', origin.port) });

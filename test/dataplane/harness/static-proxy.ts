@@ -1,5 +1,6 @@
 import { type RunningProxy, startProxy } from '../../../dataplane/supervisor/proxy.ts';
 import type { AnyResource } from '../../../shared/resources/schema.ts';
+import { sumOf } from '../../harness/metrics-page.ts';
 import type { Owner } from '../../harness/owner.ts';
 import { proxyDocument } from './resources.ts';
 
@@ -59,15 +60,4 @@ export async function staticProxy(t: Owner, options: StaticProxyOptions = {}): P
     drain: () => running!.drain(),
     close,
   };
-}
-
-function sumOf(page: string, name: string, labels: Readonly<Record<string, string>>): number {
-  let sum = 0;
-  for (const line of page.split('\n')) {
-    const match = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line);
-    if (match?.[1] !== name) continue;
-    if (Object.entries(labels).every(([key, value]) => match[2]?.includes(`${key}="${value}"`)))
-      sum += Number(match[3]);
-  }
-  return sum;
 }
