@@ -67,6 +67,7 @@ export class HandleTransport implements Transport {
     if (error !== 0) return this.#breakSoon();
     if (streamBaseState[kLastWriteWasAsync] === 0) return;
     const size = bytes.length;
+    request.bytes = bytes; // libuv only points at them: let go of, their memory would be another buffer's before they leave
     this.#write = new WriteWrap();
     this.unsentBytes += size;
     if (this.unsentBytes >= highWaterBytes) this.isBlocked = true;

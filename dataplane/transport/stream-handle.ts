@@ -18,7 +18,11 @@ export type StreamHandle = {
   reset?(onClosed?: () => void): number;
 };
 
-export type WriteRequest = { oncomplete: (status: number) => void };
+export type WriteRequest = {
+  oncomplete: (status: number) => void;
+  /** What it writes; the handle keeps the request, but nobody else keeps the memory. */
+  bytes?: Uint8Array;
+};
 export type ShutdownRequest = { oncomplete: (status: number) => void };
 
 export type StreamBindings = {
