@@ -8,6 +8,7 @@ import { errorTable } from '../shared/errors/error-table.ts';
 import { readDocuments } from '../shared/resources/document-stream.ts';
 import { generatedFiles } from '../shared/resources/generated-files.ts';
 import { readProxy, readResource } from '../shared/resources/read.ts';
+import { documentSchemas } from '../shared/resources/schema.ts';
 import { command as download } from './bench/download.ts';
 import { command as h1 } from './bench/h1.ts';
 import { command as rss } from './bench/rss.ts';
@@ -85,6 +86,42 @@ t.test('the page of metrics has the ones of the code, with their help', async (t
     for (const label of labels.split(', ').filter((one) => one !== ''))
       t.ok(new RegExp(`\\b${label}\\b`).test(source), `${name}: the label ${label} is in the code`);
   }
+});
+
+type Schema = { readonly default?: unknown; readonly properties?: Readonly<Record<string, Schema>> };
+
+/** The schema of a field of a spec, by its path: `limits.headBytes`. */
+function fieldOf(kind: 'Proxy' | 'Policy', path: string): Schema | undefined {
+  let schema = (documentSchemas[kind] as Schema).properties?.['spec'];
+  for (const name of path.split('.')) schema = schema?.properties?.[name];
+  return schema;
+}
+
+t.test('the page of limits has every limit and timeout there is, with its default', async (t) => {
+  const page = pages.find(({ path }) => path === 'docs/limits.md')!;
+  const rows = page.text.split('\n').flatMap((line) => {
+    const [, fallback, field] = /^\|[^|]+\| ([^|]*) \| `([\w.]+)` \|/.exec(line) ?? [];
+    return field ? [{ field, fallback: fallback! }] : [];
+  });
+  for (const { field, fallback } of rows) {
+    const schema = fieldOf('Proxy', field) ?? fieldOf('Policy', field);
+    t.ok(schema, `${field} is a field`);
+    if (schema?.properties) continue; // a section: its own page has the defaults
+    const isNone = schema?.default === 0 || schema?.default === '0s';
+    t.equal(fallback, isNone ? 'none' : String(schema?.default), `${field}: its default`);
+  }
+  const named = new Set(rows.map(({ field }) => field));
+  const sections = [
+    ['Proxy', 'limits', ['halfClose']],
+    ['Policy', 'connections', ['backoff', 'maxBackoff']],
+    ['Policy', 'timeouts', []],
+  ] as const;
+  for (const [kind, section, others] of sections)
+    for (const name of Object.keys(fieldOf(kind, section)?.properties ?? {}))
+      t.ok(
+        named.has(`${section}.${name}`) || (others as readonly string[]).includes(name),
+        `${section}.${name} has a row`,
+      );
 });
 
 /** Where links of a page lead to that is not there. */

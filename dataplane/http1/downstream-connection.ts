@@ -60,6 +60,9 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   #hasEnded = false;
   #isPaused = false;
   #sendsChunks = false;
+  #requests = 0;
+  /** Above it a body is refused. */
+  readonly #mostBodyBytes: number;
   /** Bytes of the last reply that the kernel had not yet taken when they were last looked at. */
   #unsentBytes = 0;
 
@@ -71,11 +74,13 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   ) {
     this.#context = context;
     this.#onClosed = onClosed;
+    const { bodyBytes } = context.limits;
+    this.#mostBodyBytes = bodyBytes > 0 ? bodyBytes : Number.POSITIVE_INFINITY;
     this.#exchange = new Exchange(context, this, direction, this.#head);
     this.#timer = new WheelTimer(() => this.#onDeadline());
     this.#replyOptions.stripsReason = direction === 'inbound';
     this.#transport = transport;
-    context.wheel.arm(this.#timer, context.now() + context.limits.headTimeoutMs);
+    this.#armTimer(context.limits.headTimeoutMs, false);
     transport.start(this);
   }
 
@@ -181,9 +186,17 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
       this.#refuse(head.refusal, head.refusalDetail);
       return false;
     }
+    if (head.contentLength > this.#mostBodyBytes) {
+      this.#refuse('body_too_large', `more than ${this.#mostBodyBytes} bytes`);
+      return false;
+    }
     const keepsAlive =
       head.minorVersion === 1 ? !head.connectionClose : head.connectionKeepAlive && !head.connectionClose;
     this.#closesAfterReply = !keepsAlive || this.#context.isDraining || (this.#hasEnded && head.end === bytes.length);
+    if (++this.#requests === this.#context.limits.requestsPerConnection) {
+      this.#context.closings.count('downstream requests');
+      this.#closesAfterReply = true;
+    }
     if (head.isChunked) this.#body.begin(Framing.chunked, 0);
     else this.#body.begin(head.contentLength > 0 ? Framing.length : Framing.none, head.contentLength);
     const isWhole = this.#body.isDone;
@@ -198,17 +211,20 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
 
   #readBody(bytes: Buffer, from: number): void {
     const next = this.#body.read(bytes, from, bytes.length, this);
-    if (next === -1) {
-      if (this.#exchange.refuse('bad_request', 'the chunks of the body are broken')) return;
-      return this.destroy();
-    }
+    if (next === -1) return this.#refuseBody('bad_request', 'the chunks of the body are broken');
+    if (this.#body.received > this.#mostBodyBytes)
+      return this.#refuseBody('body_too_large', `more than ${this.#mostBodyBytes} bytes`);
     if (!this.#isReplyDone) this.#exchange.flushRequest();
     if (next < bytes.length && this.#body.isDone) this.#hold(Buffer.from(bytes.subarray(next)));
     if (!this.#isAdvancing) this.#settle();
   }
 
+  #refuseBody(code: ErrorCode, detail: string): void {
+    if (this.#isReplyDone || !this.#exchange.refuse(code, detail)) this.destroy();
+  }
+
   onBody(bytes: Buffer, from: number, to: number): void {
-    if (!this.#isReplyDone) this.#exchange.onRequestBody(bytes, from, to);
+    if (!this.#isReplyDone && this.#body.received <= this.#mostBodyBytes) this.#exchange.onRequestBody(bytes, from, to);
   }
 
   onBodyEnd(trailers: Head | null): void {
@@ -352,21 +368,32 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
 
   // --- the connection's life --------------------------------------------------------------------------------------------
 
+  /** 0 is no bound. */
   #armTimer(afterMs: number, isKeepAlive: boolean): void {
     this.#isKeepAlive = isKeepAlive;
-    this.#context.wheel.arm(this.#timer, this.#context.now() + afterMs);
+    if (afterMs === 0) this.#context.wheel.disarm(this.#timer);
+    else this.#context.wheel.arm(this.#timer, this.#context.now() + afterMs);
   }
 
   #onDeadline(): void {
     if (this.#state === 'lingering') return this.#lingerOn();
-    if (this.#state === 'busy' && this.#isReplyDone) return this.destroy();
+    if (this.#state === 'busy' && this.#isReplyDone) return this.#closeStalled();
     if (this.#state !== 'idle') return;
-    if (this.#held.length === 0) return this.#linger();
-    if (this.isBlocked) return this.destroy();
+    if (this.#held.length === 0) {
+      this.#context.closings.count('downstream idle');
+      return this.#linger();
+    }
+    if (this.isBlocked) return this.#closeStalled();
     this.#state = 'busy';
     this.#head.method = '';
     this.#body.begin(Framing.none, 0);
     this.#refuse('request_head_timeout', '');
+  }
+
+  /** The caller neither reads nor sends, and the connection can serve nothing else. */
+  #closeStalled(): void {
+    this.#context.closings.count('downstream stalled');
+    this.destroy();
   }
 
   /** The caller sends no more. The requests that are whole are still answered (RFC 9112 §9.6). */
@@ -383,6 +410,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
         return;
       default:
         if (!this.#body.isDone) return this.#isReplyDone ? this.#linger() : this.destroy();
+        if (this.#context.limits.halfClose === 'cancel' && !this.#isReplyDone) return this.destroy();
         if (this.#held.length === 0) this.#closesAfterReply = true;
     }
   }
@@ -406,7 +434,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   /** A slow caller may take the rest of its reply for as long as it takes any. */
   #lingerOn(): void {
     const unsentBytes = this.#transport.unsentBytes;
-    if (unsentBytes === 0 || unsentBytes >= this.#unsentBytes) return this.destroy();
+    if (unsentBytes === 0) return this.destroy();
+    if (unsentBytes >= this.#unsentBytes) return this.#closeStalled();
     this.#unsentBytes = unsentBytes;
     this.#armTimer(this.#context.limits.keepAliveTimeoutMs, false);
   }
@@ -428,6 +457,7 @@ const reasonPhrases: Readonly<Record<number, string>> = {
   400: 'Bad Request',
   404: 'Not Found',
   408: 'Request Timeout',
+  413: 'Content Too Large',
   414: 'URI Too Long',
   431: 'Request Header Fields Too Large',
   500: 'Internal Server Error',

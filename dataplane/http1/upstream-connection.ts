@@ -47,6 +47,8 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   #keepsAlive = true;
   #hasEnded = false;
   #isReadPaused = false;
+  /** Requests begun. */
+  #requests = 0;
 
   constructor(context: WorkerContext, pool: Pool) {
     this.#context = context;
@@ -69,8 +71,16 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   }
 
   isUsable(nowMs: number): boolean {
-    const { maxLifetimeMs } = this.#pool.settings;
-    return this.#state === 'idle' && !this.#hasEnded && (maxLifetimeMs === 0 || nowMs - this.#bornMs < maxLifetimeMs);
+    if (this.#state !== 'idle' || this.#hasEnded) return false;
+    const { maxLifetimeMs, maxRequests } = this.#pool.settings;
+    if (maxLifetimeMs > 0 && nowMs - this.#bornMs >= maxLifetimeMs) return this.#isUsedUp('upstream lifetime');
+    if (maxRequests > 0 && this.#requests >= maxRequests) return this.#isUsedUp('upstream requests');
+    return true;
+  }
+
+  #isUsedUp(closing: 'upstream lifetime' | 'upstream requests'): false {
+    this.#context.closings.count(closing);
+    return false;
   }
 
   rest(idleTimeoutMs: number): void {
@@ -95,6 +105,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     const { out, wheel } = this.#context;
     wheel.disarm(this.#timer);
     this.#request = request;
+    this.#requests++;
     this.#state = 'head';
     this.#partial = null;
     this.#trailers = null;
@@ -166,6 +177,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     if (this.#state === 'tunnel') {
       this.#request!.onReplyBody(slab, 0, size);
     } else if (this.#request === null) {
+      this.#context.closings.count('upstream unasked');
       this.close(); // bytes that nobody asked for: whatever they are, they answer no request of ours
       return false;
     } else {
@@ -303,6 +315,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
 
   #onDeadline(): void {
     // Only while connecting or resting: the exchange watches over everything else.
+    if (this.#state === 'idle') this.#context.closings.count('upstream idle');
     if (this.#state === 'connecting' || this.#state === 'idle') this.close();
   }
 

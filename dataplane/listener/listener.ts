@@ -3,6 +3,8 @@ import { Http1DownstreamConnection } from '../http1/downstream-connection.ts';
 import type { Direction } from '../pipeline/exchange.ts';
 import { takeOver } from '../transport/open.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
+import type { ConnectionCount } from './connection-count.ts';
+import type { ListenerStats } from './listener-stats.ts';
 
 const backlog = 4096;
 
@@ -11,12 +13,16 @@ export class Listener {
   readonly #context: WorkerContext;
   readonly #direction: Direction;
   readonly #server: Server;
+  readonly #count: ConnectionCount;
+  readonly #stats: ListenerStats;
   readonly #connections = new Set<Http1DownstreamConnection>();
   #onEmpty: (() => void) | null = null;
 
-  constructor(context: WorkerContext, direction: Direction) {
+  constructor(context: WorkerContext, direction: Direction, count: ConnectionCount, stats: ListenerStats) {
     this.#context = context;
     this.#direction = direction;
+    this.#count = count;
+    this.#stats = stats;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
       this.#onConnection(socket),
     );
@@ -52,11 +58,8 @@ export class Listener {
 
   #onConnection(socket: Socket): void {
     this.#context.tick();
-    if (this.#connections.size >= this.#context.limits.connections) {
-      socket.on('error', () => socket.destroy());
-      socket.resetAndDestroy();
-      return;
-    }
+    if (!this.#count.tryTake()) return this.#refuse(socket);
+    this.#stats.onOpened();
     this.#connections.add(
       new Http1DownstreamConnection(
         this.#context,
@@ -67,8 +70,22 @@ export class Listener {
     );
   }
 
+  /** A reset costs least, and tells the caller at once that nothing was begun. */
+  #refuse(socket: Socket): void {
+    socket.on('error', () => socket.destroy());
+    socket.resetAndDestroy();
+    if (!this.#stats.onRefused(this.#context.now())) return;
+    const { connections } = this.#context.limits;
+    this.#context.onProblem(
+      'connections refused',
+      `listener ${this.#stats.listener} has all ${connections} it may have`,
+    );
+  }
+
   #onClosed(connection: Http1DownstreamConnection): void {
     this.#connections.delete(connection);
+    this.#count.giveBack();
+    this.#stats.onClosed();
     if (this.#connections.size === 0 && this.#onEmpty !== null) this.#onEmpty();
   }
 }

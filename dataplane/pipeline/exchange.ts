@@ -208,8 +208,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (this.#phase === 'sent') return this.#onAttemptFailed(code);
     // The reply had begun: it cannot be taken back, so it must not look whole (RFC 9112 §8).
     this.#settle(code, 'failure');
-    this.#finish(this.status);
-    this.#downstream.abort();
+    this.#cut(code);
   }
 
   #onAttemptFailed(code: ErrorCode): void {
@@ -466,7 +465,13 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #expire(code: ErrorCode): void {
     const hadBegun = this.#phase === 'replying' || this.#phase === 'tunnel';
     this.#abandon(errorTable[code].origin === 'upstream' && this.#awaitsUpstream() ? code : null);
-    if (!hadBegun) return this.#replyLocally(code);
+    if (hadBegun) this.#cut(code);
+    else this.#replyLocally(code);
+  }
+
+  /** The reply had begun, so all that can be said is that it is not whole. */
+  #cut(code: ErrorCode): void {
+    this.#stats!.onCut(code);
     this.#finish(this.status);
     this.#downstream.abort();
   }

@@ -65,6 +65,18 @@ export class TrafficStats {
     ]! += 1;
   }
 
+  /** A reply that had begun could not be completed. */
+  onCut(reason: string): void {
+    const labels = { ...this.#labels, reason };
+    this.#values[
+      this.#table.counter(
+        'meshlane_replies_cut_total',
+        'Replies and tunnels broken off by the proxy, by reason.',
+        labels,
+      )
+    ]! += 1;
+  }
+
   #bind(code: number): number {
     const labels = { ...this.#labels, code: String(code) };
     const slot = this.#table.counter(

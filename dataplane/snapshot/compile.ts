@@ -15,7 +15,13 @@ import type { Connect } from '../upstream/pool.ts';
 import { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { breakerGauge } from './breaker-gauge.ts';
 import type { ResourceStore } from './resource-store.ts';
-import { retrySettings, type ServiceSettings, serviceSettings, timeoutSettings } from './service-settings.ts';
+import {
+  applicationSettings,
+  retrySettings,
+  type ServiceSettings,
+  serviceSettings,
+  timeoutSettings,
+} from './service-settings.ts';
 import { Snapshot } from './snapshot.ts';
 
 /** What compiling needs besides the resources. */
@@ -142,7 +148,7 @@ class Compiler {
   #inboundRule(): Rule | null {
     const { application } = this.#context;
     if (application === null) return null;
-    const settings = serviceSettings([]);
+    const settings = applicationSettings(this.#store.policiesOf(application.service));
     const endpoint = this.#endpoint(inboundEndpoint, application.address, application.port, {}, application.service);
     const noRetry: RetrySettings = { ...settings.retry, attempts: 0 };
     const backend: RuleBackend = {
@@ -201,7 +207,8 @@ class Compiler {
 
   /** The endpoint of an address: the one that is in use already, brought up to date, or a new one. */
   #endpoint(name: string, address: string, port: number, labels: Labels, service: string): PooledEndpoint {
-    const { pool, breaker } = name === inboundEndpoint ? serviceSettings([]) : this.#settingsOf(service);
+    const { pool, breaker } =
+      name === inboundEndpoint ? applicationSettings(this.#store.policiesOf(service)) : this.#settingsOf(service);
     const key = `${name} ${address} ${port}`;
     let endpoint = this.#before?.endpoints.get(key);
     if (endpoint) {

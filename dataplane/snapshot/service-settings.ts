@@ -43,6 +43,7 @@ export function serviceSettings(policies: readonly PolicyResource[]): ServiceSet
       connectTimeoutMs: durationMs(connections.connectTimeout),
       idleTimeoutMs: durationMs(connections.idleTimeout),
       maxLifetimeMs: durationMs(connections.maxLifetime),
+      maxRequests: connections.maxRequests,
       backoffMs: durationMs(connections.backoff),
       maxBackoffMs: durationMs(connections.maxBackoff),
     },
@@ -61,6 +62,21 @@ export function serviceSettings(policies: readonly PolicyResource[]): ServiceSet
         }
       : null,
     fallback: breaker?.fallback ?? null,
+  };
+}
+
+/**
+ * What holds between a sidecar and its own application: the defaults, but for the times that the application's nature
+ * sets. Bounds on tries and load are the callers' business, or they would count twice.
+ */
+export function applicationSettings(policies: readonly PolicyResource[]): ServiceSettings {
+  const own = serviceSettings([]);
+  const { pool, timeouts } = serviceSettings(policies);
+  const { connectTimeoutMs, idleTimeoutMs, maxLifetimeMs, maxRequests } = pool;
+  return {
+    ...own,
+    pool: { ...own.pool, connectTimeoutMs, idleTimeoutMs, maxLifetimeMs, maxRequests },
+    timeouts: { ...own.timeouts, idleMs: timeouts.idleMs },
   };
 }
 

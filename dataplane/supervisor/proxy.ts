@@ -10,6 +10,7 @@ import type { TransportKind } from '../transport/open.ts';
 import { startAdmin } from './admin.ts';
 import type { Change, Discovery } from './discovery-client.ts';
 import type { HealthChecks } from './health-checks.ts';
+import { policiesThatOutlast } from './idle-times.ts';
 import { checkPortsAreFree } from './port-check.ts';
 import { SpanExporter } from './span-exporter.ts';
 import { StateFile } from './state-file.ts';
@@ -100,6 +101,9 @@ class Supervisor implements RunningProxy {
           connections: limits.connections,
           headTimeoutMs: durationMs(limits.headTimeout),
           keepAliveTimeoutMs: durationMs(limits.keepAliveTimeout),
+          requestsPerConnection: limits.requestsPerConnection,
+          bodyBytes: limits.bodyBytes,
+          halfClose: limits.halfClose,
           replayBytes: limits.replayBytes,
         },
         transportKind: options.transportKind ?? 'handle',
@@ -240,6 +244,7 @@ class Supervisor implements RunningProxy {
     this.#onFirstConfiguration?.();
     this.#onFirstConfiguration = null;
     await this.#followHealthChecks();
+    this.#warnOfIdleTimes(change);
     this.#state?.save({ revision: change.revision, resources: this.#store.all() }, (error) =>
       this.#options.log.warn('the snapshot could not be saved', { file: this.#state?.path, why: String(error) }),
     );
@@ -249,6 +254,19 @@ class Supervisor implements RunningProxy {
   #missingFrom(change: Change): ResourceKey[] {
     const kept = new Set<ResourceKey>([...change.resources.map(keyOf), ...change.rejected]);
     return this.#store.keys().filter((key) => !kept.has(key));
+  }
+
+  #warnOfIdleTimes(change: Change): void {
+    const { limits } = this.#options.proxy.spec;
+    for (const { policy, idleTimeout } of policiesThatOutlast(limits.keepAliveTimeout, change.resources))
+      this.#options.log.warn(
+        'idle connections are kept for longer than sidecars keep theirs: requests may meet their end',
+        {
+          policy,
+          'connections.idleTimeout': idleTimeout,
+          'limits.keepAliveTimeout': limits.keepAliveTimeout,
+        },
+      );
   }
 
   /** The checker, and undici with it, is loaded only where an instance asks for it. */

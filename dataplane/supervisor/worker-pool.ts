@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { newSlotMemory, SlotReader } from '../../observability/metrics/slots.ts';
 import type { SpanRecord } from '../../observability/tracing/span.ts';
+import { newConnectionCounts } from '../listener/connection-count.ts';
 import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from '../worker/messages.ts';
 
 export type WorkerPoolEvents = {
@@ -114,23 +115,17 @@ export class WorkerPool {
   /** Opens the listeners in every worker; resolves with their ports. The first worker settles what port 0 becomes. */
   async listen(listeners: readonly WorkerListener[]): Promise<readonly number[]> {
     const isShared = this.#members.length > 1;
+    const counts = newConnectionCounts(listeners.length);
     const [first, ...others] = this.#members;
-    const ports = await this.#listenIn([first!], listeners, isShared);
+    const ports = await this.#listenIn([first!], { type: 'listen', listeners, isShared, counts });
     const settled = listeners.map((listener, i) => ({ ...listener, port: ports[i]! }));
-    if (others.length > 0) await this.#listenIn(others, settled, isShared);
+    if (others.length > 0) await this.#listenIn(others, { type: 'listen', listeners: settled, isShared, counts });
     return ports;
   }
 
-  async #listenIn(
-    members: readonly Member[],
-    listeners: readonly WorkerListener[],
-    isShared: boolean,
-  ): Promise<readonly number[]> {
-    const answered = this.#answers(
-      (message) => message.type === 'listening' || message.type === 'listen-failed',
-      members,
-    );
-    for (const { worker } of members) worker.postMessage({ type: 'listen', listeners, isShared } satisfies ToWorker);
+  async #listenIn(members: readonly Member[], message: ToWorker & { type: 'listen' }): Promise<readonly number[]> {
+    const answered = this.#answers((answer) => answer.type === 'listening' || answer.type === 'listen-failed', members);
+    for (const { worker } of members) worker.postMessage(message);
     let ports: readonly number[] = [];
     for (const answer of await answered) {
       if (answer.type === 'listen-failed')

@@ -10,6 +10,8 @@ export type PoolSettings = {
   readonly idleTimeoutMs: number;
   /** 0 is no bound. */
   readonly maxLifetimeMs: number;
+  /** Requests per connection; 0 is no bound. */
+  readonly maxRequests: number;
   readonly backoffMs: number;
   readonly maxBackoffMs: number;
 };

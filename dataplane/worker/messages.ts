@@ -26,7 +26,12 @@ export type WorkerOptions = {
     readonly targetBytes: number;
     readonly connections: number;
     readonly headTimeoutMs: number;
+    /** 0 is none, for both times. */
     readonly keepAliveTimeoutMs: number;
+    /** 0 is no bound, for both. */
+    readonly requestsPerConnection: number;
+    readonly bodyBytes: number;
+    readonly halfClose: 'answer' | 'cancel';
     readonly replayBytes: number;
   };
   readonly transportKind: TransportKind;
@@ -37,7 +42,8 @@ export type WorkerOptions = {
 export type ToWorker =
   /** Changes to the resources. */
   | { type: 'configure'; revision: number; resources: readonly AnyResource[]; removed: readonly ResourceKey[] }
-  | { type: 'listen'; listeners: readonly WorkerListener[]; isShared: boolean }
+  /** `counts` has the number of connections of each listener, over all workers. */
+  | { type: 'listen'; listeners: readonly WorkerListener[]; isShared: boolean; counts: SharedArrayBuffer }
   /** Verdict of the active health check of one instance. */
   | { type: 'health'; instance: string; isHealthy: boolean }
   | { type: 'drain' }

@@ -4,6 +4,7 @@ import type { HeadLimits } from '../http1/head.ts';
 import type { OutBuffer } from '../http1/out-buffer.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { TransportKind } from '../transport/open.ts';
+import type { Closings } from './closings.ts';
 
 /** What everything in one worker shares. */
 export type WorkerContext = {
@@ -15,6 +16,9 @@ export type WorkerContext = {
     readonly connections: number;
     readonly headTimeoutMs: number;
     readonly keepAliveTimeoutMs: number;
+    readonly requestsPerConnection: number;
+    readonly bodyBytes: number;
+    readonly halfClose: 'answer' | 'cancel';
     readonly replayBytes: number;
   };
   readonly transportKind: TransportKind;
@@ -23,6 +27,7 @@ export type WorkerContext = {
   readonly recordsSpans: boolean;
   readonly wheel: TimerWheel;
   readonly out: OutBuffer;
+  readonly closings: Closings;
   /** Monotonic ms of the event being handled: read once per event, not once per use. */
   now(): number;
   /** Reads the clock; called first thing by whatever the event loop calls. */

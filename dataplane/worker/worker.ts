@@ -5,11 +5,14 @@ import { compactHeap } from '../../shared/runtime/compact-heap.ts';
 import { TimerWheel } from '../../shared/time/timer-wheel.ts';
 import { OutBuffer } from '../http1/out-buffer.ts';
 import { Http1UpstreamConnection } from '../http1/upstream-connection.ts';
+import { ConnectionCount } from '../listener/connection-count.ts';
 import { Listener } from '../listener/listener.ts';
+import { ListenerStats } from '../listener/listener-stats.ts';
 import { type CompileContext, compileSnapshot } from '../snapshot/compile.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
 import type { Pool } from '../upstream/pool.ts';
-import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from './messages.ts';
+import { Closings } from './closings.ts';
+import type { FromWorker, ToWorker, WorkerOptions } from './messages.ts';
 import { SpanBatch } from './span-batch.ts';
 import type { WorkerContext } from './worker-context.ts';
 
@@ -25,6 +28,7 @@ class Worker {
   readonly #listeners: Listener[] = [];
   readonly #spans: SpanBatch;
   readonly #health = new Map<string, boolean>();
+  readonly #metrics: SlotTable;
 
   constructor(port: MessagePort, options: WorkerOptions) {
     this.#port = port;
@@ -32,6 +36,7 @@ class Worker {
     let nowMs = performance.now();
     const wheel = new TimerWheel(() => (nowMs = performance.now()));
     const metrics = new SlotTable(options.metrics, (series) => this.#send({ type: 'series', series }));
+    this.#metrics = metrics;
     this.#compileContext = {
       metrics,
       connect: (pool: Pool) => new Http1UpstreamConnection(this.#context, pool),
@@ -49,6 +54,7 @@ class Worker {
       recordsSpans: options.recordsSpans,
       wheel,
       out: new OutBuffer(),
+      closings: new Closings(metrics),
       now: () => nowMs,
       tick: () => {
         nowMs = performance.now();
@@ -70,7 +76,7 @@ class Worker {
       case 'configure':
         return this.#configure(message);
       case 'listen':
-        return void this.#listen(message.listeners, message.isShared);
+        return void this.#listen(message);
       case 'health':
         if (message.isHealthy) this.#health.delete(message.instance);
         else this.#health.set(message.instance, false);
@@ -102,11 +108,13 @@ class Worker {
       endpoint.isHealthy = this.#health.get(endpoint.name) ?? true;
   }
 
-  async #listen(listeners: readonly WorkerListener[], isShared: boolean): Promise<void> {
+  async #listen({ listeners, isShared, counts }: ToWorker & { type: 'listen' }): Promise<void> {
     compactHeap();
     const ports: number[] = [];
-    for (const { name, address, port, direction } of listeners) {
-      const listener = new Listener(this.#context, direction);
+    for (const [place, { name, address, port, direction }] of listeners.entries()) {
+      const count = new ConnectionCount(counts, place, this.#context.limits.connections);
+      const stats = new ListenerStats(this.#metrics, { listener: name, direction });
+      const listener = new Listener(this.#context, direction, count, stats);
       this.#listeners.push(listener);
       try {
         ports.push(await listener.listen(address, port, isShared));

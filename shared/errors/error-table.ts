@@ -25,6 +25,13 @@ export const errorTable = {
     retry: 'never',
     text: 'The request target is too long.',
   },
+  body_too_large: {
+    http: 413,
+    grpc: 8,
+    origin: 'downstream',
+    retry: 'never',
+    text: 'The request body is too large.',
+  },
   not_implemented: {
     http: 501,
     grpc: 12,

@@ -86,14 +86,21 @@ export const Connections = Type.Object(
       maximum: 65_535,
       description: 'Requests that may wait for a connection to one instance, per worker.',
     }),
-    connectTimeout: Duration({ default: '1s', description: 'Time for a connection to be made.' }),
+    connectTimeout: Duration({ default: '1s', description: 'Time for a connection to be made; 0s is no bound.' }),
     idleTimeout: Duration({
       default: '4s',
-      description: 'An idle connection is closed after it; below the 5 s after which Node.js servers close theirs.',
+      description:
+        'An idle connection is closed after it; below the 5 s after which Node.js servers close theirs. 0s is no bound.',
     }),
     maxLifetime: Duration({
       default: '10m',
       description: 'A connection older than this takes no further request; 0s is no bound.',
+    }),
+    maxRequests: Type.Integer({
+      default: 0,
+      minimum: 0,
+      maximum: 1_000_000_000,
+      description: 'Requests that one connection carries; 0 is no bound.',
     }),
     backoff: Duration({
       default: '100ms',

@@ -45,13 +45,36 @@ export const ProxyLimits = Type.Object(
       default: 10_000,
       minimum: 1,
       maximum: 1_000_000,
-      description: 'Downstream connections per listener and worker; above it they are closed at once.',
+      description: 'Downstream connections of each listener, over all workers; above it they are reset at once.',
     }),
     headTimeout: Duration({
       default: '10s',
-      description: 'Time for a request head once its first byte is here; above it 408.',
+      description:
+        'Time for a request head, from its first byte on or from the connection being made; above it 408. 0s is none.',
     }),
-    keepAliveTimeout: Duration({ default: '75s', description: 'Time an idle downstream connection is kept.' }),
+    keepAliveTimeout: Duration({
+      default: '75s',
+      description:
+        'Time an idle downstream connection is kept, longer than callers keep theirs (policies’ connections.idleTimeout); 0s is no bound.',
+    }),
+    requestsPerConnection: Type.Integer({
+      default: 0,
+      minimum: 0,
+      maximum: 1_000_000_000,
+      description:
+        'Requests that a downstream connection may bring, the last of them answered with Connection: close; 0 is no bound.',
+    }),
+    bodyBytes: Type.Integer({
+      default: 0,
+      minimum: 0,
+      maximum: 1_125_899_906_842_624,
+      description: 'Size of a request body, without the framing of chunks; above it 413. 0 is no bound.',
+    }),
+    halfClose: Type.Enum(['answer', 'cancel'], {
+      default: 'answer',
+      description:
+        'What becomes of a request whose caller closes its sending side: answered all the same, or cancelled (499) as by Envoy and nginx.',
+    }),
     replayBytes: Type.Integer({
       default: 65_536,
       minimum: 0,

@@ -36,7 +36,7 @@ t.test('a caller that may never send its body, or too much of it, is told that t
 });
 
 t.test('a head that does not come is answered with 408, and an idle connection is closed', async (t) => {
-  const proxy = await staticProxy(t, { spec: { limits: { headTimeout: '200ms', keepAliveTimeout: '300ms' } } });
+  const proxy = await staticProxy(t, { spec: { limits: { headTimeout: '800ms', keepAliveTimeout: '300ms' } } });
   const slow = await rawClient(t, proxy.port);
   slow.send('GET / HTTP/1.1\r\nHo');
   const answer = await slow.reply();

@@ -13,6 +13,8 @@ export type StaticProxy = {
   metrics(): Promise<string>;
   /** Sum of the samples of a metric whose labels contain all that is asked for; 0 when there is none. */
   metric(name: string, labels?: Readonly<Record<string, string>>): Promise<number>;
+  /** What was logged as a warning, with its fields. */
+  readonly warnings: readonly Record<string, unknown>[];
   drain(): Promise<void>;
   close(): Promise<void>;
 };
@@ -28,6 +30,7 @@ export type StaticProxyOptions = {
 export async function staticProxy(t: Owner, options: StaticProxyOptions = {}): Promise<StaticProxy> {
   const listeners: object[] = [{ name: 'out', port: 0, direction: 'outbound' }];
   if (options.appPort !== undefined) listeners.push({ name: 'in', port: 0, direction: 'inbound' });
+  const warnings: Record<string, unknown>[] = [];
   let running: RunningProxy | null = await startProxy({
     proxy: proxyDocument({
       admin: { port: 0 },
@@ -39,7 +42,7 @@ export async function staticProxy(t: Owner, options: StaticProxyOptions = {}): P
     resources: options.resources ?? [],
     controlPlane: null,
     version: 'test',
-    log: { info: () => undefined, warn: () => undefined },
+    log: { info: () => undefined, warn: (message, fields) => void warnings.push({ message, ...fields }) },
     onCrash: (error) => {
       throw error;
     },
@@ -57,6 +60,7 @@ export async function staticProxy(t: Owner, options: StaticProxyOptions = {}): P
     adminPort,
     metrics,
     metric: async (name, labels = {}) => sumOf(await metrics(), name, labels),
+    warnings,
     drain: () => running!.drain(),
     close,
   };

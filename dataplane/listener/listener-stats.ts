@@ -1,0 +1,39 @@
+import type { SlotTable } from '../../observability/metrics/slots.ts';
+
+const logEveryMs = 60_000;
+
+/** The series of one listener in one worker. */
+export class ListenerStats {
+  readonly listener: string;
+  readonly #values: Float64Array;
+  readonly #open: number;
+  readonly #refused: number;
+  #loggedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(table: SlotTable, labels: { listener: string; direction: string }) {
+    this.listener = labels.listener;
+    this.#values = table.values;
+    this.#open = table.gauge('meshlane_connections', 'Open downstream connections.', labels);
+    this.#refused = table.counter(
+      'meshlane_connections_refused_total',
+      'Connections reset because the listener had as many as it may.',
+      labels,
+    );
+  }
+
+  onOpened(): void {
+    this.#values[this.#open]! += 1;
+  }
+
+  onClosed(): void {
+    this.#values[this.#open]! -= 1;
+  }
+
+  /** True when it is time to log it: once a minute is enough to be seen, and more would be a load of its own. */
+  onRefused(nowMs: number): boolean {
+    this.#values[this.#refused]! += 1;
+    if (nowMs - this.#loggedMs < logEveryMs) return false;
+    this.#loggedMs = nowMs;
+    return true;
+  }
+}
