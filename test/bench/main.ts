@@ -5,6 +5,11 @@ const benches: Readonly<Record<string, { summary: string; load(): Promise<{ comm
   h1: { summary: 'One worker on HTTP/1.1 beside HAProxy, nginx and Envoy', load: () => import('./h1.ts') },
   download: { summary: '1 MB replies through one worker beside the same peers', load: () => import('./download.ts') },
   tls: { summary: 'One worker on HTTP/1.1 over TLS beside the same peers', load: () => import('./tls.ts') },
+  open: { summary: 'Latency that each proxy adds at a fixed rate', load: () => import('./open.ts') },
+  workers: {
+    summary: 'CPU time a request of several workers beside one, and their shares',
+    load: () => import('./workers.ts'),
+  },
   rss: { summary: 'Memory of a sidecar with the shop’s configuration', load: () => import('./rss.ts') },
 };
 

@@ -7,6 +7,7 @@ import { findPeer } from '../harness/peers.ts';
 import { startProcess } from '../harness/process.ts';
 import { until } from '../harness/until.ts';
 import { benchRequest } from './mesh-config.ts';
+import { onCpu } from './placement.ts';
 import type { Rig } from './rig.ts';
 import { writeTemplate } from './template.ts';
 import { type TlsFiles, tlsSuite } from './tls-files.ts';
@@ -17,8 +18,8 @@ export type Origin = { readonly port: number; readonly pid: number; readonly ver
 /** Largest reply: HAProxy answers from one buffer, and each connection has one. */
 export const maxReplyBytes = 1_048_576;
 
-/** Starts HAProxy as a server of one reply of `sizeBytes`, on the CPU of the load. */
-export async function startOrigin(rig: Rig, sizeBytes: number): Promise<Origin> {
+/** Starts HAProxy as a server of one reply of `sizeBytes`, on the CPU of the load unless another is named. */
+export async function startOrigin(rig: Rig, sizeBytes: number, cpu: number | null = null): Promise<Origin> {
   const haproxy = await findPeer('haproxy');
   if (haproxy.path === null) throw new Error(`the origin is HAProxy, which is missing: ${haproxy.reason}`);
   const port = await freePort();
@@ -30,7 +31,7 @@ export async function startOrigin(rig: Rig, sizeBytes: number): Promise<Origin> 
     bodyFile,
     bufferBytes: Math.max(16_384, sizeBytes + 4096),
   });
-  const { pid } = await startProcess({ command: haproxy.path, args: ['-db', '-f', config], t: rig.owner });
+  const { pid } = await startProcess({ ...onCpu(cpu, haproxy.path, ['-db', '-f', config]), t: rig.owner });
   await until(() => checkReply('the origin', port, body), { what: 'a reply from the origin' });
   return { port, pid, version: haproxy.version, body };
 }

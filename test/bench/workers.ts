@@ -1,0 +1,119 @@
+import type { Command, Invocation } from '../../cli/command.ts';
+import { measureBlock } from './block.ts';
+import { startMeshlane } from './contenders.ts';
+import { numberFlag } from './flags.ts';
+import { describeRun, writeJson } from './json-output.ts';
+import { formatMarks } from './marks.ts';
+import { measureOpenBlock, type OpenSettings } from './open-block.ts';
+import { startOrigin } from './origin.ts';
+import { pinAgain } from './placement.ts';
+import { showProgress } from './progress.ts';
+import { type Rig, withRig } from './rig.ts';
+import { startSpanSink } from './span-sink.ts';
+import { countWorkers, difference, probeFlags } from './worker-shares.ts';
+import { formatShares, formatWorkers, judgeWorkers, type WorkersMeasured } from './workers-figures.ts';
+
+export const command: Command = {
+  name: 'workers',
+  summary: 'What several workers spend for a request beside one, and how evenly they share the load.',
+  options: {
+    rounds: { value: 'N', default: '5', text: 'Blocks of each load; figures are medians of them.' },
+    seconds: { value: 'S', default: '5', text: 'Length of a block.' },
+    workers: { value: 'N', default: '2', text: 'Workers to compare with one.' },
+    rate: { value: 'N', default: '5000', text: 'Requests a second of the fixed rate.' },
+    connections: { value: 'N', default: '64', text: 'Connections of the load; new ones in each block.' },
+    'no-pin': { text: 'Leave placement to the scheduler.' },
+    json: { value: 'FILE', text: 'Write everything measured; - is stdout (the table goes to stderr).' },
+    check: { text: 'Exit with 1 when a mark is not met.' },
+  },
+  details: [
+    'CPU time a request is what counts, so both proxies get the same load on the same CPU: once at a fixed rate (open loop),',
+    'where each request is a wake-up of its own, and once as much as they can carry. On all CPUs, load and workers compete',
+    'for them: that is the only place where workers really run at the same time, and it is shown but not judged.',
+    '',
+    'Requests of each worker come from its metrics memory through a probe that is loaded into the proxy for this.',
+  ].join('\n'),
+  run,
+};
+
+type Settings = OpenSettings & { readonly rounds: number; readonly workers: number };
+
+async function run(invocation: Invocation): Promise<number> {
+  const settings: Settings = {
+    rounds: numberFlag(invocation, 'rounds', { min: 1, max: 1000 }),
+    seconds: numberFlag(invocation, 'seconds', { min: 2, max: 600 }),
+    workers: numberFlag(invocation, 'workers', { min: 2, max: 64 }),
+    perSecond: numberFlag(invocation, 'rate', { min: 100, max: 50_000 }),
+    connections: numberFlag(invocation, 'connections', { min: 1, max: 2000 }),
+  };
+  const jsonFile = invocation.flag('json');
+  const print = (text: string) => (jsonFile === '-' ? process.stderr : process.stdout).write(`${text}\n`);
+  const progress = showProgress(process.stderr);
+  return withRig({ isPinned: !invocation.isSet('no-pin'), status: progress.note }, async (rig) => {
+    const [one, more] = await measure(rig, settings, progress.status);
+    progress.clear();
+    const marks = judgeWorkers(one, more);
+    print(
+      [
+        `HTTP/1.1 keep-alive, ${settings.connections} connections, replies of 1024 bytes; ${settings.perSecond} requests a second, ` +
+          `or as many as possible; medians of ${settings.rounds} × ${settings.seconds} s; ${rig.place.note}`,
+        '',
+        formatWorkers([one, more]),
+        '',
+        formatShares(more),
+        '',
+        formatMarks(marks),
+      ].join('\n'),
+    );
+    if (jsonFile !== undefined)
+      writeJson(jsonFile, {
+        bench: 'workers',
+        ...(await describeRun()),
+        settings,
+        placement: rig.place,
+        measured: [one, more],
+        marks,
+      });
+    return invocation.isSet('check') && marks.some(({ isMet }) => isMet !== true) ? 1 : 0;
+  });
+}
+
+async function measure(
+  rig: Rig,
+  settings: Settings,
+  status: (text: string) => void,
+): Promise<[WorkersMeasured, WorkersMeasured]> {
+  const origin = await startOrigin(rig, 1024, rig.place.originCpu);
+  const { port: spansPort } = await startSpanSink(rig);
+  const start = async (workers: number) => {
+    status(`starting a proxy with ${workers} workers`);
+    const options = { spansPort, sampleRatio: 0.01, workers, nodeFlags: probeFlags };
+    const started = await startMeshlane(rig, origin, options);
+    if ('missing' in started) throw new Error(`meshlane cannot be measured: ${started.missing}`);
+    await measureBlock(started.subject, { ...settings, seconds: 3 }, rig.place);
+    return { ...started, workers, open: [], full: [], spread: [] } as Row;
+  };
+  const rows: [Row, Row] = [await start(1), await start(settings.workers)];
+  for (let round = 1; round <= settings.rounds; round++)
+    for (const row of rows) {
+      status(`round ${round} of ${settings.rounds}: ${row.workers}`);
+      await measureRound(rig, row, settings, round);
+    }
+  const result = ({ workers, open, full, spread }: Row): WorkersMeasured => ({ workers, open, full, spread });
+  return [result(rows[0]), result(rows[1])];
+}
+
+type Started = Exclude<Awaited<ReturnType<typeof startMeshlane>>, { missing: string }>;
+type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
+type Row = Started & Mutable<WorkersMeasured>;
+
+async function measureRound(rig: Rig, row: Row, settings: Settings, round: number): Promise<void> {
+  const { subject, running, workers } = row;
+  const before = await countWorkers(running, workers);
+  const block = await measureOpenBlock(subject, settings, round, rig.place);
+  row.open.push({ ...block, counts: difference(before, await countWorkers(running, workers)) });
+  row.full.push(await measureBlock(subject, settings, rig.place));
+  await pinAgain(subject.pid, [rig.place.proxyCpu, rig.place.loadCpu]);
+  row.spread.push(await measureBlock(subject, settings, rig.place));
+  await pinAgain(subject.pid, [rig.place.proxyCpu]);
+}
