@@ -27,6 +27,11 @@ export const command: Command = {
       value: 'NAME',
       text: 'Name of this sidecar and its instance; made of service, host and port if not given.',
     },
+    trust: {
+      value: 'RANGE,RANGE',
+      text: 'Proxies whose X-Forwarded fields the inbound port believes, such as 10.0.0.0/8.',
+    },
+    underscores: { value: 'drop|refuse|allow', default: 'drop', text: 'Request fields with "_" in their name.' },
     labels: { value: 'K=V,K=V', text: 'Labels of the instance, such as version=v2.' },
     lease: { value: 'SECONDS', default: '15', text: 'The instance leaves the mesh after so long without a heartbeat.' },
     workers: { value: 'N', text: 'Worker threads. [1, or what the file says]' },
@@ -98,11 +103,20 @@ function fromFlags(invocation: Invocation): StaticConfiguration {
   const inbound = parseAddress(invocation.flag('inbound')!, '--inbound');
   const outbound = parseAddress(invocation.flag('outbound')!, '--outbound');
   const admin = parseAddress(invocation.flag('admin')!, '--admin');
+  const underscoreNames = invocation.flag('underscores');
+  const trusted = (invocation.flag('trust') ?? '').split(',').filter((range) => range !== '');
   const listeners: object[] = [
-    { name: 'outbound', address: outbound.host, port: outbound.port, direction: 'outbound' },
+    { name: 'outbound', address: outbound.host, port: outbound.port, direction: 'outbound', underscoreNames },
   ];
   if (appPort !== undefined)
-    listeners.push({ name: 'inbound', address: inbound.host, port: inbound.port, direction: 'inbound' });
+    listeners.push({
+      name: 'inbound',
+      address: inbound.host,
+      port: inbound.port,
+      direction: 'inbound',
+      forwarding: { trusted },
+      underscoreNames,
+    });
   const endpoint = invocation.flag('otlp');
   const read = readProxy({
     kind: 'Proxy',

@@ -7,8 +7,10 @@ import { slab } from '../transport/slab.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
+import type { Caller } from './caller.ts';
 import { FieldName } from './field-name.ts';
 import { CR, LF } from './grammar.ts';
+import { admit, admitTrailers } from './guarded-fields.ts';
 import { dropListed, type Head, HeadVerdict, noLength } from './head.ts';
 import { ReplyFraming, type ReplyOptions, writeReplyHead, writeTrailers } from './head-writer.ts';
 import { ascii } from './out-buffer.ts';
@@ -35,6 +37,7 @@ type State = 'idle' | 'busy' | 'tunnel' | 'lingering' | 'closed';
 export class Http1DownstreamConnection implements Downstream, BodySink, TransportOwner {
   readonly #context: WorkerContext;
   readonly #transport: Transport;
+  readonly #caller: Caller;
   readonly #head = new RequestHead();
   readonly #body = new BodyReader();
   readonly #exchange: Exchange;
@@ -70,13 +73,15 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     context: WorkerContext,
     transport: Transport,
     direction: Direction,
+    caller: Caller,
     onClosed: (connection: Http1DownstreamConnection) => void,
   ) {
     this.#context = context;
+    this.#caller = caller;
     this.#onClosed = onClosed;
     const { bodyBytes } = context.limits;
     this.#mostBodyBytes = bodyBytes > 0 ? bodyBytes : Number.POSITIVE_INFINITY;
-    this.#exchange = new Exchange(context, this, direction, this.#head);
+    this.#exchange = new Exchange(context, this, direction, caller, this.#head);
     this.#timer = new WheelTimer(() => this.#onDeadline());
     this.#replyOptions.stripsReason = direction === 'inbound';
     this.#transport = transport;
@@ -172,7 +177,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     // One empty line before a request is left over from an old way of ending a body (RFC 9112 §2.2).
     const from = bytes.length >= 2 && bytes[0] === CR && bytes[1] === LF ? 2 : 0;
     const isCut = bytes.length === 1 && bytes[0] === CR;
-    const verdict = isCut ? HeadVerdict.partial : head.read(bytes, from, bytes.length, this.#context.limits);
+    let verdict = isCut ? HeadVerdict.partial : head.read(bytes, from, bytes.length, this.#context.limits);
+    if (verdict === HeadVerdict.whole && head.guarded !== 0) verdict = admit(head, this.#caller);
     if (verdict === HeadVerdict.partial) {
       if (this.#timer.deadlineMs === Number.POSITIVE_INFINITY || this.#isKeepAlive)
         this.#armTimer(this.#context.limits.headTimeoutMs, false);
@@ -229,6 +235,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
 
   onBodyEnd(trailers: Head | null): void {
     if (trailers !== null && this.#head.connectionNamesFields) dropListed(trailers, this.#head.header('connection')!);
+    if (trailers !== null) admitTrailers(trailers, this.#caller);
     if (!this.#isReplyDone) this.#exchange.onRequestEnd(trailers);
   }
 
@@ -466,6 +473,7 @@ const reasonPhrases: Readonly<Record<number, string>> = {
   503: 'Service Unavailable',
   504: 'Gateway Timeout',
   505: 'HTTP Version Not Supported',
+  508: 'Loop Detected',
 };
 
 function reasonPhrase(status: number): string {

@@ -1,4 +1,4 @@
-import { tokenLower } from './grammar.ts';
+import { nameLower, tokenLower } from './grammar.ts';
 
 /**
  * The fields that the proxy itself looks at, each with a number. The parser hashes a name while it checks it, and only
@@ -26,6 +26,25 @@ export const FieldName = {
   b3ParentSpanId: 18,
   b3Flags: 19,
   meshlaneReason: 20,
+  maxForwards: 21,
+  via: 22,
+  // From here on: not everybody may say them (`guarded-fields.ts`).
+  forwarded: 32,
+  forwardedFor: 33,
+  forwardedProto: 34,
+  forwardedHost: 35,
+  /** Any other `x-forwarded-...`, and what else tells the address of a caller. */
+  forwardedOther: 36,
+  /** What tells the identity of a caller. */
+  clientIdentity: 37,
+  /** Any other `x-meshlane-...`. */
+  meshlane: 38,
+  /** A name with "_". */
+  underscored: 39,
+  /** A name that CGI and its heirs cannot tell from one of the names above: `Content_Length`, `X.Forwarded.For`. */
+  twin: 40,
+  /** A field that does not travel on, and that nobody is to see. */
+  removed: 41,
 } as const;
 export type FieldName = (typeof FieldName)[keyof typeof FieldName];
 
@@ -50,11 +69,38 @@ const spellings: readonly (readonly [string, FieldName])[] = [
   ['x-b3-parentspanid', FieldName.b3ParentSpanId],
   ['x-b3-flags', FieldName.b3Flags],
   ['x-meshlane-reason', FieldName.meshlaneReason],
+  ['max-forwards', FieldName.maxForwards],
+  ['via', FieldName.via],
+  ['forwarded', FieldName.forwarded],
+  ['x-forwarded-for', FieldName.forwardedFor],
+  ['x-forwarded-proto', FieldName.forwardedProto],
+  ['x-forwarded-host', FieldName.forwardedHost],
+  ['x-forwarded', FieldName.forwardedOther],
+  ['x-real-ip', FieldName.forwardedOther],
+  ['x-client-ip', FieldName.forwardedOther],
+  ['x-cluster-client-ip', FieldName.forwardedOther],
+  ['true-client-ip', FieldName.forwardedOther],
+  ['x-forwarded-client-cert', FieldName.clientIdentity],
+  ['client-cert', FieldName.clientIdentity], // RFC 9440
+  ['client-cert-chain', FieldName.clientIdentity],
+  ['l5d-client-id', FieldName.clientIdentity],
 ];
 
+const families: readonly (readonly [Buffer, FieldName])[] = [
+  [Buffer.from('x-forwarded-', 'latin1'), FieldName.forwardedOther],
+  [Buffer.from('x-meshlane-', 'latin1'), FieldName.meshlane],
+];
+const shortestFamily = 11;
+const X = 120;
+
+/** Room for a table with a place for each number. */
+export const fieldNames = 48;
+
 const tableSize = 1024;
+/** Place in `texts` and `numbers`; 0 for none. */
 const byHash = new Uint8Array(tableSize);
 const texts: Uint8Array[] = [new Uint8Array(0)];
+const numbers: FieldName[] = [FieldName.other];
 
 /** One step of the hash over the lower-case bytes of a name. */
 export const hashSeed = 7;
@@ -64,27 +110,50 @@ export function hashStep(hash: number, lower: number): number {
 
 for (const [text, name] of spellings) {
   const bytes = Buffer.from(text, 'latin1');
-  let hash = hashSeed;
-  for (const byte of bytes) hash = hashStep(hash, byte);
-  const slot = hash & (tableSize - 1);
+  const slot = hashOf(bytes) & (tableSize - 1);
   if (byHash[slot] !== 0)
     throw new Error(`field names ${text} and number ${byHash[slot]} share a hash; enlarge the table`);
-  byHash[slot] = name;
-  texts[name] = bytes;
+  byHash[slot] = texts.length;
+  texts.push(bytes);
+  numbers.push(name);
+}
+
+function hashOf(name: Uint8Array): number {
+  let hash = hashSeed;
+  for (const byte of name) hash = hashStep(hash, byte);
+  return hash;
 }
 
 /** The number of the field whose name stands at `from..to`; `hash` is that of its lower-case bytes. */
 export function fieldNameAt(bytes: Uint8Array, from: number, to: number, hash: number): FieldName {
-  const name = byHash[hash & (tableSize - 1)]! as FieldName;
-  if (name === FieldName.other) return name;
-  const text = texts[name]!;
-  if (text.length !== to - from) return FieldName.other;
-  for (let i = 0; i < text.length; i++) if (tokenLower[bytes[from + i]!] !== text[i]) return FieldName.other;
-  return name;
+  const place = byHash[hash & (tableSize - 1)]!;
+  if (place !== 0 && to - from === texts[place]!.length && isAt(bytes, from, texts[place]!)) return numbers[place]!;
+  if (to - from < shortestFamily || tokenLower[bytes[from]!] !== X) return FieldName.other;
+  for (const [beginning, name] of families) if (isAt(bytes, from, beginning)) return name;
+  return FieldName.other;
+}
+
+function isAt(bytes: Uint8Array, from: number, text: Uint8Array): boolean {
+  for (let i = 0; i < text.length; i++) if (tokenLower[bytes[from + i]!] !== text[i]) return false;
+  return true;
+}
+
+const DASH = 45;
+const UNDERSCORE = 95;
+
+/**
+ * The number of a name that has more than letters, digits and "-". RFC 3875 §4.1.18 turns "-" into "_" on the way into
+ * a variable, and many servers do the same to all that is no letter or digit: behind them such a name is another's.
+ */
+export function oddFieldNameAt(bytes: Uint8Array, from: number, to: number): FieldName {
+  const plain = new Uint8Array(to - from);
+  for (let i = 0; i < plain.length; i++) plain[i] = nameLower[bytes[from + i]!] || DASH;
+  if (fieldNameAt(plain, 0, plain.length, hashOf(plain)) !== FieldName.other) return FieldName.twin;
+  return bytes.subarray(from, to).includes(UNDERSCORE) ? FieldName.underscored : FieldName.other;
 }
 
 /** Fields that belong to one connection and never travel on (RFC 9110 §7.6.1), and those the proxy writes anew. */
-export const isHopByHop = new Uint8Array(32);
+export const isHopByHop = new Uint8Array(fieldNames);
 for (const name of [
   FieldName.contentLength,
   FieldName.transferEncoding,

@@ -1,5 +1,7 @@
 import type { TraceContext } from '../../observability/tracing/trace-context.ts';
-import { FieldName, isHopByHop } from './field-name.ts';
+import type { Caller } from './caller.ts';
+import { FieldName, fieldNames, isHopByHop } from './field-name.ts';
+import { writeForwarding } from './forwarding.ts';
 import { type Head, isListedByConnection, noLength } from './head.ts';
 import { ascii, type OutBuffer } from './out-buffer.ts';
 import type { ReplyHead } from './reply-head.ts';
@@ -25,15 +27,26 @@ const traceparent = ascii('traceparent: ');
 const b3 = ascii('b3: ');
 const slash = ascii('/');
 const asterisk = ascii('*');
+const maxForwards = ascii('Max-Forwards: ');
 
 /**
  * When a field stays behind, by the number of its name: bits of the cases that a head can be in. A head is written with
  * the cases that hold for it.
  */
-const Case = { always: 1, request: 2, absolute: 4, old: 8, newTrace: 16, application: 32 } as const;
+const Case = {
+  always: 1,
+  request: 2,
+  absolute: 4,
+  old: 8,
+  newTrace: 16,
+  application: 32,
+  trusted: 64,
+  countsDown: 128,
+} as const;
 
-const droppedIn = new Uint8Array(32);
+const droppedIn = new Uint8Array(fieldNames);
 for (let name = 0; name < isHopByHop.length; name++) if (isHopByHop[name] === 1) droppedIn[name] = Case.always;
+droppedIn[FieldName.removed] = droppedIn[FieldName.twin] = Case.always;
 for (const name of [
   FieldName.traceparent,
   FieldName.b3,
@@ -44,7 +57,10 @@ for (const name of [
   FieldName.b3Flags,
 ])
   droppedIn[name] = Case.request;
-droppedIn[FieldName.meshlaneReason] = Case.request | Case.application;
+droppedIn[FieldName.meshlaneReason] = droppedIn[FieldName.meshlane] = Case.request | Case.application;
+// Written anew, with the caller's address behind what it said itself.
+droppedIn[FieldName.forwarded] = droppedIn[FieldName.forwardedFor] = Case.trusted;
+droppedIn[FieldName.maxForwards] = Case.countsDown;
 droppedIn[FieldName.host] = Case.absolute;
 // HTTP/1.0 knows no interim replies, so its callers cannot wait for one (RFC 9110 §10.1.1).
 droppedIn[FieldName.expect] = Case.old;
@@ -52,7 +68,13 @@ droppedIn[FieldName.expect] = Case.old;
 droppedIn[FieldName.tracestate] = Case.newTrace;
 
 /** Writes the head of one try. `isUpgrade` keeps the Upgrade field, for a caller that may be switched over. */
-export function writeRequestHead(out: OutBuffer, head: RequestHead, trace: TraceContext, isUpgrade: boolean): void {
+export function writeRequestHead(
+  out: OutBuffer,
+  head: RequestHead,
+  trace: TraceContext,
+  caller: Caller,
+  isUpgrade: boolean,
+): void {
   const bytes = head.bytes;
   if (head.isAbsolute) {
     out.copy(bytes, head.start, head.targetStart);
@@ -70,11 +92,15 @@ export function writeRequestHead(out: OutBuffer, head: RequestHead, trace: Trace
     out.constant(crlf);
   }
 
-  writeFields(out, head, casesOf(head, trace));
+  writeFields(out, head, casesOf(head, trace, caller));
 
   if (head.isChunked) out.constant(chunked);
   else if (head.contentLength !== noLength) writeLength(out, head.contentLength);
   if (isUpgrade) writeUpgrade(out, head);
+  // After what Connection lists is gone, so that no caller can have it taken away (RFC 9110 §7.6.1).
+  if (caller.forwarding !== null) writeForwarding(out, head, caller, caller.forwarding);
+  if (caller.via !== null) out.constant(head.minorVersion === 0 ? caller.via.oldLine : caller.via.line);
+  if (head.maxForwards > 0) writeMaxForwards(out, head.maxForwards - 1);
   out.constant(traceparent);
   out.constant(trace.bytes);
   out.constant(crlf);
@@ -120,11 +146,21 @@ export function writeReplyHead(out: OutBuffer, head: ReplyHead, options: ReplyOp
   out.constant(crlf);
 }
 
+const notInTrailers = isHopByHop.slice();
+for (const name of [
+  FieldName.host,
+  FieldName.maxForwards,
+  FieldName.meshlaneReason,
+  FieldName.meshlane,
+  FieldName.twin,
+  FieldName.removed,
+])
+  notInTrailers[name] = 1;
+
 /** Writes the trailer section without what may not stand there (RFC 9110 §6.5.1), and the empty line. */
 export function writeTrailers(out: OutBuffer, trailers: Head): void {
   for (let i = 0; i < trailers.fieldCount; i++) {
-    const name = trailers.names[i]!;
-    if (isHopByHop[name] === 1 || name === FieldName.host || name === FieldName.meshlaneReason) continue;
+    if (notInTrailers[trailers.names[i]!] === 1) continue;
     out.copy(trailers.bytes, trailers.offsets[i * 4]!, trailers.offsets[i * 4 + 1]!);
     out.text(': ');
     out.copy(trailers.bytes, trailers.offsets[i * 4 + 2]!, trailers.offsets[i * 4 + 3]!);
@@ -133,11 +169,13 @@ export function writeTrailers(out: OutBuffer, trailers: Head): void {
   out.constant(crlf);
 }
 
-function casesOf(head: RequestHead, trace: TraceContext): number {
+function casesOf(head: RequestHead, trace: TraceContext, caller: Caller): number {
   let cases: number = Case.always | Case.request;
   if (head.isAbsolute) cases |= Case.absolute;
   if (head.minorVersion === 0) cases |= Case.old;
   if (!trace.hasParent || trace.isB3) cases |= Case.newTrace;
+  if (caller.isTrusted) cases |= Case.trusted;
+  if (head.maxForwards > 0) cases |= Case.countsDown;
   return cases;
 }
 
@@ -155,6 +193,12 @@ function writeFields(out: OutBuffer, head: Head, cases: number): void {
     runStart = i + 1 < fieldCount ? offsets[(i + 1) * 4]! : head.end - 2;
   }
   out.copy(bytes, runStart, head.end - 2);
+}
+
+function writeMaxForwards(out: OutBuffer, left: number): void {
+  out.constant(maxForwards);
+  out.decimal(left);
+  out.constant(crlf);
 }
 
 function writeLength(out: OutBuffer, length: number): void {

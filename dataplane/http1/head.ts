@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
-import { FieldName, fieldNameAt, hashSeed, hashStep } from './field-name.ts';
-import { COLON, CR, HTAB, isValueByte, LF, SP, textAt, tokenLower } from './grammar.ts';
+import { FieldName, fieldNameAt, hashSeed, hashStep, oddFieldNameAt } from './field-name.ts';
+import { COLON, CR, HTAB, isValueByte, LF, nameLower, SP, textAt, tokenLower } from './grammar.ts';
 
 /**
  * Heads are read in one pass and stay where they arrived: a field is four offsets into the bytes and the number of its
@@ -75,12 +75,13 @@ export class Head {
     return textAt(this.bytes, this.offsets[field * 4 + 2]!, this.offsets[field * 4 + 3]!);
   }
 
-  /** Value of a field by its lower-case name, its lines joined by ", " (RFC 9110 §5.3); null when there is none. */
+  /** Value of a field by its lower-case name, its lines joined by ", " (RFC 9110 §5.3); null when none is there or let in. */
   header(name: string): string | null {
     let value: string | null = null;
     for (let i = 0; i < this.fieldCount; i++) {
       const from = this.offsets[i * 4]!;
       if (this.offsets[i * 4 + 1]! - from !== name.length || !this.#isNamed(from, name)) continue;
+      if (this.names[i] === FieldName.removed) continue;
       value = value === null ? this.valueAt(i) : `${value}, ${this.valueAt(i)}`;
     }
     return value;
@@ -140,11 +141,16 @@ export function readFields(head: Head, at: number, to: number, limits: HeadLimit
 
     const nameStart = at;
     let hash = hashSeed;
-    let lower = tokenLower[first]!;
+    let lower = nameLower[first]!;
     while (lower !== 0) {
       hash = hashStep(hash, lower);
       if (++at >= to) return HeadVerdict.partial;
-      lower = tokenLower[bytes[at]!]!;
+      lower = nameLower[bytes[at]!]!;
+    }
+    const isOdd = bytes[at] !== COLON;
+    if (isOdd) {
+      while (at < to && tokenLower[bytes[at]!] !== 0) at++;
+      if (at >= to) return HeadVerdict.partial;
     }
     const nameEnd = at;
     if (bytes[at] !== COLON || nameEnd === nameStart)
@@ -159,7 +165,8 @@ export function readFields(head: Head, at: number, to: number, limits: HeadLimit
     if (bytes[at + 1] !== LF) return head.refuse('bad_request', 'a CR without LF in the head');
     let valueEnd = at;
     while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB)) valueEnd--;
-    head.addField(fieldNameAt(bytes, nameStart, nameEnd, hash), nameStart, nameEnd, valueStart, valueEnd);
+    const name = isOdd ? oddFieldNameAt(bytes, nameStart, nameEnd) : fieldNameAt(bytes, nameStart, nameEnd, hash);
+    head.addField(name, nameStart, nameEnd, valueStart, valueEnd);
     at += 2;
   }
 }

@@ -1,5 +1,6 @@
 import { FieldName } from './field-name.ts';
 import { CR, isHostByte, isTargetByte, LF, SP, textAt, tokenLower } from './grammar.ts';
+import { guardOf } from './guard.ts';
 import { framingFault, Head, type HeadLimits, HeadVerdict, readFields, readFramingField } from './head.ts';
 
 const methodsByLength: readonly (readonly string[])[] = [
@@ -25,6 +26,9 @@ const repeatedField = -2;
 /** A name of 253 characters (RFC 1035 §3.1), a dot and a port. */
 const mostHostBytes = 260;
 
+/** What a higher Max-Forwards is lowered to (RFC 9110 §7.6.2). */
+const mostForwards = 1000;
+
 /** A request head (RFC 9112 §3) as a view that routes can ask. */
 export class RequestHead extends Head {
   method = '';
@@ -43,6 +47,10 @@ export class RequestHead extends Head {
   b3TraceIdField = -1;
   b3SpanIdField = -1;
   b3SampledField = -1;
+  /** Kinds of guarded fields that are there. */
+  guarded = 0;
+  /** How often a TRACE or OPTIONS may still be forwarded; -1 without a limit (RFC 9110 §7.6.2). */
+  maxForwards = -1;
 
   #host = '';
   #path: string | null = null;
@@ -73,6 +81,8 @@ export class RequestHead extends Head {
     this.b3TraceIdField = -1;
     this.b3SpanIdField = -1;
     this.b3SampledField = -1;
+    this.guarded = 0;
+    this.maxForwards = -1;
 
     const until = Math.min(to, from + limits.headBytes); // what is beyond is not looked at, however it arrived
     const lineEnd = this.#readLine(from, until, limits);
@@ -169,7 +179,11 @@ export class RequestHead extends Head {
         case FieldName.b3Sampled:
           this.b3SampledField = i;
           break;
+        case FieldName.maxForwards:
+          if (!this.#readMaxForwards(i)) return this.refuse('bad_request', 'a Max-Forwards that is not one number');
+          break;
         default: {
+          this.guarded |= guardOf[this.names[i]!]!;
           const fault = readFramingField(this, i);
           if (fault !== null) return this.refuse('bad_request', fault);
         }
@@ -178,6 +192,15 @@ export class RequestHead extends Head {
     const fault = framingFault(this);
     if (fault !== null) return this.refuse('bad_request', fault);
     return this.#checkTarget();
+  }
+
+  /** For other methods it says nothing and travels on as it is. */
+  #readMaxForwards(field: number): boolean {
+    if (this.method !== 'TRACE' && this.method !== 'OPTIONS') return true;
+    const value = this.valueAt(field);
+    if (this.maxForwards !== -1 || !/^[0-9]{1,64}$/.test(value)) return false;
+    this.maxForwards = Math.min(Number(value), mostForwards);
+    return true;
   }
 
   #checkTarget(): HeadVerdict {

@@ -112,7 +112,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     this.#interims = 0;
     this.#isRequestSent = false;
     this.#sendsChunks = request.head.isChunked;
-    writeRequestHead(out, request.head, request.trace, request.isUpgrade);
+    writeRequestHead(out, request.head, request.trace, request.caller, request.isUpgrade);
     for (const piece of request.heldBody) this.#writePiece(piece);
     if (request.isRequestWhole) this.#writeEnd(request.requestTrailers);
     out.flushTo(this.#transport);

@@ -3,6 +3,7 @@ import { Http1DownstreamConnection } from '../http1/downstream-connection.ts';
 import type { Direction } from '../pipeline/exchange.ts';
 import { takeOver } from '../transport/open.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
+import { type CallerSettings, Callers } from './callers.ts';
 import type { ConnectionCount } from './connection-count.ts';
 import type { ListenerStats } from './listener-stats.ts';
 
@@ -12,15 +13,17 @@ const backlog = 4096;
 export class Listener {
   readonly #context: WorkerContext;
   readonly #direction: Direction;
+  readonly #callers: Callers;
   readonly #server: Server;
   readonly #count: ConnectionCount;
   readonly #stats: ListenerStats;
   readonly #connections = new Set<Http1DownstreamConnection>();
   #onEmpty: (() => void) | null = null;
 
-  constructor(context: WorkerContext, direction: Direction, count: ConnectionCount, stats: ListenerStats) {
+  constructor(context: WorkerContext, settings: CallerSettings, count: ConnectionCount, stats: ListenerStats) {
     this.#context = context;
-    this.#direction = direction;
+    this.#direction = settings.direction;
+    this.#callers = new Callers(settings, 'http');
     this.#count = count;
     this.#stats = stats;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
@@ -60,11 +63,13 @@ export class Listener {
     this.#context.tick();
     if (!this.#count.tryTake()) return this.#refuse(socket);
     this.#stats.onOpened();
+    const caller = this.#callers.at(socket.remoteAddress);
     this.#connections.add(
       new Http1DownstreamConnection(
         this.#context,
         takeOver(socket, this.#context.transportKind),
         this.#direction,
+        caller,
         (connection) => this.#onClosed(connection),
       ),
     );

@@ -1,5 +1,6 @@
 import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
+import type { Caller } from '../http1/caller.ts';
 import type { Head } from '../http1/head.ts';
 import type { ReplyHead } from '../http1/reply-head.ts';
 import type { RequestHead } from '../http1/request-head.ts';
@@ -36,6 +37,7 @@ const noBody: readonly Buffer[] = [];
 export class Exchange implements UpstreamRequest, PoolWaiter {
   readonly trace = new TraceContext();
   readonly direction: Direction;
+  readonly caller: Caller;
   readonly #context: WorkerContext;
   readonly #downstream: Downstream;
   readonly #deadlines: Deadlines;
@@ -63,10 +65,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #requestBytes = 0;
   #replyBytes = 0;
 
-  constructor(context: WorkerContext, downstream: Downstream, direction: Direction, head: RequestHead) {
+  constructor(context: WorkerContext, downstream: Downstream, direction: Direction, caller: Caller, head: RequestHead) {
     this.#context = context;
     this.#downstream = downstream;
     this.direction = direction;
+    this.caller = caller;
     this.head = head;
     this.#held = new HeldBody(context.limits.replayBytes);
     this.#deadlines = new Deadlines(context.wheel, () => this.#onDeadline());
@@ -108,12 +111,22 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.backend = backend;
     this.#stats = backend === null ? context.snapshot.unmatched[this.direction] : backend.stats;
     this.#stats.onStart();
+    if (head.maxForwards === 0) return this.#answerItself(head);
     if (backend === null) return this.#replyLocally(rule === null ? 'route_not_found' : 'no_backend');
 
     backend.budget.onRequest(nowMs);
     const { requestMs } = backend.timeouts;
     if (requestMs > 0) this.#deadlines.requestAtMs = nowMs + requestMs;
     this.#attempt(nowMs, null);
+  }
+
+  /**
+   * Answers in the application's place, since the request may go no further (RFC 9110 §7.6.2). A TRACE is not shown to
+   * its sender: what is in it may be a secret that a script could not read otherwise (RFC 9110 §9.3.8).
+   */
+  #answerItself(head: RequestHead): void {
+    if (head.method === 'TRACE') this.#replyLocally('not_implemented', 'TRACE is not answered here');
+    else this.#replyLocally('max_forwards');
   }
 
   /** A span of our own stands in the trace only where it is reported: else the next one would name a parent nobody has. */

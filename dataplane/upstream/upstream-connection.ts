@@ -1,5 +1,6 @@
 import type { TraceContext } from '../../observability/tracing/trace-context.ts';
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import type { Caller } from '../http1/caller.ts';
 import type { Head } from '../http1/head.ts';
 import type { ReplyHead } from '../http1/reply-head.ts';
 import type { RequestHead } from '../http1/request-head.ts';
@@ -7,6 +8,7 @@ import type { RequestHead } from '../http1/request-head.ts';
 /** What a connection needs to know of the request it carries, and whom it tells about the reply. */
 export type UpstreamRequest = {
   readonly head: RequestHead;
+  readonly caller: Caller;
   readonly trace: TraceContext;
   readonly isUpgrade: boolean;
   /** Body that came before the connection was there. */

@@ -2,16 +2,15 @@ import type { Series } from '../../observability/metrics/slots.ts';
 import type { SpanRecord } from '../../observability/tracing/span.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
-import type { Direction } from '../pipeline/exchange.ts';
+import type { CallerSettings } from '../listener/callers.ts';
 import type { TransportKind } from '../transport/open.ts';
 
 /** What supervisor and workers say to each other. */
 
-export type WorkerListener = {
+export type WorkerListener = CallerSettings & {
   readonly name: string;
   readonly address: string;
   readonly port: number;
-  readonly direction: Direction;
 };
 
 /** Given to a worker when it is made. */

@@ -111,10 +111,11 @@ class Worker {
   async #listen({ listeners, isShared, counts }: ToWorker & { type: 'listen' }): Promise<void> {
     compactHeap();
     const ports: number[] = [];
-    for (const [place, { name, address, port, direction }] of listeners.entries()) {
+    for (const [place, settings] of listeners.entries()) {
+      const { name, address, port, direction } = settings;
       const count = new ConnectionCount(counts, place, this.#context.limits.connections);
       const stats = new ListenerStats(this.#metrics, { listener: name, direction });
-      const listener = new Listener(this.#context, direction, count, stats);
+      const listener = new Listener(this.#context, settings, count, stats);
       this.#listeners.push(listener);
       try {
         ports.push(await listener.listen(address, port, isShared));

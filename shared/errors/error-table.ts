@@ -60,6 +60,20 @@ export const errorTable = {
     retry: 'never',
     text: 'The request body stopped arriving.',
   },
+  loop_detected: {
+    http: 508,
+    grpc: 14,
+    origin: 'local',
+    retry: 'never',
+    text: 'The request has been at this listener before.',
+  },
+  max_forwards: {
+    http: 200,
+    grpc: 0,
+    origin: 'downstream',
+    retry: 'never',
+    text: 'The request was to go no further than this proxy.',
+  },
   route_not_found: {
     http: 404,
     grpc: 12,

@@ -3,6 +3,40 @@ import { Duration, Host, Name } from './field-schemas.ts';
 
 export const Port = Type.Integer({ minimum: 0, maximum: 65_535, description: '0 takes any free port.' });
 
+const Cidr = Type.String({ pattern: '^[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?$' });
+
+/** What the next hop is told about a request's caller. */
+const Forwarding = Type.Object(
+  {
+    trusted: Type.Array(Cidr, {
+      default: [],
+      maxItems: 256,
+      description:
+        'Proxies in front of this listener, as addresses or ranges such as 10.0.0.0/8: what they say about their callers is kept, and their own address added.',
+    }),
+    application: Type.Optional(
+      Type.Array(Cidr, {
+        maxItems: 256,
+        description:
+          'Callers whose requests begin here: their fields travel on as they are and nothing is added. Outbound listeners take loopback (127.0.0.0/8, ::1) when this is left out, inbound ones nobody.',
+      }),
+    ),
+    fields: Type.Enum(['x-forwarded', 'forwarded', 'both', 'none'], {
+      default: 'x-forwarded',
+      description:
+        'What tells the next hop: X-Forwarded-For, -Proto and -Host, or the Forwarded of RFC 7239. A form that is not sent is not let through from trusted callers either.',
+    }),
+    via: Type.Optional(
+      Type.String({
+        pattern: '^[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?$',
+        description:
+          'Name of this listener in Via, unlike that of any other: requests get it, and one that has it already is answered 508.',
+      }),
+    ),
+  },
+  { additionalProperties: false, default: {} },
+);
+
 export const ProxyListener = Type.Object(
   {
     name: Name,
@@ -15,6 +49,12 @@ export const ProxyListener = Type.Object(
     protocol: Type.Enum(['auto', 'http1', 'http2', 'tcp'], {
       default: 'auto',
       description: 'Only HTTP/1.1 is carried so far: auto and http1.',
+    }),
+    forwarding: Forwarding,
+    underscoreNames: Type.Enum(['drop', 'refuse', 'allow'], {
+      default: 'drop',
+      description:
+        'What becomes of request fields with "_" in their name, which many servers take for the one with "-"; refused with 400. Never let through is what would be taken for a field of HTTP or of this mesh, such as Content_Length.',
     }),
   },
   { additionalProperties: false },

@@ -1,3 +1,4 @@
+import { parseCidr } from '../discovery/cidr.ts';
 import type { Issue, Parsed } from '../errors/problem.ts';
 import { checkPatterns } from '../routing/pattern.ts';
 import {
@@ -44,7 +45,11 @@ export function readResource(input: unknown): Parsed<AnyResource> {
 /** Reads the `Proxy` document of a static file. */
 export function readProxy(input: unknown): Parsed<ProxyDocument> {
   const document: unknown = structuredClone(input);
-  const issues = [...faultsOf('Proxy', document), ...checkListenerProtocols(document as ProxyDocument)];
+  const issues = [
+    ...faultsOf('Proxy', document),
+    ...checkListenerProtocols(document as ProxyDocument),
+    ...checkAddressRanges(document as ProxyDocument),
+  ];
   return issues.length === 0 ? { ok: true, value: document as ProxyDocument } : { ok: false, issues };
 }
 
@@ -58,6 +63,23 @@ function checkListenerProtocols(proxy: Partial<ProxyDocument> | null): Issue[] {
           },
         ]
       : [],
+  );
+}
+
+function checkAddressRanges(proxy: Partial<ProxyDocument> | null): Issue[] {
+  return listOf(proxy?.spec?.listeners).flatMap((listener, i) =>
+    (['trusted', 'application'] as const).flatMap((list) =>
+      listOf(listener?.forwarding?.[list]).flatMap((range, r) =>
+        typeof range === 'string' && parseCidr(range) === null
+          ? [
+              {
+                pointer: `/spec/listeners/${i}/forwarding/${list}/${r}`,
+                message: `${show(range)} is not an IP address or range, such as 10.0.0.0/8 or 2001:db8::/32`,
+              },
+            ]
+          : [],
+      ),
+    ),
   );
 }
 

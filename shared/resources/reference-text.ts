@@ -65,6 +65,7 @@ the control plane.
 const proxyNotes = `
 - \`inbound\` listeners send everything to \`appAddress\`:\`appPort\`; \`outbound\` ones follow the routes.
 - A number of \`workers\` above 1 lets as many threads listen on the same ports; limits per worker then count once for each.
+- [Header fields](../headers.md) says what \`forwarding\` and \`underscoreNames\` do, for a sidecar and for an edge.
 - \`--workers\`, \`--otlp\` and \`--sample\` stand above what the file says.
 `;
 

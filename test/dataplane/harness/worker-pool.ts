@@ -2,6 +2,7 @@ import { WorkerPool } from '../../../dataplane/supervisor/worker-pool.ts';
 import type { ResourceKey } from '../../../shared/resources/resource.ts';
 import type { AnyResource } from '../../../shared/resources/schema.ts';
 import type { Owner } from '../../harness/owner.ts';
+import { proxyDocument } from './resources.ts';
 
 /** The workers of a proxy without their supervisor, for tests that change the configuration. */
 export async function runningWorkers(t: Owner, resources: readonly AnyResource[], workers = 1) {
@@ -38,6 +39,6 @@ export async function runningWorkers(t: Owner, resources: readonly AnyResource[]
   const configure = (changed: readonly AnyResource[], removed: readonly ResourceKey[] = []) =>
     pool.configure({ type: 'configure', revision: ++revision, resources: changed, removed });
   await configure(resources);
-  const [port] = await pool.listen([{ name: 'out', address: '127.0.0.1', port: 0, direction: 'outbound' }]);
+  const [port] = await pool.listen(proxyDocument({ listeners: [{ name: 'out', port: 0 }] }).spec.listeners);
   return { port: port!, configure, drain: () => pool.drain() };
 }

@@ -1,4 +1,5 @@
 import { BodyReader, type BodySink, Framing } from '../../../dataplane/http1/body-reader.ts';
+import type { Caller } from '../../../dataplane/http1/caller.ts';
 import { dropListed, type Head, type HeadLimits, HeadVerdict, noLength } from '../../../dataplane/http1/head.ts';
 import { ReplyFraming, writeReplyHead, writeRequestHead, writeTrailers } from '../../../dataplane/http1/head-writer.ts';
 import { OutBuffer } from '../../../dataplane/http1/out-buffer.ts';
@@ -34,6 +35,9 @@ export type Relayed = {
 };
 
 export const codecLimits: HeadLimits = { headBytes: 65_536, headerCount: 100, targetBytes: 16_384 };
+
+/** Nothing is taken from it or added: that happens in front of the codec. */
+const anybody: Caller = { removes: 0, refuses: 0, isTrusted: false, forwarding: null, via: null };
 
 const crlf = Buffer.from('\r\n');
 const lastChunk = Buffer.from('0\r\n');
@@ -187,7 +191,7 @@ class RequestRelay extends CodecRelay<RequestHead> {
     if (field < 0 || !trace.accept(head.bytes, head.offsets[field * 4 + 2]!, head.offsets[field * 4 + 3]!))
       trace.begin(false);
     const isUpgrade = head.connectionUpgrade && head.upgradeField !== -1 && head.minorVersion === 1;
-    writeRequestHead(this.out, head, trace, isUpgrade && !/h2c/i.test(head.valueAt(head.upgradeField)));
+    writeRequestHead(this.out, head, trace, anybody, isUpgrade && !/h2c/i.test(head.valueAt(head.upgradeField)));
     this.sendsChunks = head.isChunked;
     if (head.isChunked) return { framing: Framing.chunked, length: 0 };
     return { framing: head.contentLength > 0 ? Framing.length : Framing.none, length: head.contentLength };
