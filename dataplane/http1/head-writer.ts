@@ -149,6 +149,8 @@ export function writeReplyHead(out: OutBuffer, head: ReplyHead, options: ReplyOp
 const notInTrailers = isHopByHop.slice();
 for (const name of [
   FieldName.host,
+  FieldName.trailer,
+  FieldName.expect,
   FieldName.maxForwards,
   FieldName.meshlaneReason,
   FieldName.meshlane,

@@ -266,3 +266,9 @@ function hasOption(value: string, name: string): boolean {
   for (const part of value.split(',')) if (part.trim().toLowerCase() === name) return true;
   return false;
 }
+
+/** Whether a server may switch to what it chose: only to protocols that it was offered (RFC 9110 §7.8). */
+export function isOffered(offered: string, chosen: string): boolean {
+  for (const part of chosen.split(',')) if (!hasOption(offered, part.trim().toLowerCase())) return false;
+  return chosen !== '';
+}

@@ -15,14 +15,13 @@ export class ReplyHead extends Head {
   read(bytes: Buffer, from: number, to: number, limits: HeadLimits): HeadVerdict {
     this.reset(bytes, from);
     this.meshlaneReasonField = -1;
-    const lineEnd = this.#readLine(from, to);
+    const until = Math.min(to, from + limits.headBytes); // what is beyond is not looked at, however it arrived
+    const lineEnd = this.#readLine(from, until);
     if (lineEnd === -2) return this.refuse('upstream_protocol', 'a status line that is not HTTP/1');
-    const verdict = lineEnd === -1 ? HeadVerdict.partial : readFields(this, lineEnd, to, limits);
-    if (verdict === HeadVerdict.partial && to - from >= limits.headBytes)
+    const verdict = lineEnd === -1 ? HeadVerdict.partial : readFields(this, lineEnd, until, limits);
+    if (verdict === HeadVerdict.partial && until - from === limits.headBytes)
       return this.refuse('upstream_protocol', `a head of more than ${limits.headBytes} bytes`);
     if (verdict !== HeadVerdict.whole) return verdict;
-    if (this.end - this.start > limits.headBytes)
-      return this.refuse('upstream_protocol', `a head of more than ${limits.headBytes} bytes`);
     return this.#check();
   }
 

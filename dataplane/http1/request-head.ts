@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { FieldName } from './field-name.ts';
 import { CR, isHostByte, isTargetByte, LF, SP, textAt, tokenLower } from './grammar.ts';
 import { guardOf } from './guard.ts';
@@ -105,8 +106,8 @@ export class RequestHead extends Head {
     let at = from;
     while (at < to && tokenLower[bytes[at]!] !== 0) at++;
     if (at >= to) return at - from > 32 ? this.#refuseLine('a method of more than 32 characters') : -1;
-    if (bytes[at] !== SP || at === from) return this.#refuseLine('a request line without a method');
     if (at - from > 32) return this.#refuseLine('a method of more than 32 characters');
+    if (bytes[at] !== SP || at === from) return this.#refuseLine('a request line without a method');
     this.method = methodAt(bytes, from, at);
 
     this.targetStart = ++at;
@@ -252,9 +253,12 @@ export class RequestHead extends Head {
       if (!/^:[0-9]{0,5}$/.test(text.slice(colon))) return false;
       nameEnd = hostStart + colon;
     }
-    if (bracket === 0 && /[[\]]/.test(text)) return false;
-    if (bracket > 0 && !/^\[[0-9a-fA-F:.]+\]$/.test(text.slice(0, nameEnd - hostStart))) return false;
-    this.#host = text.slice(0, nameEnd - hostStart).toLowerCase();
+    const name = text.slice(0, nameEnd - hostStart);
+    // RFC 9110 §4.2.1: a port alone is no authority; an empty Host stands for a target that has none.
+    if (name === '' && colon !== -1) return false;
+    if (bracket === 0 && (/[[\]]/.test(text) || /%(?![0-9a-fA-F]{2})/.test(name))) return false;
+    if (bracket > 0 && !(/^\[[0-9a-fA-F:.]+\]$/.test(name) && isIPv6(name.slice(1, -1)))) return false;
+    this.#host = name.toLowerCase();
     this.#hostBytes = Buffer.from(bytes.subarray(hostStart, hostEnd));
     return true;
   }

@@ -7,7 +7,7 @@ import type { Pool, PooledConnection } from '../upstream/pool.ts';
 import type { UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
-import { dropListed, type Head, HeadVerdict, noLength } from './head.ts';
+import { dropListed, type Head, HeadVerdict, isOffered, noLength } from './head.ts';
 import { writeRequestHead, writeTrailers } from './head-writer.ts';
 import { ascii } from './out-buffer.ts';
 import { ReplyHead } from './reply-head.ts';
@@ -240,7 +240,12 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
 
   #onInterim(head: ReplyHead, request: UpstreamRequest): boolean {
     if (head.status === 101) {
-      if (!request.isUpgrade || head.upgradeField === -1) {
+      const { upgradeField } = request.head;
+      const isWanted =
+        request.isUpgrade &&
+        head.upgradeField !== -1 &&
+        isOffered(request.head.valueAt(upgradeField), head.valueAt(head.upgradeField));
+      if (!isWanted) {
         this.#fail('upstream_protocol');
         return false;
       }

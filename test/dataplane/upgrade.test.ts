@@ -53,6 +53,26 @@ t.test('WebSocket messages go both ways through the proxy', async (t) => {
   t.equal(await proxy.metric('meshlane_requests_total', { code: '101' }), 1);
 });
 
+t.test('a switch to what was not asked for is not passed on', async (t) => {
+  for (const [asked, chosen, status] of [
+    ['websocket', 'h2c', 502],
+    ['websocket', 'websocket, h2c', 502],
+    ['websocket', '', 502],
+    ['websocket, x/1', 'X/1', 101],
+    ['WebSocket', 'websocket', 101],
+  ] as const) {
+    const origin = await scriptedOrigin(
+      t,
+      () => `HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: ${chosen}\r\n\r\n`,
+    );
+    const proxy = await staticProxy(t, { resources: serviceAt('app', origin.port) });
+    const caller = await rawClient(t, proxy.port);
+    caller.send(get('/', 'app', `Connection: Upgrade\r\nUpgrade: ${asked}\r\n`));
+    t.equal((await caller.reply()).status, status, `${asked}: ${chosen}`);
+    await proxy.close();
+  }
+});
+
 t.test('the server closes a WebSocket in order', async (t) => {
   const { open, server, proxy } = await echo(t);
   const socket = await open();

@@ -1,6 +1,13 @@
 import { BodyReader, type BodySink, Framing } from '../../../dataplane/http1/body-reader.ts';
 import type { Caller } from '../../../dataplane/http1/caller.ts';
-import { dropListed, type Head, type HeadLimits, HeadVerdict, noLength } from '../../../dataplane/http1/head.ts';
+import {
+  dropListed,
+  type Head,
+  type HeadLimits,
+  HeadVerdict,
+  isOffered,
+  noLength,
+} from '../../../dataplane/http1/head.ts';
 import { ReplyFraming, writeReplyHead, writeRequestHead, writeTrailers } from '../../../dataplane/http1/head-writer.ts';
 import { OutBuffer } from '../../../dataplane/http1/out-buffer.ts';
 import { ReplyHead } from '../../../dataplane/http1/reply-head.ts';
@@ -216,7 +223,11 @@ class ReplyRelay extends CodecRelay<ReplyHead> {
 
   protected readHead(bytes: Buffer, from: number): HeadVerdict {
     if (this.#answered === this.#methods.length) return this.head.refuse('upstream_protocol', 'a reply too many');
-    return this.head.read(bytes, from, bytes.length, this.#limits);
+    const { head } = this;
+    const verdict = head.read(bytes, from, bytes.length, this.#limits);
+    if (verdict !== HeadVerdict.whole || head.status !== 101) return verdict;
+    if (head.upgradeField !== -1 && isOffered('websocket', head.valueAt(head.upgradeField))) return verdict;
+    return head.refuse('upstream_protocol', 'a switch that was not asked for');
   }
 
   protected onHead(): { framing: Framing; length: number } | null {
@@ -225,13 +236,12 @@ class ReplyRelay extends CodecRelay<ReplyHead> {
     const hasBody =
       !isInterim && this.#methods[this.#answered] !== 'HEAD' && head.status !== 204 && head.status !== 304;
     this.sendsChunks = hasBody && head.contentLength === noLength;
-    const isUpgrade = head.status === 101 && head.upgradeField !== -1;
     writeReplyHead(this.out, head, {
       framing: this.sendsChunks ? ReplyFraming.chunked : hasBody ? ReplyFraming.length : ReplyFraming.none,
       saysKeepAlive: false,
       saysClose: false,
       stripsReason: true,
-      isUpgrade,
+      isUpgrade: head.status === 101,
     });
     if (!isInterim) this.#answered++;
     if (head.status === 101) return null;
@@ -258,7 +268,7 @@ export function relayRequests(pieces: readonly Buffer[], limits: HeadLimits = co
   return new RequestRelay(limits).relay(pieces, false);
 }
 
-/** Reads the replies to requests of these methods, and writes them on as to a caller of HTTP/1.1. */
+/** Reads the replies to requests of these methods, which offer to switch to websocket, and writes them on as to a caller of HTTP/1.1. */
 export function relayReplies(
   pieces: readonly Buffer[],
   methods: readonly string[],

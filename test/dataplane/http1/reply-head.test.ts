@@ -46,6 +46,8 @@ const cases: Record<string, string> = {
   'HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n': bad,
   [`HTTP/1.1 200 OK\r\nA: ${'x'.repeat(400)}\r\n\r\n`]: '200',
   [`HTTP/1.1 200 OK\r\nA: ${'x'.repeat(600)}\r\n\r\n`]: bad,
+  [`HTTP/1.1 200 OK\r\nA: ${'x'.repeat(600)}\0\r\n\r\n`]: bad,
+  [`HTTP/1.1 200 OK\r\n${'A: b\r\n'.repeat(100)}\r\n`]: 'head_too_large',
 };
 
 t.test('each class of reply head has its verdict, the same however its bytes arrive', async (t) => {

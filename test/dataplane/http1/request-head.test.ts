@@ -69,6 +69,15 @@ const cases: Record<string, string> = {
   [with11(`${host}A\xe4: c\r\n`)]: 'bad_request',
   [with11(`${host}A:\r\nB:   \r\n`)]: 'whole',
   // host
+  ...Object.fromEntries(
+    [':80', '[:::]', '[1.2.3.4]', '[::g]', '[]', 'a%', 'a%2', 'a%zz', 'a%2gb', '%'].map((value) => [
+      with11(`Host: ${value}\r\n`),
+      'bad_request',
+    ]),
+  ),
+  [with11('Host: a%20b:80\r\n')]: 'whole',
+  [with11('Host: [::ffff:1.2.3.4]:80\r\n')]: 'whole',
+  [with11('Host: a\r\n', 'GET http://:80/ HTTP/1.1')]: 'bad_request',
   [with11('')]: 'bad_request',
   [with11('', 'GET / HTTP/1.0')]: 'whole',
   [with11('Host: a\r\nHost: a\r\n')]: 'bad_request',
