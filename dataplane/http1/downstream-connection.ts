@@ -22,7 +22,9 @@ const crlf = ascii('\r\n');
 const lastChunk = ascii('0\r\n');
 const mostHeldBytes = 65_536;
 const mostSkippedBytes = 65_536;
+/** A connection that closes is read on for as long as bytes come no further apart than the first and for no more than the second. */
 const lingerMs = 1000;
+const mostLingerMs = 30_000;
 const nothing = Buffer.alloc(0);
 const ignore = () => undefined;
 
@@ -68,6 +70,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   readonly #mostBodyBytes: number;
   /** Bytes of the last reply that the kernel had not yet taken when they were last looked at. */
   #unsentBytes = 0;
+  /** 0 until the last reply has left. */
+  #lingerUntilMs = 0;
 
   constructor(
     context: WorkerContext,
@@ -130,7 +134,9 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
       case 'tunnel':
         this.#exchange.onTunnelBytes(slab.subarray(0, size));
         break;
-      default: // what comes after the last reply is not for us
+      default:
+        // What comes after the last reply is not for us, but a RST now could take the reply from the caller.
+        if (this.#lingerUntilMs > 0) this.#armLinger();
     }
     return !this.#isPaused;
   }
@@ -434,8 +440,13 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
       if (this.#state !== 'lingering') return;
       if (this.#hasEnded) return this.destroy();
       this.#context.tick();
-      this.#armTimer(lingerMs, false);
+      this.#lingerUntilMs = this.#context.now() + mostLingerMs;
+      this.#armLinger();
     });
+  }
+
+  #armLinger(): void {
+    this.#armTimer(Math.min(lingerMs, Math.max(1, this.#lingerUntilMs - this.#context.now())), false);
   }
 
   /** A slow caller may take the rest of its reply for as long as it takes any. */

@@ -27,8 +27,12 @@ export class HandleTransport implements Transport {
   #isPeerDone = false;
   #isShutDown = false;
   #isClosed = false;
+  readonly #isOutgoing: boolean;
+  /** Nothing can be sent any more; what came before is still to be read. */
+  #isWriteBroken = false;
 
-  constructor(handle: StreamHandle, bindings: StreamBindings, remoteAddress: string) {
+  constructor(handle: StreamHandle, bindings: StreamBindings, remoteAddress: string, isOutgoing: boolean) {
+    this.#isOutgoing = isOutgoing;
     this.#handle = handle;
     this.#bindings = bindings;
     this.remoteAddress = remoteAddress;
@@ -53,18 +57,19 @@ export class HandleTransport implements Transport {
       return;
     }
     this.#isReading = false;
-    if (size !== endOfStream) return this.#break();
+    // Linux tells of a reset once: when the write has heard of it, the read hears of an end.
+    if (size !== endOfStream || this.#isWriteBroken) return this.#break();
     this.#isPeerDone = true;
     owner.onEnd();
     if (this.#isShutDown) this.#break();
   }
 
   write(bytes: Buffer): void {
-    if (this.#isClosed || this.hasEnded) return;
+    if (this.#isClosed || this.hasEnded || this.#isWriteBroken) return;
     const { streamBaseState, kLastWriteWasAsync, WriteWrap } = this.#bindings;
     const request = this.#write;
     const error = this.#handle.writeBuffer(request, bytes);
-    if (error !== 0) return this.#breakSoon();
+    if (error !== 0) return this.#onWriteFailed();
     if (streamBaseState[kLastWriteWasAsync] === 0) return;
     const size = bytes.length;
     request.bytes = bytes; // libuv only points at them: let go of, their memory would be another buffer's before they leave
@@ -77,10 +82,20 @@ export class HandleTransport implements Transport {
   #onWritten(size: number, status: number): void {
     this.unsentBytes -= size;
     if (this.#isClosed) return;
-    if (status !== 0) return this.#break();
+    if (status !== 0) return this.#onWriteFailed();
     if (this.unsentBytes > 0 || !this.isBlocked) return;
     this.isBlocked = false;
     this.#owner?.onDrain();
+  }
+
+  /**
+   * A peer that answers and breaks the connection while it is still written to has its answer in our kernel: it is read
+   * before the end is told. Whom we answer ourselves has nothing to say that could still be used.
+   */
+  #onWriteFailed(): void {
+    if (!this.#isOutgoing || this.#isPeerDone) return this.#breakSoon();
+    this.#isWriteBroken = true;
+    this.isBlocked = true;
   }
 
   pause(): void {

@@ -8,13 +8,13 @@ import type { Transport } from './transport.ts';
 export type TransportKind = 'handle' | 'socket';
 
 /** Takes over a socket that is connected and from which nothing was read. */
-export function takeOver(socket: Socket, kind: TransportKind): Transport {
+export function takeOver(socket: Socket, kind: TransportKind, isOutgoing = false): Transport {
   const owner = socket as unknown as { _handle?: unknown };
   const handle = owner._handle;
   if (kind === 'socket' || streamBindings === null || !isStreamHandle(handle)) return new SocketTransport(socket);
   const { remoteAddress = '' } = socket;
   owner._handle = null; // the socket is an empty shell from now on
-  return new HandleTransport(handle, streamBindings, remoteAddress);
+  return new HandleTransport(handle, streamBindings, remoteAddress, isOutgoing);
 }
 
 /** Connects to an address; `onOpen` or `onFailed` is called once, later. Until then what is returned can only be destroyed. */
@@ -30,7 +30,7 @@ export function openTransport(
   socket.on('error', () => undefined); // 'close' follows
   socket.once('connect', () => {
     socket.off('close', onFailed);
-    onOpen(takeOver(socket, kind));
+    onOpen(takeOver(socket, kind, true));
   });
   const giveUp = () => {
     socket.off('close', onFailed);
