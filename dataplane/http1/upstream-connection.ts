@@ -289,6 +289,14 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     request.onReplyDone();
   }
 
+  get #hasRested(): boolean {
+    return this.#requests > 1;
+  }
+
+  get #hasReplyBytes(): boolean {
+    return this.#partial !== null || this.#interims > 0;
+  }
+
   #giveBack(): void {
     this.#state = 'idle';
     this.resumeReply();
@@ -328,7 +336,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     const request = this.#request;
     this.#request = null;
     this.close();
-    request?.onUpstreamFailure(code);
+    request?.onUpstreamFailure(code, false);
   }
 
   /** Runs once, however the connection came to its end. */
@@ -345,6 +353,6 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     this.#request = null;
     if (request === null) return;
     if (before === 'tunnel' && this.#hasEnded) request.onReplyDone();
-    else request.onUpstreamFailure('upstream_reset');
+    else request.onUpstreamFailure('upstream_reset', before === 'head' && this.#hasRested && !this.#hasReplyBytes);
   }
 }

@@ -57,6 +57,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   status = 0;
 
   #phase: Phase = 'idle';
+  /** Tries that met a connection about to be closed; they count for nothing. */
+  #staleTries = 0;
   /** Directions of a tunnel that still carry bytes. */
   #openEnds = 2;
   #stats: TrafficStats | null = null;
@@ -93,7 +95,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.isRequestWhole = isWhole;
     this.requestTrailers = null;
     this.#openEnds = 2;
-    this.attempts = 0;
+    this.attempts = this.#staleTries = 0;
     this.startMs = this.#try.startMs = nowMs;
     this.#deadlines.begin(nowMs);
     this.status = 0;
@@ -216,12 +218,32 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#onAttemptFailed(code);
   }
 
-  onUpstreamFailure(code: ErrorCode): void {
+  onUpstreamFailure(code: ErrorCode, isStale: boolean): void {
     this.#connection = null;
-    if (this.#phase === 'sent') return this.#onAttemptFailed(code);
+    if (this.#phase === 'sent') {
+      if (!isStale || !this.#retriesStale(code)) this.#onAttemptFailed(code);
+      return;
+    }
     // The reply had begun: it cannot be taken back, so it must not look whole (RFC 9112 §8).
     this.#settle(code, 'failure');
     this.#cut(code);
+  }
+
+  /**
+   * The instance closed an idle connection just as the request was sent on it (RFC 9112 §9.3.1). That blames nobody and
+   * costs none of the tries, but happens once only: after that it is a connection that breaks.
+   */
+  #retriesStale(code: ErrorCode): boolean {
+    const { retry, budget } = this.backend!;
+    if (this.#staleTries > 0 || !retry.onStale || !retry.methods.has(this.head.method)) return false;
+    const isHere = this.#held.isComplete || (this.isRequestWhole && this.#requestBytes === 0);
+    const nowMs = this.#context.now();
+    if (!isHere || !budget.tryTake(nowMs)) return false;
+    this.#staleTries = 1;
+    this.#stats!.onRetry('stale_connection');
+    this.#settle(code, 'none');
+    this.#attempt(nowMs, null);
+    return true;
   }
 
   #onAttemptFailed(code: ErrorCode): void {
@@ -239,9 +261,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   /** Plans another try if the number of tries, the body, the deadline and the budget allow it, in this order. */
   #planRetry(cause: string): boolean {
     const { retry, budget } = this.backend!;
-    if (this.attempts > retry.attempts || !this.#held.isComplete) return false;
+    const tries = this.attempts - this.#staleTries;
+    if (tries > retry.attempts || !this.#held.isComplete) return false;
     const nowMs = this.#context.now();
-    const pauseMs = pauseBeforeRetry(this.attempts, retry);
+    const pauseMs = pauseBeforeRetry(tries, retry);
     const { requestAtMs } = this.#deadlines;
     if (requestAtMs > 0 && nowMs + pauseMs >= requestAtMs) return false;
     if (!budget.tryTake(nowMs)) {

@@ -10,6 +10,8 @@ export type RetrySettings = {
   readonly attempts: number;
   readonly onConnectFailure: boolean;
   readonly onReset: boolean;
+  /** A request that met an idle connection being closed goes out again. */
+  readonly onStale: boolean;
   readonly onGatewayError: boolean;
   /** Methods that may be tried again although the first try may have been executed. */
   readonly methods: ReadonlySet<string>;

@@ -85,6 +85,7 @@ export function retrySettings(retry: RuleRetry): RetrySettings {
     attempts: retry.attempts,
     onConnectFailure: retry.on.includes('connect-failure'),
     onReset: retry.on.includes('reset'),
+    onStale: retry.on.includes('reset') && retry.attempts > 0,
     onGatewayError: retry.on.includes('gateway-error'),
     methods: new Set(retry.methods),
     backoffMs: durationMs(retry.backoff),

@@ -30,7 +30,8 @@ export type UpstreamRequest = {
   onTunnelEnd(): void;
   /** The socket takes more of the request again. */
   onUpstreamDrain(): void;
-  onUpstreamFailure(code: ErrorCode): void;
+  /** `isStale` tells that a connection that had rested was closed without a byte: most likely before the request came. */
+  onUpstreamFailure(code: ErrorCode, isStale: boolean): void;
 };
 
 /** A connection to an endpoint, while it carries a request. */

@@ -15,7 +15,7 @@ const retryFields = {
     uniqueItems: true,
     maxItems: retryConditions.length,
     description:
-      'connect-failure: nothing was sent; reset: the connection broke before the reply; gateway-error: 502, 503 or 504.',
+      'connect-failure: nothing was sent; reset: the connection broke before the reply, or was being closed as the request was sent on it; gateway-error: 502, 503 or 504.',
   }),
   methods: Type.Array(Type.String({ pattern: '^[A-Z][A-Z0-9-]{0,31}$' }), {
     default: ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'],
