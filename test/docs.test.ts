@@ -13,6 +13,7 @@ import { command as download } from './bench/download.ts';
 import { command as h1 } from './bench/h1.ts';
 import { command as open } from './bench/open.ts';
 import { command as rss } from './bench/rss.ts';
+import { command as stages } from './bench/stages/stages.ts';
 import { command as tls } from './bench/tls.ts';
 import { command as workers } from './bench/workers.ts';
 import { readCheckout } from './harness/architecture/module-graph.ts';
@@ -28,7 +29,7 @@ for (const file of readdirSync(join(root, 'cli/commands'))) {
   const { command } = (await import(`../cli/commands/${file}`)) as { command: Command };
   commands.set(command.name, command);
 }
-const benches = new Map([h1, download, tls, open, workers, rss].map((bench) => [bench.name, bench]));
+const benches = new Map([h1, download, tls, open, workers, stages, rss].map((bench) => [bench.name, bench]));
 
 t.test('generated files are up to date', async (t) => {
   for (const { path, text } of generatedFiles()) {

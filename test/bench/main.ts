@@ -10,6 +10,7 @@ const benches: Readonly<Record<string, { summary: string; load(): Promise<{ comm
     summary: 'CPU time a request of several workers beside one, and their shares',
     load: () => import('./workers.ts'),
   },
+  stages: { summary: 'Each step of a request beside a plain version of it', load: () => import('./stages/stages.ts') },
   rss: { summary: 'Memory of a sidecar with the shop’s configuration', load: () => import('./rss.ts') },
 };
 
