@@ -1,7 +1,8 @@
 import { connect, type Socket } from 'node:net';
-import { HandleTransport } from './handle-transport.ts';
 import { SocketTransport } from './socket-transport.ts';
-import { isStreamHandle, streamBindings } from './stream-handle.ts';
+import { isStreamHandle, type StreamHandle, streamBindings } from './stream-handle.ts';
+import { TcpTransport } from './tcp-transport.ts';
+import { TlsTransport } from './tls-transport.ts';
 import type { Transport } from './transport.ts';
 
 /** Which transport carries connections: the handle's where Node has it as we know it, or always the socket's. */
@@ -9,12 +10,25 @@ export type TransportKind = 'handle' | 'socket';
 
 /** Takes over a socket that is connected and from which nothing was read. */
 export function takeOver(socket: Socket, kind: TransportKind, isOutgoing = false): Transport {
-  const owner = socket as unknown as { _handle?: unknown };
-  const handle = owner._handle;
-  if (kind === 'socket' || streamBindings === null || !isStreamHandle(handle)) return new SocketTransport(socket);
+  const handle = kind === 'handle' ? handleOf(socket) : null;
+  if (handle === null || streamBindings === null) return new SocketTransport(socket, socket);
   const { remoteAddress = '' } = socket;
-  owner._handle = null; // the socket is an empty shell from now on
-  return new HandleTransport(handle, streamBindings, remoteAddress, isOutgoing);
+  (socket as WithHandle)._handle = null; // the socket is an empty shell from now on
+  return new TcpTransport(handle, streamBindings, remoteAddress, isOutgoing);
+}
+
+/** The same for a socket whose TLS handshake ended this moment; `raw` is the connection below it. */
+export function takeOverSecured(secured: Socket, raw: Socket, kind: TransportKind): Transport {
+  const handle = kind === 'handle' ? handleOf(secured) : null;
+  if (handle === null || streamBindings === null) return new SocketTransport(secured, raw);
+  return new TlsTransport(secured, raw, handle, streamBindings);
+}
+
+type WithHandle = { _handle?: unknown };
+
+function handleOf(socket: Socket): StreamHandle | null {
+  const handle = (socket as WithHandle)._handle;
+  return isStreamHandle(handle) ? handle : null;
 }
 
 /** Connects to an address; `onOpen` or `onFailed` is called once, later. Until then what is returned can only be destroyed. */
@@ -46,7 +60,7 @@ const unconnected = {
   isBlocked: false,
   hasEnded: false,
   start: nothing,
-  write: nothing,
+  write: () => true,
   pause: nothing,
   resume: nothing,
   end: nothing,

@@ -6,11 +6,14 @@ import type { Transport, TransportOwner } from './transport.ts';
 export class SocketTransport implements Transport {
   readonly remoteAddress: string;
   readonly #socket: Socket;
+  readonly #raw: Socket;
   #owner: TransportOwner | null = null;
 
-  constructor(socket: Socket) {
+  /** `raw` is the connection below, when `socket` is one under TLS. */
+  constructor(socket: Socket, raw: Socket) {
     this.#socket = socket;
-    this.remoteAddress = socket.remoteAddress ?? '';
+    this.#raw = raw;
+    this.remoteAddress = raw.remoteAddress ?? '';
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('end', () => this.#owner?.onEnd());
     socket.on('error', () => undefined); // 'close' follows and says the same
@@ -36,8 +39,10 @@ export class SocketTransport implements Transport {
     this.#socket.resume();
   }
 
-  write(bytes: Buffer): void {
-    if (this.#socket.writable) this.#socket.write(bytes);
+  write(bytes: Buffer): boolean {
+    if (!this.#socket.writable) return true;
+    this.#socket.write(bytes);
+    return this.#socket.writableLength === 0;
   }
 
   pause(): void {
@@ -61,7 +66,7 @@ export class SocketTransport implements Transport {
     this.#owner = null;
     // Node leaves a socket open that is reset while its end is under way.
     if (this.#socket.writableEnded) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    else this.#raw.resetAndDestroy();
   }
 
   #onData(chunk: Buffer): void {

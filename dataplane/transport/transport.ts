@@ -22,8 +22,8 @@ export type Transport = {
   /** `highWaterBytes` or more were unsent after a write, and `onDrain` is still to come. */
   readonly isBlocked: boolean;
   start(owner: TransportOwner): void;
-  /** Writes all of `bytes`; the memory is the transport's until `unsentBytes` is 0. */
-  write(bytes: Buffer): void;
+  /** Writes all of `bytes`. True when the memory may be used again at once; else it is the transport's for good. */
+  write(bytes: Buffer): boolean;
   pause(): void;
   resume(): void;
   /**

@@ -96,8 +96,7 @@ export class Pool {
   release(connection: PooledConnection): void {
     const nowMs = this.#now();
     if (!connection.isUsable(nowMs)) return connection.close();
-    const waiter = this.#waiting.shift();
-    if (waiter !== undefined) return waiter.onConnection(connection);
+    if (this.#waiting.length > 0) return this.#waiting.shift()!.onConnection(connection);
     if (this.#isClosed || this.#idle.length >= this.settings.maxIdle) return connection.close();
     connection.rest(this.settings.idleTimeoutMs);
     this.#idle.push(connection);
