@@ -8,6 +8,7 @@ export class ListenerStats {
   readonly #values: Float64Array;
   readonly #open: number;
   readonly #refused: number;
+  readonly #handshakesFailed: number;
   #loggedMs = Number.NEGATIVE_INFINITY;
 
   constructor(table: SlotTable, labels: { listener: string; direction: string }) {
@@ -19,6 +20,11 @@ export class ListenerStats {
       'Connections reset because the listener had as many as it may.',
       labels,
     );
+    this.#handshakesFailed = table.counter(
+      'meshlane_tls_handshakes_failed_total',
+      'Connections that ended before their TLS handshake was done.',
+      labels,
+    );
   }
 
   onOpened(): void {
@@ -27,6 +33,10 @@ export class ListenerStats {
 
   onClosed(): void {
     this.#values[this.#open]! -= 1;
+  }
+
+  onHandshakeFailed(): void {
+    this.#values[this.#handshakesFailed]! += 1;
   }
 
   /** True when it is time to log it: once a minute is enough to be seen, and more would be a load of its own. */

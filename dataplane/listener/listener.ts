@@ -2,14 +2,16 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { Http1DownstreamConnection } from '../http1/downstream-connection.ts';
 import type { Direction } from '../pipeline/exchange.ts';
 import { takeOver } from '../transport/open.ts';
+import type { Transport } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { type CallerSettings, Callers } from './callers.ts';
 import type { ConnectionCount } from './connection-count.ts';
 import type { ListenerStats } from './listener-stats.ts';
+import type { TlsAcceptor } from './tls-acceptor.ts';
 
 const backlog = 4096;
 
-/** One place where connections come in. What they speak is HTTP/1.1. */
+/** One place where connections come in, clear or under TLS. What they speak is HTTP/1.1. */
 export class Listener {
   readonly #context: WorkerContext;
   readonly #direction: Direction;
@@ -17,13 +19,24 @@ export class Listener {
   readonly #server: Server;
   readonly #count: ConnectionCount;
   readonly #stats: ListenerStats;
+  readonly #tls: TlsAcceptor | null;
   readonly #connections = new Set<Http1DownstreamConnection>();
+  /** Connections whose TLS handshake is under way. */
+  #handshakes = 0;
+  #isDraining = false;
   #onEmpty: (() => void) | null = null;
 
-  constructor(context: WorkerContext, settings: CallerSettings, count: ConnectionCount, stats: ListenerStats) {
+  constructor(
+    context: WorkerContext,
+    settings: CallerSettings,
+    count: ConnectionCount,
+    stats: ListenerStats,
+    tls: TlsAcceptor | null,
+  ) {
+    this.#tls = tls;
     this.#context = context;
     this.#direction = settings.direction;
-    this.#callers = new Callers(settings, 'http');
+    this.#callers = new Callers(settings, tls === null ? 'http' : 'https');
     this.#count = count;
     this.#stats = stats;
     this.#server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true }, (socket) =>
@@ -46,9 +59,10 @@ export class Listener {
 
   /** Takes no more connections; resolves when the last one is closed. */
   drain(): Promise<void> {
+    this.#isDraining = true;
     this.#server.close();
     for (const connection of this.#connections) connection.drain();
-    if (this.#connections.size === 0) return Promise.resolve();
+    if (this.#isEmpty) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onEmpty = resolve;
     });
@@ -56,23 +70,42 @@ export class Listener {
 
   destroy(): void {
     this.#server.close();
+    this.#tls?.destroy();
     for (const connection of [...this.#connections]) connection.destroy();
+  }
+
+  get #isEmpty(): boolean {
+    return this.#connections.size === 0 && this.#handshakes === 0;
   }
 
   #onConnection(socket: Socket): void {
     this.#context.tick();
     if (!this.#count.tryTake()) return this.#refuse(socket);
     this.#stats.onOpened();
-    const caller = this.#callers.at(socket.remoteAddress);
-    this.#connections.add(
-      new Http1DownstreamConnection(
-        this.#context,
-        takeOver(socket, this.#context.transportKind),
-        this.#direction,
-        caller,
-        (connection) => this.#onClosed(connection),
-      ),
+    if (this.#tls === null) return this.#begin(takeOver(socket, this.#context.transportKind));
+    this.#handshakes++;
+    this.#tls.accept(
+      socket,
+      (transport) => {
+        this.#handshakes--;
+        this.#begin(transport);
+      },
+      () => {
+        this.#handshakes--;
+        this.#stats.onHandshakeFailed();
+        this.#onGone();
+      },
     );
+  }
+
+  #begin(transport: Transport): void {
+    const caller = this.#callers.at(transport.remoteAddress);
+    const connection = new Http1DownstreamConnection(this.#context, transport, this.#direction, caller, (closed) => {
+      this.#connections.delete(closed);
+      this.#onGone();
+    });
+    this.#connections.add(connection);
+    if (this.#isDraining) connection.drain();
   }
 
   /** A reset costs least, and tells the caller at once that nothing was begun. */
@@ -87,10 +120,9 @@ export class Listener {
     );
   }
 
-  #onClosed(connection: Http1DownstreamConnection): void {
-    this.#connections.delete(connection);
+  #onGone(): void {
     this.#count.giveBack();
     this.#stats.onClosed();
-    if (this.#connections.size === 0 && this.#onEmpty !== null) this.#onEmpty();
+    if (this.#isEmpty && this.#onEmpty !== null) this.#onEmpty();
   }
 }

@@ -1,13 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Log } from '../../observability/logging/log.ts';
 import { type Address, listenError } from '../../shared/discovery/address.ts';
+import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource, InstanceResource, ProxyDocument } from '../../shared/resources/schema.ts';
 import { compactHeap } from '../../shared/runtime/compact-heap.ts';
 import { durationMs } from '../../shared/time/duration.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
 import type { TransportKind } from '../transport/open.ts';
+import type { WorkerListener } from '../worker/messages.ts';
 import { startAdmin } from './admin.ts';
+import type { CertificateWatch } from './certificate-files.ts';
 import type { Change, Discovery } from './discovery-client.ts';
 import type { HealthChecks } from './health-checks.ts';
 import { policiesThatOutlast } from './idle-times.ts';
@@ -71,6 +74,7 @@ class Supervisor implements RunningProxy {
   #closeAdmin: (() => Promise<void>) | null = null;
   #discovery: Discovery | null = null;
   #health: HealthChecks | null = null;
+  #certificateWatch: CertificateWatch | null = null;
   #store = new ResourceStore();
   #revision = 0;
   #hasConfiguration = false;
@@ -99,6 +103,7 @@ class Supervisor implements RunningProxy {
           headerCount: limits.headerCount,
           targetBytes: limits.targetBytes,
           connections: limits.connections,
+          handshakeTimeoutMs: durationMs(limits.handshakeTimeout),
           headTimeoutMs: durationMs(limits.headTimeout),
           keepAliveTimeoutMs: durationMs(limits.keepAliveTimeout),
           requestsPerConnection: limits.requestsPerConnection,
@@ -155,8 +160,9 @@ class Supervisor implements RunningProxy {
 
   async #listen(): Promise<void> {
     const { listeners } = this.#options.proxy.spec;
+    const shown = await this.#certificates(listeners);
     try {
-      const ports = await this.#workers.listen(listeners);
+      const ports = await this.#workers.listen(shown);
       listeners.forEach(({ name, address }, i) => {
         this.listeners.set(name, { host: address, port: ports[i]! });
       });
@@ -165,6 +171,23 @@ class Supervisor implements RunningProxy {
       const failed = listeners.find(({ name }) => name === (error as { listener?: string }).listener) ?? listeners[0]!;
       throw listenError(error, { host: failed.address, port: failed.port }, `--${failed.direction}`);
     }
+  }
+
+  /** The listeners with what they show; TLS is loaded only where one of them speaks it. */
+  async #certificates(listeners: readonly ProxyListener[]): Promise<readonly WorkerListener[]> {
+    if (listeners.every(({ tls }) => tls === undefined)) return listeners;
+    const { CertificateWatch, readCertificate } = await import('./certificate-files.ts');
+    const watch = new CertificateWatch(this.#options.log, (listener, shown) =>
+      this.#workers.broadcast({ type: 'certificate', listener, shown }),
+    );
+    this.#certificateWatch = watch;
+    await watch.start(listeners);
+    return Promise.all(
+      listeners.map(async (listener) => {
+        const { name, tls } = listener;
+        return tls === undefined ? listener : { ...listener, shown: await readCertificate(name, tls) };
+      }),
+    );
   }
 
   // --- configuration ------------------------------------------------------------------------------------------------
@@ -347,6 +370,7 @@ class Supervisor implements RunningProxy {
   async close(): Promise<void> {
     this.#discovery?.close();
     this.#health?.close();
+    this.#certificateWatch?.stop();
     await this.#workers.stop();
     await Promise.all([this.#exporter?.close(), this.#state?.settle(), this.#closeAdmin?.()]);
   }

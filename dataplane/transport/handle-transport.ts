@@ -6,13 +6,15 @@ import { highWaterBytes, type Transport, type TransportOwner } from './transport
 /** libuv's number for the end of a stream. */
 const endOfStream = -4095;
 const notConnected = -constants.errno.ENOTCONN;
+/** A handshake leaves the handle reading. */
+const already = -constants.errno.EALREADY;
 const nothing = () => undefined;
 
 type OwnedHandle = StreamHandle & { transport?: HandleTransport };
 
 /** A connection on the handle of a socket. */
 export abstract class HandleTransport implements Transport {
-  readonly remoteAddress: string;
+  readonly remoteAddress: string | undefined;
   unsentBytes = 0;
   isBlocked = false;
   hasEnded = false;
@@ -28,7 +30,7 @@ export abstract class HandleTransport implements Transport {
   #isPeerDone = false;
   #isShutDown = false;
 
-  constructor(handle: StreamHandle, bindings: StreamBindings, remoteAddress: string, isOutgoing: boolean) {
+  constructor(handle: StreamHandle, bindings: StreamBindings, remoteAddress: string | undefined, isOutgoing: boolean) {
     this.#isOutgoing = isOutgoing;
     this.handle = handle;
     this.bindings = bindings;
@@ -101,7 +103,8 @@ export abstract class HandleTransport implements Transport {
   resume(): void {
     if (this.#isReading || this.#isPeerDone || this.isClosed) return;
     this.#isReading = true;
-    if (this.handle.readStart() !== 0) this.breakSoon();
+    const result = this.handle.readStart();
+    if (result !== 0 && result !== already) this.breakSoon();
   }
 
   end(onSent: () => void): void {

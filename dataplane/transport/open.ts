@@ -12,7 +12,7 @@ export type TransportKind = 'handle' | 'socket';
 export function takeOver(socket: Socket, kind: TransportKind, isOutgoing = false): Transport {
   const handle = kind === 'handle' ? handleOf(socket) : null;
   if (handle === null || streamBindings === null) return new SocketTransport(socket, socket);
-  const { remoteAddress = '' } = socket;
+  const { remoteAddress } = socket;
   (socket as WithHandle)._handle = null; // the socket is an empty shell from now on
   return new TcpTransport(handle, streamBindings, remoteAddress, isOutgoing);
 }
@@ -55,7 +55,7 @@ export function openTransport(
 
 const nothing = () => undefined;
 const unconnected = {
-  remoteAddress: '',
+  remoteAddress: undefined,
   unsentBytes: 0,
   isBlocked: false,
   hasEnded: false,

@@ -4,7 +4,7 @@ import type { Transport, TransportOwner } from './transport.ts';
 
 /** A connection on a public socket of Node: the plain way, and the oracle of `HandleTransport`. */
 export class SocketTransport implements Transport {
-  readonly remoteAddress: string;
+  readonly remoteAddress: string | undefined;
   readonly #socket: Socket;
   readonly #raw: Socket;
   #owner: TransportOwner | null = null;
@@ -13,7 +13,7 @@ export class SocketTransport implements Transport {
   constructor(socket: Socket, raw: Socket) {
     this.#socket = socket;
     this.#raw = raw;
-    this.remoteAddress = raw.remoteAddress ?? '';
+    this.remoteAddress = raw.remoteAddress;
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
     socket.on('end', () => this.#owner?.onEnd());
     socket.on('error', () => undefined); // 'close' follows and says the same

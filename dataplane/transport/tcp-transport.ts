@@ -8,7 +8,7 @@ import type { StreamBindings, StreamHandle, WriteRequest } from './stream-handle
 export class TcpTransport extends HandleTransport {
   #request: WriteRequest;
 
-  constructor(handle: StreamHandle, bindings: StreamBindings, remoteAddress: string, isOutgoing: boolean) {
+  constructor(handle: StreamHandle, bindings: StreamBindings, remoteAddress: string | undefined, isOutgoing: boolean) {
     super(handle, bindings, remoteAddress, isOutgoing);
     this.#request = new bindings.WriteWrap();
   }

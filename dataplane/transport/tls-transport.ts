@@ -18,7 +18,7 @@ export class TlsTransport extends HandleTransport {
   #endsWhenSent = false;
 
   constructor(secured: Socket, raw: Socket, handle: StreamHandle, bindings: StreamBindings) {
-    super(handle, bindings, raw.remoteAddress ?? '', false);
+    super(handle, bindings, raw.remoteAddress, false);
     this.#secured = secured;
     this.#raw = raw;
     this.#request = new bindings.WriteWrap();

@@ -15,8 +15,8 @@ export type TransportOwner = {
  * before `start`. No call of these calls the owner back before it returns.
  */
 export type Transport = {
-  /** IP address of the peer, as it was when the connection was made. */
-  readonly remoteAddress: string;
+  /** IP address of the peer when the connection was made; undefined when it was gone already. */
+  readonly remoteAddress: string | undefined;
   /** Bytes written that the kernel does not have yet. */
   readonly unsentBytes: number;
   /** `highWaterBytes` or more were unsent after a write, and `onDrain` is still to come. */

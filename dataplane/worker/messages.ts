@@ -3,6 +3,7 @@ import type { SpanRecord } from '../../observability/tracing/span.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
 import type { CallerSettings } from '../listener/callers.ts';
+import type { ServerCertificate } from '../listener/tls-acceptor.ts';
 import type { TransportKind } from '../transport/open.ts';
 
 /** What supervisor and workers say to each other. */
@@ -11,6 +12,8 @@ export type WorkerListener = CallerSettings & {
   readonly name: string;
   readonly address: string;
   readonly port: number;
+  /** What is shown to callers; undefined where they come in the clear. */
+  readonly shown?: ServerCertificate;
 };
 
 /** Given to a worker when it is made. */
@@ -24,6 +27,7 @@ export type WorkerOptions = {
     readonly headerCount: number;
     readonly targetBytes: number;
     readonly connections: number;
+    readonly handshakeTimeoutMs: number;
     readonly headTimeoutMs: number;
     /** 0 is none, for both times. */
     readonly keepAliveTimeoutMs: number;
@@ -43,6 +47,8 @@ export type ToWorker =
   | { type: 'configure'; revision: number; resources: readonly AnyResource[]; removed: readonly ResourceKey[] }
   /** `counts` has the number of connections of each listener, over all workers. */
   | { type: 'listen'; listeners: readonly WorkerListener[]; isShared: boolean; counts: SharedArrayBuffer }
+  /** The files of a listener's certificate are others now. */
+  | { type: 'certificate'; listener: string; shown: ServerCertificate }
   /** Verdict of the active health check of one instance. */
   | { type: 'health'; instance: string; isHealthy: boolean }
   | { type: 'drain' }

@@ -14,6 +14,7 @@ export type WorkerContext = {
   isDraining: boolean;
   readonly limits: HeadLimits & {
     readonly connections: number;
+    readonly handshakeTimeoutMs: number;
     readonly headTimeoutMs: number;
     readonly keepAliveTimeoutMs: number;
     readonly requestsPerConnection: number;

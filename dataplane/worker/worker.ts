@@ -8,6 +8,7 @@ import { Http1UpstreamConnection } from '../http1/upstream-connection.ts';
 import { ConnectionCount } from '../listener/connection-count.ts';
 import { Listener } from '../listener/listener.ts';
 import { ListenerStats } from '../listener/listener-stats.ts';
+import type { ServerCertificate, TlsAcceptor } from '../listener/tls-acceptor.ts';
 import { type CompileContext, compileSnapshot } from '../snapshot/compile.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
 import type { Pool } from '../upstream/pool.ts';
@@ -26,6 +27,7 @@ class Worker {
   readonly #compileContext: CompileContext;
   readonly #context: WorkerContext;
   readonly #listeners: Listener[] = [];
+  readonly #acceptors = new Map<string, TlsAcceptor>();
   readonly #spans: SpanBatch;
   readonly #health = new Map<string, boolean>();
   readonly #metrics: SlotTable;
@@ -77,6 +79,8 @@ class Worker {
         return this.#configure(message);
       case 'listen':
         return void this.#listen(message);
+      case 'certificate':
+        return this.#acceptors.get(message.listener)?.show(message.shown);
       case 'health':
         if (message.isHealthy) this.#health.delete(message.instance);
         else this.#health.set(message.instance, false);
@@ -112,10 +116,11 @@ class Worker {
     compactHeap();
     const ports: number[] = [];
     for (const [place, settings] of listeners.entries()) {
-      const { name, address, port, direction } = settings;
+      const { name, address, port, direction, shown } = settings;
       const count = new ConnectionCount(counts, place, this.#context.limits.connections);
       const stats = new ListenerStats(this.#metrics, { listener: name, direction });
-      const listener = new Listener(this.#context, settings, count, stats);
+      const tls = shown === undefined ? null : await this.#acceptor(name, shown);
+      const listener = new Listener(this.#context, settings, count, stats, tls);
       this.#listeners.push(listener);
       try {
         ports.push(await listener.listen(address, port, isShared));
@@ -125,6 +130,14 @@ class Worker {
       }
     }
     this.#send({ type: 'listening', ports });
+  }
+
+  /** TLS is loaded only where a listener speaks it. */
+  async #acceptor(listener: string, shown: ServerCertificate): Promise<TlsAcceptor> {
+    const { TlsAcceptor } = await import('../listener/tls-acceptor.ts');
+    const acceptor = new TlsAcceptor(this.#context, shown);
+    this.#acceptors.set(listener, acceptor);
+    return acceptor;
   }
 
   async #drain(): Promise<void> {

@@ -36,6 +36,23 @@ const Forwarding = Type.Object(
   },
   { additionalProperties: false, default: {} },
 );
+export const ListenerTls = Type.Object(
+  {
+    certificate: Type.String({
+      minLength: 1,
+      maxLength: 4096,
+      description:
+        'Path of a PEM file: the certificate, then those between it and its root. Read again when it changes.',
+    }),
+    privateKey: Type.String({ minLength: 1, maxLength: 4096, description: 'Path of a PEM file: the private key.' }),
+    minVersion: Type.Enum(['TLSv1.2', 'TLSv1.3'], {
+      default: 'TLSv1.2',
+      description: 'Oldest version that is spoken.',
+    }),
+  },
+  { additionalProperties: false },
+);
+export type ListenerTls = Static<typeof ListenerTls>;
 
 export const ProxyListener = Type.Object(
   {
@@ -56,6 +73,7 @@ export const ProxyListener = Type.Object(
       description:
         'What becomes of request fields with "_" in their name, which many servers take for the one with "-"; refused with 400. Never let through is what would be taken for a field of HTTP or of this mesh, such as Content_Length.',
     }),
+    tls: Type.Optional(ListenerTls),
   },
   { additionalProperties: false },
 );
@@ -86,6 +104,10 @@ export const ProxyLimits = Type.Object(
       minimum: 1,
       maximum: 1_000_000,
       description: 'Downstream connections of each listener, over all workers; above it they are reset at once.',
+    }),
+    handshakeTimeout: Duration({
+      default: '10s',
+      description: 'Time for a TLS handshake; above it the connection is closed.',
     }),
     headTimeout: Duration({
       default: '10s',

@@ -15,6 +15,7 @@ export async function runningWorkers(t: Owner, resources: readonly AnyResource[]
         headerCount: 100,
         targetBytes: 16_384,
         connections: 1000,
+        handshakeTimeoutMs: 10_000,
         headTimeoutMs: 10_000,
         keepAliveTimeoutMs: 75_000,
         requestsPerConnection: 0,

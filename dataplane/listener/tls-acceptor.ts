@@ -1,0 +1,77 @@
+import { constants } from 'node:crypto';
+import type { Socket } from 'node:net';
+import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import { takeOverSecured } from '../transport/open.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
+
+/** What a listener shows its callers. PEM texts, and the keys of its session tickets, which all workers share. */
+export type ServerCertificate = {
+  readonly certificate: string;
+  readonly privateKey: string;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+  readonly ticketKeys: Uint8Array;
+};
+
+const alpnProtocols = ['http/1.1'];
+
+/** Throws where the certificate and its key are no pair, or no PEM. */
+export function secureContextOf(shown: ServerCertificate): SecureContext {
+  return createSecureContext({
+    cert: shown.certificate,
+    key: shown.privateKey,
+    minVersion: shown.minVersion,
+    ticketKeys: Buffer.from(shown.ticketKeys),
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_CIPHER_SERVER_PREFERENCE,
+  });
+}
+
+/** Makes handshakes with callers (RFC 8446), each within a time. */
+export class TlsAcceptor {
+  readonly #context: WorkerContext;
+  readonly #shaking = new Set<Socket>();
+  #secureContext: SecureContext;
+
+  constructor(context: WorkerContext, shown: ServerCertificate) {
+    this.#context = context;
+    this.#secureContext = secureContextOf(shown);
+  }
+
+  /** Callers from now on are shown this; who is connected stays. */
+  show(shown: ServerCertificate): void {
+    this.#secureContext = secureContextOf(shown);
+  }
+
+  /** Calls one of the two, once. */
+  accept(raw: Socket, onSecured: (transport: Transport) => void, onFailed: () => void): void {
+    const { wheel, limits, transportKind } = this.#context;
+    const secured = new TLSSocket(raw, {
+      isServer: true,
+      secureContext: this.#secureContext,
+      ALPNProtocols: alpnProtocols,
+    });
+    const timer = new WheelTimer(() => raw.destroy());
+    const fail = () => {
+      wheel.remove(timer);
+      this.#shaking.delete(raw);
+      this.#context.tick();
+      onFailed();
+    };
+    wheel.arm(timer, this.#context.now() + limits.handshakeTimeoutMs);
+    this.#shaking.add(raw);
+    secured.on('error', () => secured.destroy()); // 'close' follows and says the same
+    secured.once('close', fail);
+    secured.once('secure', () => {
+      wheel.remove(timer);
+      this.#shaking.delete(raw);
+      secured.off('close', fail);
+      this.#context.tick();
+      onSecured(takeOverSecured(secured, raw, transportKind));
+    });
+  }
+
+  destroy(): void {
+    for (const raw of this.#shaking) raw.destroy();
+  }
+}
