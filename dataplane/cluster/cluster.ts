@@ -8,10 +8,21 @@ export class Cluster<E extends Endpoint> {
   readonly endpoints: readonly E[];
   readonly #balancer: Balancer<E>;
   readonly #whenEmpty: ErrorCode;
+  readonly #reachable: readonly E[];
   #searchStart = 0;
 
-  /** `whenEmpty` is what requests are told when there are no endpoints. */
-  constructor(service: string, endpoints: readonly E[], balancer: Balancer<E>, whenEmpty: ErrorCode = 'no_endpoint') {
+  /**
+   * `whenEmpty` is what requests are told when there are no endpoints; `reachable` are those that a tunnel may lead to,
+   * whatever they speak.
+   */
+  constructor(
+    service: string,
+    endpoints: readonly E[],
+    balancer: Balancer<E>,
+    whenEmpty: ErrorCode = 'no_endpoint',
+    reachable: readonly E[] = endpoints,
+  ) {
+    this.#reachable = reachable;
     this.service = service;
     this.endpoints = endpoints;
     this.#balancer = balancer;
@@ -27,15 +38,22 @@ export class Cluster<E extends Endpoint> {
     const choice = this.#balancer.pick();
     if (choice === undefined) return this.#whenEmpty;
     if (choice !== avoid && choice.isAvailable(nowMs)) return choice;
-    return this.#search(avoid, nowMs);
+    return this.#search(this.endpoints, avoid, nowMs);
   }
 
-  #search(avoid: E | null, nowMs: number): E | ErrorCode {
-    const count = this.endpoints.length;
+  /** The endpoint for one try at a tunnel: one in turn of those that have the port. */
+  pickForTunnel(port: number, avoid: E | null, nowMs: number): E | ErrorCode {
+    if (this.#reachable.length === 0) return 'no_endpoint';
+    const endpoints = this.#reachable.filter((endpoint) => endpoint.port === port);
+    return endpoints.length === 0 ? 'port_not_served' : this.#search(endpoints, avoid, nowMs);
+  }
+
+  #search(endpoints: readonly E[], avoid: E | null, nowMs: number): E | ErrorCode {
+    const count = endpoints.length;
     const start = this.#searchStart++ % count;
     let panic: E | null = null;
     for (let i = 0; i < count; i++) {
-      const endpoint = this.endpoints[(start + i) % count]!;
+      const endpoint = endpoints[(start + i) % count]!;
       if (endpoint === avoid) continue;
       if (endpoint.isAvailable(nowMs)) return endpoint;
       if (panic === null && (endpoint.breaker === null || endpoint.breaker.isPassable(nowMs))) panic = endpoint;

@@ -1,7 +1,8 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
-import { type Direction, Exchange } from '../pipeline/exchange.ts';
+import { Exchange } from '../pipeline/exchange.ts';
 import { type LocalReply, localReply } from '../pipeline/local-reply.ts';
 import { slab } from '../transport/slab.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
@@ -19,6 +20,8 @@ import { RequestHead } from './request-head.ts';
 import { leastDirect } from './upstream-connection.ts';
 
 const crlf = ascii('\r\n');
+/** Without any field: neither length nor coding may stand in it (RFC 9110 §9.3.6). */
+const tunnelOpen = ascii('HTTP/1.1 200 Connection Established\r\n\r\n');
 const lastChunk = ascii('0\r\n');
 const mostHeldBytes = 65_536;
 const mostSkippedBytes = 65_536;
@@ -76,12 +79,13 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   constructor(
     context: WorkerContext,
     transport: Transport,
-    direction: Direction,
+    { direction, connect }: Pick<ProxyListener, 'direction' | 'connect'>,
     caller: Caller,
     onClosed: (connection: Http1DownstreamConnection) => void,
   ) {
     this.#context = context;
     this.#caller = caller;
+    this.#head.takesConnect = connect;
     this.#onClosed = onClosed;
     const { bodyBytes } = context.limits;
     this.#mostBodyBytes = bodyBytes > 0 ? bodyBytes : Number.POSITIVE_INFINITY;
@@ -205,6 +209,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     const keepsAlive =
       head.minorVersion === 1 ? !head.connectionClose : head.connectionKeepAlive && !head.connectionClose;
     this.#closesAfterReply = !keepsAlive || this.#context.isDraining || (this.#hasEnded && head.end === bytes.length);
+    // Bytes behind a CONNECT that is refused were meant for its tunnel: they are no request.
+    if (head.connectPort !== 0) this.#closesAfterReply = true;
     if (++this.#requests === this.#context.limits.requestsPerConnection) {
       this.#context.closings.count('downstream requests');
       this.#closesAfterReply = true;
@@ -312,6 +318,15 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     this.#setOptions(ReplyFraming.none, false, false, true);
     this.#sendsChunks = false;
     writeReplyHead(this.#context.out, head, this.#replyOptions);
+    this.#beginTunnel();
+  }
+
+  sendTunnelOpen(): void {
+    this.#context.out.constant(tunnelOpen);
+    this.#beginTunnel();
+  }
+
+  #beginTunnel(): void {
     this.flush();
     this.#state = 'tunnel';
     const early = this.#held;
@@ -473,6 +488,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
 const reasonPhrases: Readonly<Record<number, string>> = {
   200: 'OK',
   400: 'Bad Request',
+  403: 'Forbidden',
   404: 'Not Found',
   408: 'Request Timeout',
   413: 'Content Too Large',

@@ -52,6 +52,10 @@ export class RequestHead extends Head {
   guarded = 0;
   /** How often a TRACE or OPTIONS may still be forwarded; -1 without a limit (RFC 9110 §7.6.2). */
   maxForwards = -1;
+  /** Whether CONNECT is offered to this caller. */
+  takesConnect = false;
+  /** Port that a CONNECT names; 0 for every other method. */
+  connectPort = 0;
 
   #host = '';
   #path: string | null = null;
@@ -84,6 +88,7 @@ export class RequestHead extends Head {
     this.b3SampledField = -1;
     this.guarded = 0;
     this.maxForwards = -1;
+    this.connectPort = 0;
 
     const until = Math.min(to, from + limits.headBytes); // what is beyond is not looked at, however it arrived
     const lineEnd = this.#readLine(from, until, limits);
@@ -205,7 +210,7 @@ export class RequestHead extends Head {
   }
 
   #checkTarget(): HeadVerdict {
-    if (this.method === 'CONNECT') return this.refuse('not_implemented', 'CONNECT is not offered here');
+    if (this.method === 'CONNECT') return this.#checkConnect();
     const first = this.bytes[this.targetStart];
     if (first === ASTERISK) {
       if (this.targetEnd - this.targetStart !== 1 || this.method !== 'OPTIONS')
@@ -223,6 +228,21 @@ export class RequestHead extends Head {
       }
     } else if (this.hostField === -1 && this.minorVersion === 1) return this.refuse('bad_request', 'no Host');
     return this.#readHost() ? HeadVerdict.whole : this.refuse('bad_request', 'a Host that is not a host and port');
+  }
+
+  /** RFC 9110 §9.3.6, RFC 9112 §3.2.3: the target is a host and a port, both given, and what follows the head is no body. */
+  #checkConnect(): HeadVerdict {
+    if (!this.takesConnect) return this.refuse('not_implemented', 'CONNECT is not offered here');
+    if (this.isChunked || this.contentLength > 0) return this.refuse('bad_request', 'a CONNECT with a body');
+    if (this.hostField === -1 && this.minorVersion === 1) return this.refuse('bad_request', 'no Host');
+    this.hostStart = this.targetStart;
+    this.hostEnd = this.targetEnd;
+    this.pathStart = this.pathEnd = this.targetEnd;
+    const port = /:([0-9]{1,5})$/.exec(textAt(this.bytes, this.targetStart, this.targetEnd));
+    this.connectPort = port === null ? 0 : Number(port[1]);
+    if (this.connectPort === 0 || this.connectPort > 65_535 || !this.#readHost())
+      return this.refuse('bad_request', 'a CONNECT to what is no host and port');
+    return HeadVerdict.whole;
   }
 
   /** Splits `http://authority/path` (RFC 9112 §3.2.2). */

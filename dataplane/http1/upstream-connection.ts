@@ -111,6 +111,10 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     this.#trailers = null;
     this.#interims = 0;
     this.#isRequestSent = false;
+    if (request.head.connectPort !== 0) {
+      this.#state = 'tunnel';
+      return request.onTunnelOpen();
+    }
     this.#sendsChunks = request.head.isChunked;
     writeRequestHead(out, request.head, request.trace, request.caller, request.isUpgrade);
     for (const piece of request.heldBody) this.#writePiece(piece);
@@ -347,7 +351,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     this.#state = 'closed';
     this.#context.wheel.remove(this.#timer);
     this.#transport.destroy();
-    if (before === 'connecting') this.#pool.onConnectFailed();
+    if (before === 'connecting') this.#pool.onConnectFailed(this);
     this.#pool.onClosed(this);
     const request = this.#request;
     this.#request = null;

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { Http1DownstreamConnection } from '../http1/downstream-connection.ts';
-import type { Direction } from '../pipeline/exchange.ts';
 import { takeOver } from '../transport/open.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
@@ -9,12 +9,14 @@ import type { ConnectionCount } from './connection-count.ts';
 import type { ListenerStats } from './listener-stats.ts';
 import type { TlsAcceptor } from './tls-acceptor.ts';
 
+export type ListenerSettings = CallerSettings & Pick<ProxyListener, 'connect'>;
+
 const backlog = 4096;
 
 /** One place where connections come in, clear or under TLS. What they speak is HTTP/1.1. */
 export class Listener {
   readonly #context: WorkerContext;
-  readonly #direction: Direction;
+  readonly #settings: ListenerSettings;
   readonly #callers: Callers;
   readonly #server: Server;
   readonly #count: ConnectionCount;
@@ -28,14 +30,14 @@ export class Listener {
 
   constructor(
     context: WorkerContext,
-    settings: CallerSettings,
+    settings: ListenerSettings,
     count: ConnectionCount,
     stats: ListenerStats,
     tls: TlsAcceptor | null,
   ) {
     this.#tls = tls;
     this.#context = context;
-    this.#direction = settings.direction;
+    this.#settings = settings;
     this.#callers = new Callers(settings, tls === null ? 'http' : 'https');
     this.#count = count;
     this.#stats = stats;
@@ -100,7 +102,7 @@ export class Listener {
 
   #begin(transport: Transport): void {
     const caller = this.#callers.at(transport.remoteAddress);
-    const connection = new Http1DownstreamConnection(this.#context, transport, this.#direction, caller, (closed) => {
+    const connection = new Http1DownstreamConnection(this.#context, transport, this.#settings, caller, (closed) => {
       this.#connections.delete(closed);
       this.#onGone();
     });

@@ -15,6 +15,8 @@ export type Downstream = {
   sendLocal(reply: LocalReply): void;
   /** Sends 101; from then on bytes go through as they are. */
   sendUpgrade(head: ReplyHead): void;
+  /** Answers CONNECT with 200; from then on bytes go through as they are. */
+  sendTunnelOpen(): void;
   /** Writes out what the send calls put together. */
   flush(): void;
   /** The other side of a tunnel sends no more. */

@@ -187,7 +187,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   #attempt(nowMs: number, avoid: PooledEndpoint | null): void {
     const backend = this.backend!;
-    const picked = backend.cluster.pick(avoid, nowMs);
+    const port = this.head.connectPort;
+    const picked = port === 0 ? backend.cluster.pick(avoid, nowMs) : backend.cluster.pickForTunnel(port, avoid, nowMs);
     if (typeof picked === 'string') return this.#replyLocally(picked);
     this.attempts++;
     this.#try.begin(picked, nowMs);
@@ -198,7 +199,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (this.direction === 'outbound') this.#enterSpan();
     this.#phase = 'waiting';
     this.#deadlines.arm(backend.timeouts);
-    const connection = picked.pool.acquire(this);
+    const connection = port === 0 ? picked.pool.acquire(this) : picked.pool.acquireForTunnel(this);
     if (connection === null) return;
     if (typeof connection === 'string') this.#onAttemptFailed(connection);
     else this.onConnection(connection);
@@ -396,15 +397,25 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#held.forget();
   }
 
-  // --- upgraded connections -----------------------------------------------------------------------------------------
+  // --- tunnels -----------------------------------------------------------------------------------------
 
   onUpgrade(head: ReplyHead): void {
-    this.#phase = 'tunnel';
-    this.status = 101;
-    this.#deadlines.tryAtMs = this.#deadlines.requestAtMs = 0;
-    this.#try.onUpgrade();
+    this.#enterTunnel(101);
     this.#downstream.sendUpgrade(head);
     this.#downstream.resumeRequest();
+  }
+
+  onTunnelOpen(): void {
+    this.#enterTunnel(200);
+    this.#downstream.sendTunnelOpen();
+    this.#downstream.resumeRequest();
+  }
+
+  #enterTunnel(status: number): void {
+    this.#phase = 'tunnel';
+    this.status = status;
+    this.#deadlines.tryAtMs = this.#deadlines.requestAtMs = 0;
+    this.#try.onUpgrade();
   }
 
   onTunnelEnd(): void {

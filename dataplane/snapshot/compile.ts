@@ -169,10 +169,12 @@ class Compiler {
     if (known) return known;
     // What speaks another protocol must not be sent HTTP/1.1: its requests are refused with a word that says why.
     const isCarried = this.#store.protocolOf(service) === 'http1';
-    const all = isCarried ? (this.#byService.get(service) ?? []) : [];
-    const endpoints = all.filter((endpoint) => wanted.every(([label, value]) => endpoint.labels[label] === value));
+    const all = this.#byService.get(service) ?? [];
+    const reachable = all.filter((endpoint) => wanted.every(([label, value]) => endpoint.labels[label] === value));
+    const endpoints = isCarried ? reachable : [];
     const balancer = this.#balancer(service, endpoints);
-    const cluster = new Cluster(service, endpoints, balancer, isCarried ? 'no_endpoint' : 'not_implemented');
+    const whenEmpty = isCarried ? 'no_endpoint' : 'not_implemented';
+    const cluster = new Cluster(service, endpoints, balancer, whenEmpty, reachable);
     this.#clusters.set(key, cluster);
     return cluster;
   }

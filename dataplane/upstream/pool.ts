@@ -46,6 +46,8 @@ export class Pool {
   readonly #idle: PooledConnection[] = [];
   readonly #all = new Set<PooledConnection>();
   readonly #waiting: PoolWaiter[] = [];
+  /** Connections being made for a tunnel and who waits for each; null when nobody does any more. */
+  readonly #forTunnels = new Map<PooledConnection, PoolWaiter | null>();
   #connecting = 0;
   #failures = 0;
   #isClosed = false;
@@ -63,7 +65,7 @@ export class Pool {
 
   /** A connection is being made, so who waits may wait for the endpoint rather than for others. */
   get isConnecting(): boolean {
-    return this.#connecting > 0;
+    return this.#connecting > 0 || this.#forTunnels.size > 0;
   }
 
   get pending(): number {
@@ -87,7 +89,17 @@ export class Pool {
     return null;
   }
 
+  /** As `acquire`, but a connection that has carried nothing yet: what a tunnel carries must not follow on anything. */
+  acquireForTunnel(waiter: PoolWaiter): ErrorCode | null {
+    if (this.#all.size >= this.settings.max) return 'overloaded';
+    const connection = this.#connect(this);
+    this.#all.add(connection);
+    this.#forTunnels.set(connection, waiter);
+    return null;
+  }
+
   cancel(waiter: PoolWaiter): void {
+    for (const [connection, waits] of this.#forTunnels) if (waits === waiter) this.#forTunnels.set(connection, null);
     const place = this.#waiting.indexOf(waiter);
     if (place !== -1) this.#waiting.splice(place, 1);
   }
@@ -103,15 +115,26 @@ export class Pool {
   }
 
   onConnected(connection: PooledConnection): void {
-    this.#connecting--;
     this.onReached();
-    this.release(connection);
+    const waiter = this.#takeForTunnel(connection);
+    if (waiter === undefined) this.#connecting--;
+    if (waiter) waiter.onConnection(connection);
+    else this.release(connection);
   }
 
-  onConnectFailed(): void {
-    this.#connecting--;
+  onConnectFailed(connection: PooledConnection): void {
     this.onUnreachable();
+    const waiter = this.#takeForTunnel(connection);
+    if (waiter !== undefined) return waiter?.onConnectionFailure('upstream_connect');
+    this.#connecting--;
     this.#waiting.shift()?.onConnectionFailure('upstream_connect');
+  }
+
+  /** Undefined for a connection that is not meant for a tunnel. */
+  #takeForTunnel(connection: PooledConnection): PoolWaiter | null | undefined {
+    const waiter = this.#forTunnels.get(connection);
+    this.#forTunnels.delete(connection);
+    return waiter;
   }
 
   /** The endpoint takes requests: it need not be avoided, and its next failure is the first one again. */

@@ -27,6 +27,8 @@ export type UpstreamRequest = {
   /** The connection has been given back: the exchange may end. */
   onReplyDone(): void;
   onUpgrade(head: ReplyHead): void;
+  /** The connection of a CONNECT is there, and bytes go through as they are. */
+  onTunnelOpen(): void;
   onTunnelEnd(): void;
   /** The socket takes more of the request again. */
   onUpstreamDrain(): void;

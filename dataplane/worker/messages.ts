@@ -2,13 +2,13 @@ import type { Series } from '../../observability/metrics/slots.ts';
 import type { SpanRecord } from '../../observability/tracing/span.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
-import type { CallerSettings } from '../listener/callers.ts';
+import type { ListenerSettings } from '../listener/listener.ts';
 import type { ServerCertificate } from '../listener/tls-acceptor.ts';
 import type { TransportKind } from '../transport/open.ts';
 
 /** What supervisor and workers say to each other. */
 
-export type WorkerListener = CallerSettings & {
+export type WorkerListener = ListenerSettings & {
   readonly name: string;
   readonly address: string;
   readonly port: number;

@@ -81,6 +81,13 @@ export const errorTable = {
     retry: 'never',
     text: 'No route or service matches this request.',
   },
+  port_not_served: {
+    http: 403,
+    grpc: 7,
+    origin: 'downstream',
+    retry: 'never',
+    text: 'No instance of the service has the port that CONNECT names.',
+  },
   no_backend: { http: 500, grpc: 13, origin: 'local', retry: 'never', text: 'The matched rule has no valid backend.' },
   no_endpoint: {
     http: 503,

@@ -67,6 +67,11 @@ export const ProxyListener = Type.Object(
       default: 'auto',
       description: 'Only HTTP/1.1 is carried so far: auto and http1.',
     }),
+    connect: Type.Boolean({
+      default: false,
+      description:
+        'Takes CONNECT (RFC 9110 §9.3.6) on an outbound listener: a tunnel to an instance of the service, by its own port. Without it CONNECT is answered 501.',
+    }),
     forwarding: Forwarding,
     underscoreNames: Type.Enum(['drop', 'refuse', 'allow'], {
       default: 'drop',

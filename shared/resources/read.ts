@@ -49,6 +49,7 @@ export function readProxy(input: unknown): Parsed<ProxyDocument> {
     ...faultsOf('Proxy', document),
     ...checkListenerProtocols(document as ProxyDocument),
     ...checkAddressRanges(document as ProxyDocument),
+    ...checkTunnels(document as ProxyDocument),
   ];
   return issues.length === 0 ? { ok: true, value: document as ProxyDocument } : { ok: false, issues };
 }
@@ -62,6 +63,14 @@ function checkListenerProtocols(proxy: Partial<ProxyDocument> | null): Issue[] {
             message: `${listener.protocol} is not carried yet; take auto or http1`,
           },
         ]
+      : [],
+  );
+}
+
+function checkTunnels(proxy: Partial<ProxyDocument> | null): Issue[] {
+  return listOf(proxy?.spec?.listeners).flatMap((listener, i) =>
+    listener?.connect === true && listener.direction === 'inbound'
+      ? [{ pointer: `/spec/listeners/${i}/connect`, message: 'only outbound listeners take CONNECT' }]
       : [],
   );
 }
