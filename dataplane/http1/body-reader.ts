@@ -12,10 +12,12 @@ export type BodySink = {
 export const Framing = { none: 0, length: 1, chunked: 2, close: 3 } as const;
 export type Framing = (typeof Framing)[keyof typeof Framing];
 
-const Step = { size: 0, extension: 1, sizeLf: 2, data: 3, dataCr: 4, dataLf: 5, trailers: 6 } as const;
+const Step = { size: 0, sizeEnd: 1, extension: 2, sizeLf: 3, data: 4, dataCr: 5, dataLf: 6, trailers: 7 } as const;
 type Step = (typeof Step)[keyof typeof Step];
 
-const mostSizeDigits = 13; // 2^52: beyond it a number would lose its last bits
+const SEMICOLON = 59;
+const mostSizeDigits = 16;
+const mostChunkBytes = Number.MAX_SAFE_INTEGER; // beyond it a number loses its last bits
 const mostExtensionBytes = 1024;
 const trailerLimits = { headBytes: 8192, headerCount: 32, targetBytes: 0 };
 
@@ -93,14 +95,22 @@ export class BodyReader {
             at++;
             break;
           }
-          if (this.#digits === 0) return -1;
-          this.#step = Step.extension;
+          if (this.#digits === 0 || this.#left > mostChunkBytes) return -1;
+          this.#step = Step.sizeEnd;
+          break;
+        }
+        case Step.sizeEnd: {
+          const byte = bytes[at++]!;
+          if (byte === CR && this.#extension === 0) this.#step = Step.sizeLf;
+          else if (++this.#extension > mostExtensionBytes) return -1;
+          else if (byte === SEMICOLON) this.#step = Step.extension;
+          // White space may only lead to an extension (§7.1.1).
+          else if (byte !== SP && byte !== HTAB) return -1;
           break;
         }
         case Step.extension: {
           const byte = bytes[at++]!;
           if (byte === CR) this.#step = Step.sizeLf;
-          else if (this.#extension === 0 && byte !== 59 && byte !== SP && byte !== HTAB) return -1;
           else if (isValueByte[byte] === 0 || ++this.#extension > mostExtensionBytes) return -1;
           break;
         }

@@ -16,12 +16,6 @@ isValueByte[0x09] = 1;
 /** 1 for bytes that may stand in a request target: visible ASCII. */
 export const isTargetByte = new Uint8Array(256).fill(1, 0x21, 0x7f);
 
-const hostChars = "-._~%!$&'()*+,;=:[]0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-/** 1 for bytes that may stand in a Host field (RFC 3986 §3.2.2 and port). */
-export const isHostByte = new Uint8Array(256);
-for (const char of hostChars) isHostByte[char.charCodeAt(0)] = 1;
-
 /** Value of a hexadecimal digit, 255 for all others. */
 export const hexValue = new Uint8Array(256).fill(255);
 for (let digit = 0; digit < 16; digit++) {

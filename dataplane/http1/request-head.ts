@@ -1,6 +1,6 @@
-import { isIPv6 } from 'node:net';
+import { hostOfAuthority } from './authority.ts';
 import { FieldName } from './field-name.ts';
-import { CR, isHostByte, isTargetByte, LF, SP, textAt, tokenLower } from './grammar.ts';
+import { CR, isTargetByte, LF, SP, textAt, tokenLower } from './grammar.ts';
 import { guardOf } from './guard.ts';
 import { framingFault, Head, type HeadLimits, HeadVerdict, readFields, readFramingField } from './head.ts';
 
@@ -226,7 +226,8 @@ export class RequestHead extends Head {
         this.hostStart = this.offsets[this.hostField * 4 + 2]!;
         this.hostEnd = this.offsets[this.hostField * 4 + 3]!;
       }
-    } else if (this.hostField === -1 && this.minorVersion === 1) return this.refuse('bad_request', 'no Host');
+    } else if (!this.#hasGoodHostField())
+      return this.refuse('bad_request', 'no Host, or one that is not a host and port');
     return this.#readHost() ? HeadVerdict.whole : this.refuse('bad_request', 'a Host that is not a host and port');
   }
 
@@ -258,27 +259,21 @@ export class RequestHead extends Head {
     return true;
   }
 
+  /** The target stands for it, and yet it has to be there and be one (RFC 9112 §3.2). */
+  #hasGoodHostField(): boolean {
+    if (this.hostField === -1) return this.minorVersion === 0;
+    const value = this.valueAt(this.hostField);
+    return value.length <= mostHostBytes && hostOfAuthority(value) !== null;
+  }
+
   /** Sets the host from the authority; false when it is not one (RFC 3986 §3.2.2). */
   #readHost(): boolean {
     const { bytes, hostStart, hostEnd } = this;
     if (hostEnd - hostStart > mostHostBytes) return false;
     if (this.#isSameHost()) return true;
-    let nameEnd = hostEnd;
-    for (let i = hostStart; i < hostEnd; i++) if (isHostByte[bytes[i]!] === 0) return false;
-    const text = textAt(bytes, hostStart, hostEnd);
-    const bracket = text.startsWith('[') ? text.indexOf(']') : 0;
-    if (bracket === -1) return false;
-    const colon = text.indexOf(':', bracket);
-    if (colon !== -1) {
-      if (!/^:[0-9]{0,5}$/.test(text.slice(colon))) return false;
-      nameEnd = hostStart + colon;
-    }
-    const name = text.slice(0, nameEnd - hostStart);
-    // RFC 9110 §4.2.1: a port alone is no authority; an empty Host stands for a target that has none.
-    if (name === '' && colon !== -1) return false;
-    if (bracket === 0 && (/[[\]]/.test(text) || /%(?![0-9a-fA-F]{2})/.test(name))) return false;
-    if (bracket > 0 && !(/^\[[0-9a-fA-F:.]+\]$/.test(name) && isIPv6(name.slice(1, -1)))) return false;
-    this.#host = name.toLowerCase();
+    const host = hostOfAuthority(textAt(bytes, hostStart, hostEnd));
+    if (host === null) return false;
+    this.#host = host;
     this.#hostBytes = Buffer.from(bytes.subarray(hostStart, hostEnd));
     return true;
   }

@@ -69,6 +69,7 @@ t.test('chunks are taken apart', async (t) => {
     '1\r\na\r\n00b\r\nhello\r\nwrld\r\n000\r\n\r\nnext',
     good('ahello\r\nwrld', 'next'),
   );
+  alwaysReads(t, Framing.chunked, 0, '0000000000000005\r\nhello\r\n0000000000000000\r\n\r\n', good('hello'));
   alwaysReads(t, Framing.chunked, 0, '1;a=b;c="d e"\r\nx\r\n1 ; a\r\ny\r\n0;z\r\n\r\n', good('xy'));
   alwaysReads(t, Framing.chunked, 0, '1\r\nx\r\n0\r\nA: b\r\nC:d \r\n\r\nnext', good('x', 'next', 'A=b;C=d;'));
 });
@@ -89,6 +90,13 @@ t.test('chunks that are broken are refused, however they arrive', async (t) => {
     '5;a\nhello',
     '5;\0\r\nhello\r\n',
     '5x\r\nhello\r\n',
+    '5 \r\nhello\r\n0\r\n\r\n',
+    '5\t\r\nhello\r\n0\r\n\r\n',
+    '5 a\r\nhello\r\n0\r\n\r\n',
+    '0 \r\n\r\n',
+    `5${' '.repeat(2000)};a\r\nhello\r\n`,
+    '20000000000000\r\n',
+    '00000000000000005\r\nhello\r\n0\r\n\r\n',
     'ffffffffffffffff\r\n',
     '0\r\nA b\r\n\r\n',
     '0\r\nA: b\n\r\n',
