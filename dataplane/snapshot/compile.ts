@@ -14,6 +14,7 @@ import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { Connect } from '../upstream/pool.ts';
 import { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { breakerGauge } from './breaker-gauge.ts';
+import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
 import {
   applicationSettings,
@@ -32,6 +33,7 @@ export type CompileContext = {
   readonly random: () => number;
   /** Retries are allowed per worker, so each gets its part of the floor. */
   readonly workers: number;
+  readonly ownListeners: OwnListeners;
   /** The application behind inbound listeners. */
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
 };
@@ -150,9 +152,11 @@ class Compiler {
     if (application === null) return null;
     const settings = applicationSettings(this.#store.policiesOf(application.service));
     const endpoint = this.#endpoint(inboundEndpoint, application.address, application.port, {}, application.service);
+    const isOwn = this.#context.ownListeners.isReachedBy('inbound', application.address, application.port);
+    const endpoints = isOwn ? [] : [endpoint];
     const noRetry: RetrySettings = { ...settings.retry, attempts: 0 };
     const backend: RuleBackend = {
-      cluster: new Cluster(application.service, [endpoint], new RoundRobin([endpoint], 0)),
+      cluster: new Cluster(application.service, endpoints, new RoundRobin(endpoints, 0), 'loop_detected'),
       budget: new RetryBudget(settings.retryBudget),
       retry: noRetry,
       timeouts: settings.timeouts,
@@ -170,10 +174,12 @@ class Compiler {
     // What speaks another protocol must not be sent HTTP/1.1: its requests are refused with a word that says why.
     const isCarried = this.#store.protocolOf(service) === 'http1';
     const all = this.#byService.get(service) ?? [];
-    const reachable = all.filter((endpoint) => wanted.every(([label, value]) => endpoint.labels[label] === value));
+    const labelled = all.filter((endpoint) => wanted.every(([label, value]) => endpoint.labels[label] === value));
+    const { ownListeners } = this.#context;
+    const reachable = labelled.filter(({ address, port }) => !ownListeners.isReachedBy('outbound', address, port));
     const endpoints = isCarried ? reachable : [];
     const balancer = this.#balancer(service, endpoints);
-    const whenEmpty = isCarried ? 'no_endpoint' : 'not_implemented';
+    const whenEmpty = !isCarried ? 'not_implemented' : labelled.length > 0 ? 'loop_detected' : 'no_endpoint';
     const cluster = new Cluster(service, endpoints, balancer, whenEmpty, reachable);
     this.#clusters.set(key, cluster);
     return cluster;

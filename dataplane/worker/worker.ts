@@ -10,6 +10,7 @@ import { Listener } from '../listener/listener.ts';
 import { ListenerStats } from '../listener/listener-stats.ts';
 import type { ServerCertificate, TlsAcceptor } from '../listener/tls-acceptor.ts';
 import { type CompileContext, compileSnapshot } from '../snapshot/compile.ts';
+import { OwnListeners } from '../snapshot/own-listeners.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
 import type { Pool } from '../upstream/pool.ts';
 import { Closings } from './closings.ts';
@@ -29,6 +30,7 @@ class Worker {
   readonly #listeners: Listener[] = [];
   readonly #acceptors = new Map<string, TlsAcceptor>();
   readonly #spans: SpanBatch;
+  readonly #ownListeners = new OwnListeners();
   readonly #health = new Map<string, boolean>();
   readonly #metrics: SlotTable;
 
@@ -46,6 +48,7 @@ class Worker {
       random: randomUint32,
       workers: options.workers,
       application: options.application,
+      ownListeners: this.#ownListeners,
     };
     this.#context = {
       snapshot: compileSnapshot(this.#store, 0, null, this.#compileContext),
@@ -98,13 +101,17 @@ class Worker {
   #configure(message: ToWorker & { type: 'configure' }): void {
     try {
       const store = this.#store.with(message.resources, message.removed);
-      this.#context.snapshot = compileSnapshot(store, message.revision, this.#context.snapshot, this.#compileContext);
+      this.#compile(store, message.revision);
       this.#store = store;
-      this.#applyHealth();
       this.#send({ type: 'configured', revision: message.revision });
     } catch (error) {
       this.#send({ type: 'refused', revision: message.revision, error: String(error) });
     }
+  }
+
+  #compile(store: ResourceStore, revision: number): void {
+    this.#context.snapshot = compileSnapshot(store, revision, this.#context.snapshot, this.#compileContext);
+    this.#applyHealth();
   }
 
   #applyHealth(): void {
@@ -123,12 +130,15 @@ class Worker {
       const listener = new Listener(this.#context, settings, count, stats, tls);
       this.#listeners.push(listener);
       try {
-        ports.push(await listener.listen(address, port, isShared));
+        const bound = await listener.listen(address, port, isShared);
+        ports.push(bound);
+        this.#ownListeners.add(direction, { host: address, port: bound });
       } catch (error) {
         const { code = '', message } = error as NodeJS.ErrnoException;
         return this.#send({ type: 'listen-failed', listener: name, code, message });
       }
     }
+    this.#compile(this.#store, this.#context.snapshot.revision); // again, now that the ports are known
     this.#send({ type: 'listening', ports });
   }
 
