@@ -1,5 +1,6 @@
 import { BodyReader, type BodySink, Framing } from '../../../dataplane/http1/body-reader.ts';
 import type { Caller } from '../../../dataplane/http1/caller.ts';
+import { CR, LF } from '../../../dataplane/http1/grammar.ts';
 import {
   dropListed,
   type Head,
@@ -188,7 +189,10 @@ class RequestRelay extends CodecRelay<RequestHead> {
   }
 
   protected readHead(bytes: Buffer, from: number): HeadVerdict {
-    return this.head.read(bytes, from, bytes.length, this.#limits);
+    // As the connection does: one empty line before a request is passed over (RFC 9112 §2.2).
+    const isCut = bytes.length === from + 1 && bytes[from] === CR;
+    const start = bytes[from] === CR && bytes[from + 1] === LF ? from + 2 : from;
+    return isCut ? HeadVerdict.partial : this.head.read(bytes, start, bytes.length, this.#limits);
   }
 
   protected onHead(): { framing: Framing; length: number } {

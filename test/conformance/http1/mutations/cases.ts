@@ -21,3 +21,30 @@ export function codecCase(seed: number, index: number): CodecCase {
   const bytes = Buffer.from(mutatedReply(seed, index), 'latin1');
   return { kind: 'reply', bytes, methods: index % 16 === 1 ? ['HEAD', 'GET'] : ['GET', 'GET'] };
 }
+
+/** What goes over the wire at a place in a run: a request, and the reply of the instance; one of them is mutated, or both. */
+export type WireCase = { readonly request: Buffer; readonly reply: Buffer | null };
+
+/** The field that tells the instance which reply to give. */
+export const caseField = 'X-Case';
+
+export function wireCase(seed: number, index: number): WireCase {
+  const random = Random.ofCase(seed, index);
+  const right = withCase(random.pick(random.oneIn(4) ? attackRequests : rightRequests), index);
+  const request = index % 3 === 1 ? plainRequest(index, random) : mutate(right, random, requestSeeds);
+  const reply = index % 3 === 0 ? null : Buffer.from(mutatedReply(seed, index), 'latin1');
+  return { request: Buffer.from(request, 'latin1'), reply };
+}
+
+/** A request that every reader takes. */
+export function plainRequest(index: number, random: Random): string {
+  const method = random.pick(['GET', 'GET', 'HEAD', 'DELETE', 'OPTIONS']);
+  const version = random.oneIn(8) ? 'HTTP/1.0' : 'HTTP/1.1';
+  const upgrade = random.oneIn(16) ? 'Connection: Upgrade\r\nUpgrade: websocket\r\n' : '';
+  return withCase(`${method} /plain ${version}\r\nHost: app\r\n${upgrade}\r\n`, index);
+}
+
+function withCase(text: string, index: number): string {
+  const lineEnd = text.indexOf('\r\n');
+  return lineEnd === -1 ? text : `${text.slice(0, lineEnd)}\r\n${caseField}: ${index}${text.slice(lineEnd)}`;
+}

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Relayed, relayReplies, relayRequests } from '../../../dataplane/http1/codec-relay.ts';
 import { forwardingFault } from '../../../harness/strict-http1/forwarding.ts';
+import { type Field, valuesOf } from '../../../harness/strict-http1/rules.ts';
 import { readReplies, readRequests, type StrictRead } from '../../../harness/strict-reader.ts';
 import type { Random } from './random.ts';
 
@@ -20,7 +21,7 @@ export type CodecVerdict = {
  * to be so: the pieces do not matter; what is written has no fault; it has as many whole messages, with the same bodies,
  * as were read; and what the strict reader can read, the codec reads the same or refuses.
  */
-export function checkCodec(one: CodecCase, random: Random): CodecVerdict {
+export function checkCodec(one: CodecCase, random: Random, relay: Codec = relayCase): CodecVerdict {
   const { bytes } = one;
   const relayed = relay(one, [bytes]);
   const taken = relayed.refused !== null ? 'refused' : relayed.isPartial ? 'partial' : 'whole';
@@ -34,7 +35,10 @@ export function checkCodec(one: CodecCase, random: Random): CodecVerdict {
   };
 }
 
-function relay(one: CodecCase, pieces: readonly Buffer[]): Relayed {
+/** What reads and writes messages: the codec, or something broken in its place. */
+export type Codec = (one: CodecCase, pieces: readonly Buffer[]) => Relayed;
+
+function relayCase(one: CodecCase, pieces: readonly Buffer[]): Relayed {
   return one.kind === 'request' ? relayRequests(pieces) : relayReplies(pieces, one.methods, true);
 }
 
@@ -69,8 +73,22 @@ function faultOfWritten(one: CodecCase, { messages, written }: Relayed): string 
     const fault = forwardingFault(message);
     if (fault !== null) return fault;
     if (!message.body.equals(messages[i]!.body)) return `the body of message ${i} was changed`;
+    const listed = listedBy(messages[i]!.fields);
+    const kept = [...message.fields, ...message.trailers].find(([name]) => listed.has(name.toLowerCase()));
+    if (kept !== undefined) return `${kept[0]} was forwarded although Connection lists it`;
   }
   return null;
+}
+
+/** Fields that the proxy writes itself, whatever Connection says of those that came. */
+const written = new Set(
+  'close connection content-length host keep-alive traceparent transfer-encoding upgrade'.split(' '),
+);
+
+/** Names that Connection lists, so that fields of the name end here (RFC 9110 §7.6.1). */
+function listedBy(fields: readonly Field[]): Set<string> {
+  const options = valuesOf(fields, 'connection').flatMap((value) => value.split(','));
+  return new Set(options.map((option) => option.trim().toLowerCase()).filter((option) => !written.has(option)));
 }
 
 /** Where the strict reader sees whole messages, the codec sees no others. */
