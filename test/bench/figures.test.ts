@@ -9,6 +9,7 @@ import { median, ratioByRound, spread } from './figures.ts';
 import { h1Marks } from './h1.ts';
 import { formatMarks, judge } from './marks.ts';
 import { benchDocuments } from './mesh-config.ts';
+import { formatPerf, parsePerfScript } from './perf-breakdown.ts';
 import {
   cpuSecondsOf,
   parseCpuList,
@@ -223,6 +224,27 @@ t.test('self time is what passes from a sample to the next, within the window an
   t.throws(() => selfTimes({ ...profile, samples: [9, 9, 9, 9, 9] }, 0, 1e9), /node 9/);
   t.equal(threadOf('CPU.20261121.064734.7837.1.002.cpuprofile'), 1);
   t.equal(threadOf('notes.txt'), null);
+});
+
+t.test('samples of perf are sorted by what ran: kernel, JavaScript, V8, C++', async (t) => {
+  const breakdown = parsePerfScript(
+    [
+      'node-MainThread 13338      7f5cdcd5c84c __vdso_gettimeofday ([vdso])',
+      '         worker-0 13340  ffffffff8a1b2c3d tcp_sendmsg_locked ([kernel.kallsyms])',
+      '         worker-0 13340  ffffffff8a1b2c3e tcp_sendmsg_locked ([kernel.kallsyms])',
+      '         worker-0 13340  ffffffffc01b2c3d nf_hook ([nf_tables])',
+      '         worker-0 13340           10833cd Builtins_LoadIC (/opt/node/bin/node)',
+      '         worker-0 13340           108fe5b v8::internal::Scavenger<unsigned char>::Run (/opt/node/bin/node)',
+      '         worker-0 13340      7f00aa10100c [unknown] ([JIT] tid 13338)',
+      '         worker-0 13340      7f00aa10100c [unknown] (//anon)',
+      '         worker-0 13340      7f00aa10100c __memmove_avx (/usr/lib/x86_64-linux-gnu/libc.so.6)',
+      'a line of something else',
+    ].join('\n'),
+  );
+  t.equal(breakdown.samples, 9);
+  t.strictSame(Object.values(breakdown.byKind), [3, 2, 1, 1, 2]);
+  t.strictSame(breakdown.symbols[0], { kind: 'kernel', name: 'tcp_sendmsg_locked', samples: 2 });
+  t.match(formatPerf(breakdown, 9), /kernel +33\.3% +3\.00/);
 });
 
 t.test('the bench’s mesh is sound: 20 services, 20 routes, and every document is accepted', async (t) => {

@@ -6,6 +6,7 @@ import type { ComparisonSettings } from './comparison.ts';
 import { root, startMeshlane } from './contenders.ts';
 import { type CpuProfile, selfTimes, threadOf } from './cpu-profile.ts';
 import type { Origin } from './origin.ts';
+import { formatPerf, recordPerf } from './perf-breakdown.ts';
 import type { Progress } from './progress.ts';
 import type { Rig } from './rig.ts';
 import { startSpanSink } from './span-sink.ts';
@@ -16,7 +17,8 @@ const shownFunctions = 30;
 
 /**
  * Runs Meshlane alone under `--cpu-prof` and prints, per thread, the functions that took most time themselves during the
- * measured block. The profiler slows it down: the rate shown is not the one to compare.
+ * measured block. The profiler slows it down: the rate shown is not the one to compare. Then, where perf is there, how
+ * the time of a request divides into kernel, compiled JavaScript, V8 and C++.
  */
 export async function profile(
   name: string,
@@ -57,7 +59,33 @@ export async function profile(
     const profile = JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile;
     print(`\n${formatThread(threadOf(name)!, profile, fromUs, untilUs)}`);
   }
+  print(`\n${await formatKinds(rig, origin, settings, tls, sink.port, folder, progress)}`);
   return 0;
+}
+
+/** Runs Meshlane once more, without V8's profiler, whose view ends where the kernel and C++ begin. */
+async function formatKinds(
+  rig: Rig,
+  origin: Origin,
+  settings: ComparisonSettings,
+  tls: TlsFiles | null,
+  spansPort: number,
+  folder: string,
+  progress: Progress,
+): Promise<string> {
+  progress.status('starting meshlane for perf');
+  const started = await startMeshlane(rig, origin, { spansPort, sampleRatio: settings.sampleRatio, tls });
+  if ('missing' in started) throw new Error(`meshlane cannot be measured: ${started.missing}`);
+  const { subject } = started;
+  await measureBlock(subject, { ...settings, seconds: Math.max(1, settings.warmupSeconds) }, rig.place);
+  const [block, perf] = await Promise.all([
+    measureBlock(subject, settings, rig.place),
+    recordPerf(subject.pid, settings.seconds, folder),
+  ]);
+  progress.clear();
+  if ('missing' in perf) return `perf shows nothing here: ${perf.missing}`;
+  const cpuUs = 1e6 / block.requestsPerCpuSecond!;
+  return `${formatCount(block.requestsPerSecond)} req/s under perf, ${cpuUs.toFixed(1)} us of CPU time a request\n${formatPerf(perf, cpuUs)}`;
 }
 
 function formatThread(thread: number, profile: CpuProfile, fromUs: number, untilUs: number): string {
