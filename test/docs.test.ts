@@ -9,6 +9,7 @@ import { readDocuments } from '../shared/resources/document-stream.ts';
 import { generatedFiles } from '../shared/resources/generated-files.ts';
 import { readProxy, readResource } from '../shared/resources/read.ts';
 import { documentSchemas } from '../shared/resources/schema.ts';
+import { command as all } from './bench/all.ts';
 import { command as download } from './bench/download.ts';
 import { command as h1 } from './bench/h1.ts';
 import { command as open } from './bench/open.ts';
@@ -29,7 +30,7 @@ for (const file of readdirSync(join(root, 'cli/commands'))) {
   const { command } = (await import(`../cli/commands/${file}`)) as { command: Command };
   commands.set(command.name, command);
 }
-const benches = new Map([h1, download, tls, open, workers, stages, rss].map((bench) => [bench.name, bench]));
+const benches = new Map([h1, download, tls, open, workers, stages, all, rss].map((bench) => [bench.name, bench]));
 
 t.test('generated files are up to date', async (t) => {
   for (const { path, text } of generatedFiles()) {

@@ -11,6 +11,10 @@ const benches: Readonly<Record<string, { summary: string; load(): Promise<{ comm
     load: () => import('./workers.ts'),
   },
   stages: { summary: 'Each step of a request beside a plain version of it', load: () => import('./stages/stages.ts') },
+  all: {
+    summary: 'Every bench of HTTP/1.1 that judges marks, and all marks in one list',
+    load: () => import('./all.ts'),
+  },
   rss: { summary: 'Memory of a sidecar with the shop’s configuration', load: () => import('./rss.ts') },
 };
 

@@ -75,7 +75,7 @@ const promises = [
 
 /**
  * Judged on the medians of what is added, divided: what HAProxy adds in one disturbed round may be near 0 or below it,
- * and a ratio to that says nothing. Not judged when its median is not above 0.
+ * and a ratio to that says nothing. Not judged when its median is not above 0, or when the generator was late.
  */
 export function judgeOpen(all: readonly OpenMeasured[]): Mark[] {
   const direct = all.find(({ isDirect }) => isDirect);
@@ -88,8 +88,10 @@ export function judgeOpen(all: readonly OpenMeasured[]): Mark[] {
       if (!haproxy) return { promise, isMet: null, said: 'haproxy was not measured' };
       const oursUs = median(addedUs(ours, direct, which));
       const theirsUs = median(addedUs(haproxy, direct, which));
+      const late = [direct, ours, haproxy].filter((measured) => lateUsOf(measured) > tolerableLateUs);
       const said = `${oursUs.toFixed(1)} us to ${theirsUs.toFixed(1)} us`;
       if (!(theirsUs > 0)) return { promise, isMet: null, said: `${said}: HAProxy seems to add nothing` };
+      if (late.length > 0) return { promise, isMet: null, said: `${said}: the generator was late` };
       return { promise, isMet: oursUs / theirsUs <= atMost, said: `${formatRatio(oursUs / theirsUs)}, ${said}` };
     }),
     { promise: 'no failed request', isMet: errors === 0, said: `${errors} failed` },
@@ -99,11 +101,21 @@ export function judgeOpen(all: readonly OpenMeasured[]): Mark[] {
 /** A generator that is late measures itself. */
 const tolerableLateUs = 50;
 
-export function openDoubts(all: readonly OpenMeasured[]): string[] {
+function lateUsOf({ blocks }: { readonly blocks: readonly OpenBlock[] }): number {
+  return median(blocks.map(({ report }) => report.lateP99Us));
+}
+
+export function openDoubts(all: readonly { readonly name: string; readonly blocks: readonly OpenBlock[] }[]): string[] {
   return all.flatMap(({ name, blocks }) => {
-    const lateUs = median(blocks.map(({ report }) => report.lateP99Us));
-    if (lateUs <= tolerableLateUs) return [];
-    return `${name}: 1 % of the requests left ${lateUs.toFixed(0)} us late or later: the CPU of the load was disturbed, or connections were lacking`;
+    const found: string[] = [];
+    const lateUs = lateUsOf({ blocks });
+    if (lateUs > tolerableLateUs)
+      found.push(
+        `${name}: 1 % of the requests left ${lateUs.toFixed(0)} us late or later: others use the CPU of the load`,
+      );
+    const starved = blocks.reduce((sum, { report }) => sum + report.starved, 0);
+    if (starved > 0) found.push(`${name}: ${starved} requests had to wait for a connection when they were due`);
+    return found;
   });
 }
 

@@ -20,6 +20,9 @@ let sent = 0;
 let ended = 0;
 let errors = 0;
 let isOver = false;
+/** Requests up to this one found no free connection when they were due: that is the server's doing, not ours. */
+let starvedUntil = 0;
+let starved = 0;
 
 /** Connections without a request, first in, first out: each gets its turn, as if many callers each held a few. */
 const idle = new Array<Connection | null>(load.connections).fill(null);
@@ -50,10 +53,11 @@ class Connection {
   }
 
   /** False when the connection has gone and the request has to take another. */
-  send(index: number, nowMs: number): boolean {
+  send(index: number): boolean {
     if (this.#isGone) return false;
     this.#request = index;
-    lateUs[index] = (nowMs - startMs - intendedMs[index]!) * 1000;
+    if (index < starvedUntil) starved++;
+    else lateUs[index] = (performance.now() - startMs - intendedMs[index]!) * 1000;
     this.#socket.write(request);
     return true;
   }
@@ -136,8 +140,9 @@ function turn(): void {
     const connection = idle[idleFrom]!;
     idleFrom = (idleFrom + 1) % idle.length;
     idleCount--;
-    if (connection.send(sent, performance.now())) sent++;
+    if (connection.send(sent)) sent++;
   }
+  if (idleCount === 0) while (starvedUntil < total && intendedMs[starvedUntil]! <= dueMs) starvedUntil++;
   // Replies that take longer than this beyond the end are counted as lost.
   if (ended === total || dueMs > load.seconds * 1000 + 5000) finish();
   else setImmediate(turn);
@@ -151,6 +156,7 @@ function finish(): void {
   late.sort();
   const report: OpenReport = {
     answered: ended - errors,
+    starved,
     errors: errors + (total - ended),
     measured: measured.length,
     minUs: quantile(measured, 0),

@@ -1,7 +1,8 @@
 import type { Block } from './block.ts';
+import { doubts } from './comparison-figures.ts';
 import { median, ratioByRound } from './figures.ts';
 import { type Mark, sayRatio } from './marks.ts';
-import type { OpenBlock } from './open-figures.ts';
+import { type OpenBlock, openDoubts } from './open-figures.ts';
 import { formatCount, formatTable } from './table.ts';
 import { unevenness, type WorkerCount } from './worker-shares.ts';
 
@@ -51,6 +52,15 @@ export function formatShares({ open }: WorkersMeasured): string {
       `${(unevenness(counts) * 100).toFixed(0)} %`,
     ]),
   );
+}
+
+/** What a reader should know before trusting the figures. */
+export function workersDoubts({ workers, open, full }: WorkersMeasured): string[] {
+  const name = `${workers} ${workers === 1 ? 'worker' : 'workers'}`;
+  return [
+    ...openDoubts([{ name, blocks: open }]),
+    ...doubts([{ name, version: '', blocks: full, singles: [], residentBytes: null }]),
+  ];
 }
 
 const mostDearer = 1.05;

@@ -68,7 +68,7 @@ function measuredOf(workers: number, cpuUsOfOne: number, shares: WorkerCount[][]
   const open = shares.map((counts) => ({
     ...use,
     counts,
-    report: { answered: 1, errors: 0, measured: 1, ...latencies },
+    report: { answered: 1, starved: 0, errors: 0, measured: 1, ...latencies },
   }));
   const errors = { connect: 0, read: 0, write: 0, status: 0, timeout: 0 };
   const full = shares.map(() => ({

@@ -11,7 +11,7 @@ import { showProgress } from './progress.ts';
 import { type Rig, withRig } from './rig.ts';
 import { startSpanSink } from './span-sink.ts';
 import { countWorkers, difference, probeFlags } from './worker-shares.ts';
-import { formatShares, formatWorkers, judgeWorkers, type WorkersMeasured } from './workers-figures.ts';
+import { formatShares, formatWorkers, judgeWorkers, type WorkersMeasured, workersDoubts } from './workers-figures.ts';
 
 export const command: Command = {
   name: 'workers',
@@ -53,6 +53,7 @@ async function run(invocation: Invocation): Promise<number> {
     const [one, more] = await measure(rig, settings, progress.status);
     progress.clear();
     const marks = judgeWorkers(one, more);
+    const notes = [one, more].flatMap(workersDoubts);
     print(
       [
         `HTTP/1.1 keep-alive, ${settings.connections} connections, replies of 1024 bytes; ${settings.perSecond} requests a second, ` +
@@ -62,6 +63,7 @@ async function run(invocation: Invocation): Promise<number> {
         '',
         formatShares(more),
         '',
+        ...(notes.length > 0 ? [...notes.map((note) => `note: ${note}`), ''] : []),
         formatMarks(marks),
       ].join('\n'),
     );
@@ -73,6 +75,7 @@ async function run(invocation: Invocation): Promise<number> {
         placement: rig.place,
         measured: [one, more],
         marks,
+        notes,
       });
     return invocation.isSet('check') && marks.some(({ isMet }) => isMet !== true) ? 1 : 0;
   });
@@ -97,7 +100,7 @@ async function measure(
   for (let round = 1; round <= settings.rounds; round++)
     for (const row of rows) {
       status(`round ${round} of ${settings.rounds}: ${row.workers}`);
-      await measureRound(rig, row, settings, round);
+      await measureRound(rig, origin.pid, row, settings, round);
     }
   const result = ({ workers, open, full, spread }: Row): WorkersMeasured => ({ workers, open, full, spread });
   return [result(rows[0]), result(rows[1])];
@@ -107,13 +110,17 @@ type Started = Exclude<Awaited<ReturnType<typeof startMeshlane>>, { missing: str
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
 type Row = Started & Mutable<WorkersMeasured>;
 
-async function measureRound(rig: Rig, row: Row, settings: Settings, round: number): Promise<void> {
+async function measureRound(rig: Rig, originPid: number, row: Row, settings: Settings, round: number): Promise<void> {
   const { subject, running, workers } = row;
+  const { proxyCpu, loadCpu, originCpu } = rig.place;
+  await pinAgain(originPid, [originCpu]); // the open load needs its CPU for itself
   const before = await countWorkers(running, workers);
   const block = await measureOpenBlock(subject, settings, round, rig.place);
   row.open.push({ ...block, counts: difference(before, await countWorkers(running, workers)) });
+  await pinAgain(originPid, [loadCpu]);
   row.full.push(await measureBlock(subject, settings, rig.place));
-  await pinAgain(subject.pid, [rig.place.proxyCpu, rig.place.loadCpu]);
+  await pinAgain(subject.pid, [proxyCpu, loadCpu]);
+  await pinAgain(originPid, [proxyCpu, loadCpu]);
   row.spread.push(await measureBlock(subject, settings, rig.place));
-  await pinAgain(subject.pid, [rig.place.proxyCpu]);
+  await pinAgain(subject.pid, [proxyCpu]);
 }
