@@ -7,6 +7,7 @@ import { formatIssues } from '../../shared/errors/problem.ts';
 import { readProxy, readResource } from '../../shared/resources/read.ts';
 import type { InstanceResource, ProxyDocument } from '../../shared/resources/schema.ts';
 import { type Command, type Invocation, UsageError } from '../command.ts';
+import { limitsOf } from '../limits-flag.ts';
 import { untilStopped } from '../until-stopped.ts';
 import { version } from '../version.ts';
 
@@ -32,6 +33,11 @@ export const command: Command = {
       text: 'Proxies whose X-Forwarded fields the inbound port believes, such as 10.0.0.0/8.',
     },
     underscores: { value: 'drop|refuse|allow', default: 'drop', text: 'Request fields with "_" in their name.' },
+    connect: { text: 'Takes CONNECT on the outbound port: tunnels to instances of services.' },
+    limits: {
+      value: 'NAME=VALUE,...',
+      text: 'Limits of the Proxy document, such as headTimeout=5s,bodyBytes=1000000. See docs/limits.md',
+    },
     labels: { value: 'K=V,K=V', text: 'Labels of the instance, such as version=v2.' },
     lease: { value: 'SECONDS', default: '15', text: 'The instance leaves the mesh after so long without a heartbeat.' },
     workers: { value: 'N', text: 'Worker threads. [1, or what the file says]' },
@@ -106,7 +112,14 @@ function fromFlags(invocation: Invocation): StaticConfiguration {
   const underscoreNames = invocation.flag('underscores');
   const trusted = (invocation.flag('trust') ?? '').split(',').filter((range) => range !== '');
   const listeners: object[] = [
-    { name: 'outbound', address: outbound.host, port: outbound.port, direction: 'outbound', underscoreNames },
+    {
+      name: 'outbound',
+      address: outbound.host,
+      port: outbound.port,
+      direction: 'outbound',
+      connect: invocation.isSet('connect'),
+      underscoreNames,
+    },
   ];
   if (appPort !== undefined)
     listeners.push({
@@ -128,6 +141,7 @@ function fromFlags(invocation: Invocation): StaticConfiguration {
       workers: numberOf(invocation.flag('workers') ?? '1', '--workers'),
       admin: { address: admin.host, port: admin.port },
       listeners,
+      limits: limitsOf(invocation.flag('limits')),
       tracing: {
         ...(endpoint === undefined ? {} : { endpoint }),
         sampleRatio: numberOf(invocation.flag('sample') ?? '0.01', '--sample'),
@@ -149,6 +163,7 @@ function withFlags(configuration: StaticConfiguration, invocation: Invocation): 
     spec: {
       ...proxy.spec,
       ...(workers === undefined ? {} : { workers: numberOf(workers, '--workers') }),
+      limits: { ...proxy.spec.limits, ...limitsOf(invocation.flag('limits')) },
       tracing: {
         ...proxy.spec.tracing,
         ...(endpoint === undefined ? {} : { endpoint }),

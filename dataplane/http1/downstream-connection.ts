@@ -97,6 +97,10 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     transport.start(this);
   }
 
+  get bufferBytes(): number {
+    return this.#context.limits.bufferBytes;
+  }
+
   get isBlocked(): boolean {
     return this.#transport.isBlocked;
   }

@@ -66,6 +66,10 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     if (connectTimeoutMs > 0) context.wheel.arm(this.#timer, this.#bornMs + connectTimeoutMs);
   }
 
+  get bufferBytes(): number {
+    return this.#context.limits.bufferBytes;
+  }
+
   get isBlocked(): boolean {
     return this.#transport.isBlocked;
   }

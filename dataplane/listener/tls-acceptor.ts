@@ -58,7 +58,7 @@ export class TlsAcceptor {
       this.#context.tick();
       onFailed();
     };
-    wheel.arm(timer, this.#context.now() + limits.handshakeTimeoutMs);
+    if (limits.handshakeTimeoutMs > 0) wheel.arm(timer, this.#context.now() + limits.handshakeTimeoutMs);
     this.#shaking.add(raw);
     secured.on('error', () => secured.destroy()); // 'close' follows and says the same
     secured.once('close', fail);

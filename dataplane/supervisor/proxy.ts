@@ -109,6 +109,7 @@ class Supervisor implements RunningProxy {
           requestsPerConnection: limits.requestsPerConnection,
           bodyBytes: limits.bodyBytes,
           halfClose: limits.halfClose,
+          bufferBytes: limits.bufferBytes,
           replayBytes: limits.replayBytes,
         },
         transportKind: options.transportKind ?? 'handle',

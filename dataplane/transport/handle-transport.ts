@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { slab } from './slab.ts';
 import type { StreamBindings, StreamHandle } from './stream-handle.ts';
-import { highWaterBytes, type Transport, type TransportOwner } from './transport.ts';
+import type { Transport, TransportOwner } from './transport.ts';
 
 /** libuv's number for the end of a stream. */
 const endOfStream = -4095;
@@ -25,6 +25,7 @@ export abstract class HandleTransport implements Transport {
   protected isWriteBroken = false;
   readonly #isOutgoing: boolean;
   #owner: TransportOwner | null = null;
+  #bufferBytes = 0;
   #onSent: () => void = nothing;
   #isReading = false;
   #isPeerDone = false;
@@ -48,6 +49,7 @@ export abstract class HandleTransport implements Transport {
 
   start(owner: TransportOwner): void {
     this.#owner = owner;
+    this.#bufferBytes = owner.bufferBytes;
     this.resume();
   }
 
@@ -71,7 +73,7 @@ export abstract class HandleTransport implements Transport {
   /** Counts bytes that wait for the kernel. */
   protected await(bytes: number): void {
     this.unsentBytes += bytes;
-    if (this.unsentBytes >= highWaterBytes) this.isBlocked = true;
+    if (this.unsentBytes >= this.#bufferBytes) this.isBlocked = true;
   }
 
   /** A write that waited has come to its end. */

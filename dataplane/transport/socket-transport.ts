@@ -8,6 +8,8 @@ export class SocketTransport implements Transport {
   readonly #socket: Socket;
   readonly #raw: Socket;
   #owner: TransportOwner | null = null;
+  #bufferBytes = 0;
+  isBlocked = false;
 
   /** `raw` is the connection below, when `socket` is one under TLS. */
   constructor(socket: Socket, raw: Socket) {
@@ -18,16 +20,11 @@ export class SocketTransport implements Transport {
     socket.on('end', () => this.#owner?.onEnd());
     socket.on('error', () => undefined); // 'close' follows and says the same
     socket.on('close', () => this.#onClosed());
-    socket.on('drain', () => this.#owner?.onDrain());
     socket.pause();
   }
 
   get unsentBytes(): number {
     return this.#socket.writableLength;
-  }
-
-  get isBlocked(): boolean {
-    return this.#socket.writableNeedDrain;
   }
 
   get hasEnded(): boolean {
@@ -36,13 +33,21 @@ export class SocketTransport implements Transport {
 
   start(owner: TransportOwner): void {
     this.#owner = owner;
+    this.#bufferBytes = owner.bufferBytes;
     this.#socket.resume();
   }
 
   write(bytes: Buffer): boolean {
     if (!this.#socket.writable) return true;
-    this.#socket.write(bytes);
+    this.#socket.write(bytes, () => this.#onWritten());
+    if (this.#socket.writableLength >= this.#bufferBytes) this.isBlocked = true;
     return this.#socket.writableLength === 0;
+  }
+
+  #onWritten(): void {
+    if (!this.isBlocked || this.#socket.writableLength > 0) return;
+    this.isBlocked = false;
+    this.#owner?.onDrain();
   }
 
   pause(): void {

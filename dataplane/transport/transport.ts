@@ -1,5 +1,7 @@
 /** Who is told what happens on a transport. */
 export type TransportOwner = {
+  /** From this many unsent bytes on the transport is blocked; asked once, at the start. */
+  readonly bufferBytes: number;
   /** The slab holds `size` bytes. Returns false to be given no more until `resume`. */
   onRead(size: number): boolean;
   /** The peer sends no more; it may still read. */
@@ -19,7 +21,7 @@ export type Transport = {
   readonly remoteAddress: string | undefined;
   /** Bytes written that the kernel does not have yet. */
   readonly unsentBytes: number;
-  /** `highWaterBytes` or more were unsent after a write, and `onDrain` is still to come. */
+  /** The owner's `bufferBytes` or more were unsent after a write, and `onDrain` is still to come. */
   readonly isBlocked: boolean;
   start(owner: TransportOwner): void;
   /** Writes all of `bytes`. True when the memory may be used again at once; else it is the transport's for good. */
@@ -37,6 +39,3 @@ export type Transport = {
   /** Closes with a RST, so that what was sent cannot be taken for the whole. */
   reset(): void;
 };
-
-/** From this many unsent bytes on a transport is blocked. */
-export const highWaterBytes = 65_536;

@@ -35,6 +35,7 @@ export type WorkerOptions = {
     readonly requestsPerConnection: number;
     readonly bodyBytes: number;
     readonly halfClose: 'answer' | 'cancel';
+    readonly bufferBytes: number;
     readonly replayBytes: number;
   };
   readonly transportKind: TransportKind;

@@ -20,6 +20,7 @@ export type WorkerContext = {
     readonly requestsPerConnection: number;
     readonly bodyBytes: number;
     readonly halfClose: 'answer' | 'cancel';
+    readonly bufferBytes: number;
     readonly replayBytes: number;
   };
   readonly transportKind: TransportKind;

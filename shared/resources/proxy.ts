@@ -112,7 +112,7 @@ export const ProxyLimits = Type.Object(
     }),
     handshakeTimeout: Duration({
       default: '10s',
-      description: 'Time for a TLS handshake; above it the connection is closed.',
+      description: 'Time for a TLS handshake; above it the connection is closed. 0s is no bound.',
     }),
     headTimeout: Duration({
       default: '10s',
@@ -141,6 +141,13 @@ export const ProxyLimits = Type.Object(
       default: 'answer',
       description:
         'What becomes of a request whose caller closes its sending side: answered all the same, or cancelled (499) as by Envoy and nginx.',
+    }),
+    bufferBytes: Type.Integer({
+      default: 65_536,
+      minimum: 1,
+      maximum: 67_108_864,
+      description:
+        'Bytes that may wait for a slow reader on each connection, in each direction; from there on nothing more is read for it. One read (65536) may come on top.',
     }),
     replayBytes: Type.Integer({
       default: 65_536,

@@ -21,6 +21,7 @@ export async function runningWorkers(t: Owner, resources: readonly AnyResource[]
         requestsPerConnection: 0,
         bodyBytes: 0,
         halfClose: 'answer',
+        bufferBytes: 65_536,
         replayBytes: 65_536,
       },
       transportKind: 'handle',

@@ -26,6 +26,7 @@ for (const kind of ['handle', 'socket'] as const)
     transport.start({
       onRead: () => true,
       onEnd: () => undefined,
+      bufferBytes: 1,
       onDrain: () => undefined,
       onClosed: () => undefined,
     });
