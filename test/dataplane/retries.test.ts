@@ -199,8 +199,8 @@ t.test('the pause before a retry is kept although the failed try had its own dea
     resources: [
       ...serviceAt('app', origin.port),
       policy('app', {
-        timeouts: { perTry: '50ms' },
-        retry: { attempts: 2, backoff: '200ms', maxBackoff: '400ms' },
+        timeouts: { perTry: '200ms' },
+        retry: { attempts: 2, backoff: '800ms', maxBackoff: '1600ms' },
       }),
     ],
   });
