@@ -1,5 +1,9 @@
+import { text } from 'node:stream/consumers';
+import { connect } from 'node:tls';
 import t from 'tap';
+import { makeTlsFiles } from '../bench/tls-files.ts';
 import type { Owner } from '../harness/owner.ts';
+import { tempFolder } from '../harness/temp-folder.ts';
 import { ask, get, rawClient } from './harness/raw-client.ts';
 import { route, serviceAt } from './harness/resources.ts';
 import { type OriginRequest, reply, type ScriptedOrigin, scriptedOrigin } from './harness/scripted-origin.ts';
@@ -272,4 +276,23 @@ t.test('requests of one connection do not inherit from each other', async (t) =>
     origin.requests.map((request) => request.header('x-forwarded-for')),
     ['a, 127.0.0.1', '127.0.0.1', 'd, 127.0.0.1'],
   );
+});
+
+t.test('a request that came by TLS is said to have come by https', async (t) => {
+  const origin = await scriptedOrigin(t, () => reply('fine'));
+  const { certificate, privateKey } = await makeTlsFiles(tempFolder(t));
+  const forwarding = { ...trusting, fields: 'both' };
+  const { port } = await staticProxy(t, {
+    resources: serviceAt('app', origin.port),
+    spec: { listeners: [{ name: 'out', port: 0, forwarding, tls: { certificate, privateKey } }] },
+  });
+  for (const said of ['', 'X-Forwarded-Proto: http\r\n']) {
+    const socket = connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    t.teardown(() => socket.destroy());
+    socket.write(get('/', 'app', `${said}Connection: close\r\n`));
+    t.match(await text(socket), /^HTTP\/1\.1 200 /);
+  }
+  t.equal(origin.requests[0]?.header('x-forwarded-proto'), 'https');
+  t.equal(origin.requests[0]?.header('forwarded'), 'for=127.0.0.1;proto=https;host="app"');
+  t.equal(origin.requests[1]?.header('x-forwarded-proto'), 'http', 'a trusted caller knows what it was called by');
 });
