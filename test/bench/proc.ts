@@ -56,22 +56,42 @@ function readTree(root: number): ProcessStat[] {
   const all: ProcessStat[] = [];
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
-    try {
-      all.push(parseStat(readFileSync(`/proc/${name}/stat`, 'utf8')));
-    } catch (error) {
-      // It ended between the listing and the read.
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== 'ENOENT' && code !== 'ESRCH') throw error;
-    }
+    const line = readOrGone(`/proc/${name}/stat`);
+    if (line !== null) all.push(parseStat(line));
   }
   const tree = treeOf(root, all);
   if (tree.length === 0) throw new Error(`process ${root} has ended`);
   return tree;
 }
 
-/** CPU seconds (user and system, all threads) that the process and its living descendants have used. */
+/**
+ * CPU seconds (user and system) that the threads of the process and of its descendants have used, to the nanosecond where
+ * the kernel tells. Threads that ended are not in it then; the proxies keep theirs.
+ */
 export function cpuSecondsOf(root: number): number {
-  return readTree(root).reduce((sum, stat) => sum + stat.ticks, 0) / ticksPerSecond;
+  return readTree(root).reduce((sum, stat) => sum + (scheduledSeconds(stat.pid) ?? stat.ticks / ticksPerSecond), 0);
+}
+
+/** The first field of `schedstat` is the time on a CPU in ns; null on a kernel without it. */
+function scheduledSeconds(pid: number): number | null {
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const text = readOrGone(`/proc/${pid}/task/${thread}/schedstat`);
+    if (text !== null) nanoseconds += Number(text.split(' ')[0]);
+  }
+  // Nothing at all was on a CPU: there is no such file, or the kernel does not count.
+  return nanoseconds > 0 ? nanoseconds / 1e9 : null;
+}
+
+/** Null for what ended between the listing and the read. */
+function readOrGone(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'ESRCH') throw error;
+    return null;
+  }
 }
 
 /** Resident bytes of the process and its descendants: now, and at their highest. Pages they share count for each. */
