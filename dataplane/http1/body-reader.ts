@@ -49,6 +49,14 @@ export class BodyReader {
     return this.framing === Framing.length ? this.#left : 0;
   }
 
+  /**
+   * Asked within `onBody`: more of this body is still to be read, before anything else can come. So the bytes are not
+   * written over while reading is paused; those of a body's end may be, by the message after it.
+   */
+  get goesOn(): boolean {
+    return this.missing > 0 || this.framing === Framing.close;
+  }
+
   /** Takes bytes in; returns the first offset that is not part of this body, or -1 when the framing is broken. */
   read(bytes: Buffer, from: number, to: number, sink: BodySink): number {
     if (this.isDone) return from;

@@ -4,7 +4,6 @@ import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
 import { Exchange } from '../pipeline/exchange.ts';
 import { type LocalReply, localReply } from '../pipeline/local-reply.ts';
-import { slab } from '../transport/slab.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
@@ -125,22 +124,27 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
 
   // --- what comes in ------------------------------------------------------------------------------------------------
 
-  /** The slab holds `size` bytes for us. Returns false to be given no more until `resumeRequest`. */
+  /** Returns false to be given no more until `resumeRequest`. */
   onRead(size: number): boolean {
     this.#context.tick();
+    const { memory } = this.#transport;
     switch (this.#state) {
       case 'idle':
-        this.#advance(this.#held.length === 0 ? this.#keep(size) : Buffer.concat([this.#held, slab.subarray(0, size)]));
+        this.#advance(
+          this.#held.length === 0 ? this.#keep(size) : Buffer.concat([this.#held, memory.subarray(0, size)]),
+        );
         break;
       case 'busy': {
-        const chunk = slab.subarray(0, size);
+        const chunk = memory.subarray(0, size);
         if (this.#body.isDone) this.#hold(Buffer.from(chunk));
         // What may be kept for a retry gets memory of its own.
         else this.#readBody(this.#exchange.keepsBody ? Buffer.from(chunk) : chunk, 0);
+        if (size === memory.length) this.#transport.takeMemory();
         break;
       }
       case 'tunnel':
-        this.#exchange.onTunnelBytes(slab.subarray(0, size));
+        this.#exchange.onTunnelBytes(memory.subarray(0, size), this.#transport.hasOwnMemory);
+        if (size === memory.length) this.#transport.takeMemory();
         break;
       default:
         // What comes after the last reply is not for us, but a RST now could take the reply from the caller.
@@ -149,11 +153,12 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     return !this.#isPaused;
   }
 
-  /** Moves a request's beginning out of the slab, into memory that the connection uses for every request of usual size. */
+  /** Moves a request's beginning out of the memory that is read into, to memory that the connection uses for every request of usual size. */
   #keep(size: number): Buffer {
-    if (size >= leastDirect) return Buffer.from(slab.subarray(0, size));
+    const { memory } = this.#transport;
+    if (size >= leastDirect) return Buffer.from(memory.subarray(0, size));
     if (this.#own.length < size) this.#own = Buffer.allocUnsafeSlow(Math.max(512, 2 ** Math.ceil(Math.log2(size))));
-    slab.copy(this.#own, 0, 0, size);
+    memory.copy(this.#own, 0, 0, size);
     return this.#own.subarray(0, size);
   }
 
@@ -246,7 +251,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   }
 
   onBody(bytes: Buffer, from: number, to: number): void {
-    if (!this.#isReplyDone && this.#body.received <= this.#mostBodyBytes) this.#exchange.onRequestBody(bytes, from, to);
+    if (!this.#isReplyDone && this.#body.received <= this.#mostBodyBytes)
+      this.#exchange.onRequestBody(bytes, from, to, this.#transport.hasOwnMemory && this.#body.goesOn);
   }
 
   onBodyEnd(trailers: Head | null): void {
@@ -274,9 +280,12 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     writeReplyHead(this.#context.out, head, this.#replyOptions);
   }
 
-  sendBody(bytes: Buffer, from: number, to: number): void {
+  sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     const { out } = this.#context;
-    if (!this.#sendsChunks) return out.copy(bytes, from, to);
+    if (!this.#sendsChunks) {
+      if (!isLasting || to - from < leastDirect) return out.copy(bytes, from, to);
+      return out.flushWith(this.#transport, bytes.subarray(from, to));
+    }
     out.hex(to - from);
     out.constant(crlf);
     out.copy(bytes, from, to);
@@ -335,7 +344,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     this.#state = 'tunnel';
     const early = this.#held;
     this.#held = nothing;
-    if (early.length > 0) this.#exchange.onTunnelBytes(early);
+    if (early.length > 0) this.#exchange.onTunnelBytes(early, false);
     if (this.#hasEnded) this.#exchange.onDownstreamTunnelEnd();
   }
 

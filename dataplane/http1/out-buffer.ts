@@ -73,6 +73,12 @@ export class OutBuffer {
     else if (!transport.write(this.#view(length))) this.#renew(Buffer.allocUnsafeSlow(capacity));
   }
 
+  /** Writes what is here and then bytes of others, without copying those; `Transport.lend` says until when they must stay. */
+  flushWith(transport: Transport, bytes: Buffer): void {
+    this.flushTo(transport);
+    transport.lend(bytes);
+  }
+
   /** The first bytes of the memory. Messages are alike, so views of it are too: 2 % of a request when made anew. */
   #view(length: number): Buffer {
     const place = length % viewCount;

@@ -1,7 +1,6 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import { openTransport } from '../transport/open.ts';
-import { slab } from '../transport/slab.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { Pool, PooledConnection } from '../upstream/pool.ts';
 import type { UpstreamRequest } from '../upstream/upstream-connection.ts';
@@ -130,14 +129,15 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   #writePiece(piece: Buffer): void {
     if (piece.length < leastDirect) return this.#writeBody(piece, 0, piece.length);
     this.#context.out.flushTo(this.#transport);
-    this.sendBody(piece, 0, piece.length);
+    this.sendBody(piece, 0, piece.length, false);
     this.flushRequest();
   }
 
   /** The bytes are copied, so that a slow endpoint holds no more of a caller's memory than what it still has to take. */
-  sendBody(bytes: Buffer, from: number, to: number): void {
+  sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     if (this.#sendsChunks && this.#state !== 'tunnel') this.#writeBody(bytes, from, to);
-    else this.#context.out.copy(bytes, from, to);
+    else if (!isLasting || to - from < leastDirect) this.#context.out.copy(bytes, from, to);
+    else this.#context.out.flushWith(this.#transport, bytes.subarray(from, to));
   }
 
   flushRequest(): void {
@@ -182,8 +182,9 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   /** Returns false to stop reading until `resumeReply`. */
   onRead(size: number): boolean {
     this.#context.tick();
+    const { memory } = this.#transport;
     if (this.#state === 'tunnel') {
-      this.#request!.onReplyBody(slab, 0, size);
+      this.#request!.onReplyBody(memory, 0, size, this.#transport.hasOwnMemory);
     } else if (this.#request === null) {
       this.#context.closings.count('upstream unasked');
       this.close(); // bytes that nobody asked for: whatever they are, they answer no request of ours
@@ -191,6 +192,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     } else {
       this.#read(size);
     }
+    if (size === memory.length) this.#transport.takeMemory();
     const request = this.#request;
     if (request === null || request.flushReply()) return true;
     this.#isReadPaused = true;
@@ -198,10 +200,11 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   }
 
   #read(size: number): void {
-    let bytes = slab;
+    const { memory } = this.#transport;
+    let bytes = memory;
     let to = size;
     if (this.#partial !== null) {
-      bytes = Buffer.concat([this.#partial, slab.subarray(0, size)]);
+      bytes = Buffer.concat([this.#partial, memory.subarray(0, size)]);
       to = bytes.length;
       this.#partial = null;
     }
@@ -216,7 +219,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
       from = replyHead.end;
       if (!this.#onHead(replyHead, from < to)) return;
     }
-    if (this.#isTunnel && from < to) this.#request!.onReplyBody(bytes, from, to);
+    if (this.#isTunnel && from < to) this.#request!.onReplyBody(bytes, from, to, false);
     if (this.#state !== 'body') return;
     from = this.#body.read(bytes, from, to, this);
     if (from === -1) return this.#fail('upstream_protocol');
@@ -279,7 +282,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   }
 
   onBody(bytes: Buffer, from: number, to: number): void {
-    this.#request!.onReplyBody(bytes, from, to);
+    this.#request!.onReplyBody(bytes, from, to, this.#transport.hasOwnMemory && this.#body.goesOn);
   }
 
   onBodyEnd(trailers: Head | null): void {

@@ -9,7 +9,8 @@ export type Downstream = {
   sendInterim(head: ReplyHead): void;
   /** `hasBody` is false for replies to HEAD, 204 and 304. */
   sendHead(head: ReplyHead, hasBody: boolean): void;
-  sendBody(bytes: Buffer, from: number, to: number): void;
+  /** `isLasting` tells that the bytes stay as they are until this side is not blocked, so they need not be copied. */
+  sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void;
   /** Ends the reply and writes out what is waiting. */
   sendEnd(trailers: Head | null): void;
   sendLocal(reply: LocalReply): void;

@@ -149,12 +149,12 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     return this.#held.isComplete;
   }
 
-  onRequestBody(bytes: Buffer, from: number, to: number): void {
+  onRequestBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#requestBytes += to - from;
     this.#deadlines.activeMs = this.#context.now();
     const connection = this.#connection;
     if (this.#held.isComplete) this.#hold(bytes.subarray(from, to), connection !== null);
-    connection?.sendBody(bytes, from, to);
+    connection?.sendBody(bytes, from, to, isLasting);
   }
 
   /** Lets go what `onRequestBody` put together: one write for all that one read brought, however it was cut. */
@@ -343,9 +343,9 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     return true;
   }
 
-  onReplyBody(bytes: Buffer, from: number, to: number): void {
+  onReplyBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#replyBytes += to - from;
-    this.#downstream.sendBody(bytes, from, to);
+    this.#downstream.sendBody(bytes, from, to, isLasting);
   }
 
   flushReply(): boolean {
@@ -423,12 +423,12 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#downstream.endTunnel();
   }
 
-  onTunnelBytes(bytes: Buffer): void {
+  onTunnelBytes(bytes: Buffer, isLasting: boolean): void {
     this.#requestBytes += bytes.length;
     this.#deadlines.activeMs = this.#context.now();
     const connection = this.#connection;
     if (connection === null) return;
-    connection.sendBody(bytes, 0, bytes.length);
+    connection.sendBody(bytes, 0, bytes.length, isLasting);
     this.flushRequest();
   }
 

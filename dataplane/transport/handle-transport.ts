@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { slab } from './slab.ts';
+import { bulkBytes, slab } from './slab.ts';
 import type { StreamBindings, StreamHandle } from './stream-handle.ts';
 import type { Transport, TransportOwner } from './transport.ts';
 
@@ -15,6 +15,7 @@ type OwnedHandle = StreamHandle & { transport?: HandleTransport };
 /** A connection on the handle of a socket. */
 export abstract class HandleTransport implements Transport {
   readonly remoteAddress: string | undefined;
+  memory: Buffer = slab;
   unsentBytes = 0;
   isBlocked = false;
   hasEnded = false;
@@ -42,6 +43,7 @@ export abstract class HandleTransport implements Transport {
   }
 
   abstract write(bytes: Buffer): boolean;
+  abstract lend(bytes: Buffer): void;
   /** Closes what is below. */
   protected abstract close(): void;
   /** Closes what is below with a RST, or in any other way when that can be no more. */
@@ -51,6 +53,17 @@ export abstract class HandleTransport implements Transport {
     this.#owner = owner;
     this.#bufferBytes = owner.bufferBytes;
     this.resume();
+  }
+
+  get hasOwnMemory(): boolean {
+    return this.memory !== slab;
+  }
+
+  takeMemory(): void {
+    // Lent bytes block at once: where more than a read is to wait for a slow reader, it has to be copied.
+    if (this.hasOwnMemory || this.isClosed || this.#bufferBytes > bulkBytes) return;
+    this.memory = Buffer.allocUnsafeSlow(bulkBytes);
+    this.handle.useUserBuffer(this.memory);
   }
 
   /** Called by the handle, which says in the state of the thread what came: bytes, the end, or an error. */

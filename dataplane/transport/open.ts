@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import { slab } from './slab.ts';
 import { SocketTransport } from './socket-transport.ts';
 import { isStreamHandle, type StreamHandle, streamBindings } from './stream-handle.ts';
 import { TcpTransport } from './tcp-transport.ts';
@@ -56,6 +57,10 @@ export function openTransport(
 const nothing = () => undefined;
 const unconnected = {
   remoteAddress: undefined,
+  memory: slab,
+  hasOwnMemory: false,
+  takeMemory: nothing,
+  lend: nothing,
   unsentBytes: 0,
   isBlocked: false,
   hasEnded: false,

@@ -3,3 +3,6 @@
  * one piece serves them all and stays in the processor's cache.
  */
 export const slab = Buffer.allocUnsafeSlow(65_536);
+
+/** Size of the memory that a connection gets for itself when it carries much. */
+export const bulkBytes = 65_536;

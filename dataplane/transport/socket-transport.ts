@@ -5,6 +5,8 @@ import type { Transport, TransportOwner } from './transport.ts';
 /** A connection on a public socket of Node: the plain way, and the oracle of `HandleTransport`. */
 export class SocketTransport implements Transport {
   readonly remoteAddress: string | undefined;
+  readonly memory = slab;
+  readonly hasOwnMemory = false;
   readonly #socket: Socket;
   readonly #raw: Socket;
   #owner: TransportOwner | null = null;
@@ -42,6 +44,14 @@ export class SocketTransport implements Transport {
     this.#socket.write(bytes, () => this.#onWritten());
     if (this.#socket.writableLength >= this.#bufferBytes) this.isBlocked = true;
     return this.#socket.writableLength === 0;
+  }
+
+  lend(bytes: Buffer): void {
+    this.write(Buffer.from(bytes));
+  }
+
+  takeMemory(): void {
+    // What a socket reads is copied to the slab anyway.
   }
 
   #onWritten(): void {

@@ -30,6 +30,10 @@ export class TcpTransport extends HandleTransport {
     return false;
   }
 
+  lend(bytes: Buffer): void {
+    if (!this.write(bytes)) this.isBlocked = true;
+  }
+
   protected close(): void {
     this.handle.close();
   }

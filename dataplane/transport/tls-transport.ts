@@ -37,6 +37,10 @@ export class TlsTransport extends HandleTransport {
     return true;
   }
 
+  lend(bytes: Buffer): void {
+    this.write(this.#writingBytes > 0 ? Buffer.from(bytes) : bytes);
+  }
+
   #encrypt(bytes: Buffer): void {
     this.#writingBytes = bytes.length;
     if (this.handle.writeBuffer(this.#request, bytes) !== 0) this.onWriteFailed();

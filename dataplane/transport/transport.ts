@@ -2,7 +2,7 @@
 export type TransportOwner = {
   /** From this many unsent bytes on the transport is blocked; asked once, at the start. */
   readonly bufferBytes: number;
-  /** The slab holds `size` bytes. Returns false to be given no more until `resume`. */
+  /** The transport's `memory` holds `size` bytes. Returns false to be given no more until `resume`. */
   onRead(size: number): boolean;
   /** The peer sends no more; it may still read. */
   onEnd(): void;
@@ -13,19 +13,26 @@ export type TransportOwner = {
 };
 
 /**
- * A connection's bytes in and out, clear or under TLS. Reads go into the slab, one callback a read; nothing is read
+ * A connection's bytes in and out, clear or under TLS. Reads go into `memory`, one callback a read; nothing is read
  * before `start`. No call of these calls the owner back before it returns.
  */
 export type Transport = {
   /** IP address of the peer when the connection was made; undefined when it was gone already. */
   readonly remoteAddress: string | undefined;
+  /** Where reads land, from its start: the slab that all connections share, or memory of its own. */
+  readonly memory: Buffer;
+  /** Reads land in memory from now on that nobody else writes to. */
+  takeMemory(): void;
+  readonly hasOwnMemory: boolean;
   /** Bytes written that the kernel does not have yet. */
   readonly unsentBytes: number;
-  /** The owner's `bufferBytes` or more were unsent after a write, and `onDrain` is still to come. */
+  /** The owner's `bufferBytes` or more, or lent bytes, were unsent after a write, and `onDrain` is still to come. */
   readonly isBlocked: boolean;
   start(owner: TransportOwner): void;
   /** Writes all of `bytes`. True when the memory may be used again at once; else it is the transport's for good. */
   write(bytes: Buffer): boolean;
+  /** Writes bytes that stay as they are at least until `isBlocked` is false, so that they need not be copied. */
+  lend(bytes: Buffer): void;
   pause(): void;
   resume(): void;
   /**

@@ -20,7 +20,8 @@ export type UpstreamRequest = {
   onInterim(head: ReplyHead): void;
   /** Returns false when the reply is not wanted because the request is tried again. */
   onReplyHead(head: ReplyHead, hasBody: boolean): boolean;
-  onReplyBody(bytes: Buffer, from: number, to: number): void;
+  /** `isLasting` tells that the bytes stay as they are until the connection is resumed, if `flushReply` pauses it. */
+  onReplyBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void;
   /** Writes out what came of the reply; false when the caller wants no more for now. */
   flushReply(): boolean;
   onReplyEnd(trailers: Head | null): void;
@@ -40,8 +41,8 @@ export type UpstreamRequest = {
 export type UpstreamConnection = {
   readonly isBlocked: boolean;
   begin(request: UpstreamRequest): void;
-  /** Puts bytes together that leave with `flushRequest`. */
-  sendBody(bytes: Buffer, from: number, to: number): void;
+  /** Puts bytes together that leave with `flushRequest`; `isLasting` as for `Downstream.sendBody`. */
+  sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void;
   flushRequest(): void;
   sendEnd(trailers: Head | null): void;
   endTunnel(): void;

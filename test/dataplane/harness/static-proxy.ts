@@ -1,4 +1,5 @@
 import { type RunningProxy, startProxy } from '../../../dataplane/supervisor/proxy.ts';
+import type { TransportKind } from '../../../dataplane/transport/open.ts';
 import type { AnyResource } from '../../../shared/resources/schema.ts';
 import { sumOf } from '../../harness/metrics-page.ts';
 import type { Owner } from '../../harness/owner.ts';
@@ -24,6 +25,7 @@ export type StaticProxyOptions = {
   readonly appPort?: number;
   /** More of the Proxy document's spec: limits, tracing, workers ... */
   readonly spec?: object;
+  readonly transportKind?: TransportKind;
 };
 
 /** Starts a whole proxy, worker threads and all, in this process. Ends with its owner. */
@@ -42,6 +44,7 @@ export async function staticProxy(t: Owner, options: StaticProxyOptions = {}): P
     resources: options.resources ?? [],
     controlPlane: null,
     version: 'test',
+    transportKind: options.transportKind ?? 'handle',
     log: { info: () => undefined, warn: (message, fields) => void warnings.push({ message, ...fields }) },
     onCrash: (error) => {
       throw error;

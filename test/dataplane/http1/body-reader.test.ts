@@ -124,3 +124,18 @@ t.test('only a body without any other end is ended by the connection', async (t)
     t.equal(reader.endByClose(sink), ends);
   }
 });
+
+t.test('only bytes that are not the last of their message go on, so only those are lent to a write', async (t) => {
+  const goesOn = (framing: Framing, length: number, pieces: readonly string[]) => {
+    const reader = new BodyReader();
+    const seen: boolean[] = [];
+    const sink = { onBody: () => void seen.push(reader.goesOn), onBodyEnd: () => undefined };
+    reader.begin(framing, length);
+    for (const piece of pieces) reader.read(Buffer.from(piece), 0, piece.length, sink);
+    return seen;
+  };
+  t.same(goesOn(Framing.length, 6, ['ab', 'cd', 'ef']), [true, true, false]);
+  t.same(goesOn(Framing.length, 4, ['abcdHTTP/1.1 200 OK']), [false]);
+  t.same(goesOn(Framing.close, 0, ['ab', 'cd']), [true, true]);
+  t.same(goesOn(Framing.chunked, 0, ['2\r\nab\r\n', '2\r\ncd\r\n0\r\n\r\n']), [false, false]);
+});
