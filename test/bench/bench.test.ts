@@ -32,5 +32,7 @@ t.test('what is not understood is refused with the fix, before anything starts',
     stderr: /--rounds must be a whole number from 1 to 1000; got "0"/,
   });
   t.match(await bench('h1', '--only', 'apache'), { code: 2, stderr: /--only knows meshlane, haproxy, nginx, envoy/ });
+  t.match(await bench('all', '--only', 'rss'), { code: 2, stderr: /--only knows h1, open, workers, download, tls/ });
+  t.match(await bench('open', '--seconds', '1'), { code: 2, stderr: /--seconds must be a whole number from 2/ });
   t.match(await bench('h1', '--fast'), { code: 2, stderr: /--fast.*See: npm run bench -- h1 --help/ });
 });

@@ -164,10 +164,10 @@ t.test('a mark without its peer is not judged, and without Meshlane there are no
 t.test('the picture has a bar for each figure, and what cannot be measured has none', async (t) => {
   const blocks = [blockOf(90, 100)];
   const proxies = [measuredOf('meshlane', blocks), { ...measuredOf('a<b', blocks), singles: [] }];
-  const svg = barChart('one & all', chartsOf(proxies));
+  const svg = barChart('one & all; of 2 rounds', chartsOf(proxies));
   t.equal(svg.match(/<rect [^>]*fill="#1f6feb"/g)?.length, 4, 'meshlane in four charts');
   t.equal(svg.match(/<rect [^>]*fill="#9aa4b2"/g)?.length, 3, 'the other had no single connection');
-  t.match(svg, /one &amp; all[\s\S]*a&lt;b/);
+  t.match(svg, /one &amp; all<[\s\S]*>of 2 rounds<[\s\S]*a&lt;b/);
   t.notMatch(svg, /NaN|Infinity|undefined/);
 });
 
