@@ -61,13 +61,20 @@ export class TlsAcceptor {
     if (limits.handshakeTimeoutMs > 0) wheel.arm(timer, this.#context.now() + limits.handshakeTimeoutMs);
     this.#shaking.add(raw);
     secured.on('error', () => secured.destroy()); // 'close' follows and says the same
+    // A record that cannot be read after the handshake is told nobody else than listeners of this.
+    secured.on('_tlsError', () => secured.destroy());
     secured.once('close', fail);
     secured.once('secure', () => {
       wheel.remove(timer);
-      this.#shaking.delete(raw);
-      secured.off('close', fail);
-      this.#context.tick();
-      onSecured(takeOverSecured(secured, raw, transportKind));
+      const transport = takeOverSecured(secured, raw, transportKind);
+      // Not from within a read of OpenSSL, which could not end the connection in order.
+      setImmediate(() => {
+        if (secured.destroyed) return; // 'close' follows
+        this.#shaking.delete(raw);
+        secured.off('close', fail);
+        this.#context.tick();
+        onSecured(transport);
+      });
     });
   }
 

@@ -28,7 +28,9 @@ export abstract class HandleTransport implements Transport {
   #owner: TransportOwner | null = null;
   #bufferBytes = 0;
   #onSent: () => void = nothing;
-  #isReading = false;
+  protected isReading = false;
+  /** The end of what we send is on its way: it can be taken back no more. */
+  protected isShuttingDown = false;
   #isPeerDone = false;
   #isShutDown = false;
 
@@ -68,14 +70,18 @@ export abstract class HandleTransport implements Transport {
 
   /** Called by the handle, which says in the state of the thread what came: bytes, the end, or an error. */
   onRead(): void {
-    const size = this.bindings.streamBaseState[this.bindings.kReadBytesOrError]!;
+    this.tell(this.bindings.streamBaseState[this.bindings.kReadBytesOrError]!);
+  }
+
+  /** Tells the owner of bytes in the slab, or of what a negative number means. */
+  protected tell(size: number): void {
     const owner = this.#owner;
     if (size === 0 || owner === null) return;
     if (size > 0) {
       if (!owner.onRead(size)) this.pause();
       return;
     }
-    this.#isReading = false;
+    this.isReading = false;
     // Linux tells of a reset once: when the write has heard of it, the read hears of an end.
     if (size !== endOfStream || this.isWriteBroken) return this.break();
     this.#isPeerDone = true;
@@ -94,7 +100,9 @@ export abstract class HandleTransport implements Transport {
     this.unsentBytes -= bytes;
     if (this.isClosed) return;
     if (status !== 0) return this.onWriteFailed();
-    if (this.unsentBytes > 0 || !this.isBlocked) return;
+    if (this.unsentBytes > 0) return;
+    if (this.hasEnded) this.#shutDown();
+    if (!this.isBlocked) return;
     this.isBlocked = false;
     this.#owner?.onDrain();
   }
@@ -110,14 +118,14 @@ export abstract class HandleTransport implements Transport {
   }
 
   pause(): void {
-    if (!this.#isReading || this.isClosed) return;
-    this.#isReading = false;
+    if (!this.isReading || this.isClosed) return;
+    this.isReading = false;
     this.handle.readStop();
   }
 
   resume(): void {
-    if (this.#isReading || this.#isPeerDone || this.isClosed) return;
-    this.#isReading = true;
+    if (this.isReading || this.#isPeerDone || this.isClosed) return;
+    this.isReading = true;
     const result = this.handle.readStart();
     if (result !== 0 && result !== already) this.breakSoon();
   }
@@ -128,10 +136,12 @@ export abstract class HandleTransport implements Transport {
     if (this.#isShutDown) return process.nextTick(() => this.#onShutDown());
     if (this.hasEnded) return;
     this.hasEnded = true;
-    this.shutDown();
+    // While bytes wait the end waits, too: close_notify must be the last record, and no RST follows a FIN.
+    if (this.unsentBytes === 0) this.#shutDown();
   }
 
-  protected shutDown(): void {
+  #shutDown(): void {
+    this.isShuttingDown = true;
     const request = new this.bindings.ShutdownWrap();
     request.oncomplete = () => this.#onShutDown();
     const result = this.handle.shutdown(request);

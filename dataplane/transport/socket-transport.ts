@@ -11,6 +11,8 @@ export class SocketTransport implements Transport {
   readonly #raw: Socket;
   #owner: TransportOwner | null = null;
   #bufferBytes = 0;
+  #onSent = () => undefined as unknown;
+  #endsLater = false;
   isBlocked = false;
 
   /** `raw` is the connection below, when `socket` is one under TLS. */
@@ -19,7 +21,7 @@ export class SocketTransport implements Transport {
     this.#raw = raw;
     this.remoteAddress = raw.remoteAddress;
     socket.on('data', (chunk: Buffer) => this.#onData(chunk));
-    socket.on('end', () => this.#owner?.onEnd());
+    socket.on('end', () => this.#onEnd());
     socket.on('error', () => undefined); // 'close' follows and says the same
     socket.on('close', () => this.#onClosed());
     socket.pause();
@@ -66,10 +68,26 @@ export class SocketTransport implements Transport {
 
   resume(): void {
     this.#socket.resume();
+    if (this.#endsLater) process.nextTick(() => this.#endNow());
+  }
+
+  /** A stream that is paused with nothing to read tells of its end all the same. */
+  #onEnd(): void {
+    this.#endsLater = true;
+    this.#endNow();
+  }
+
+  #endNow(): void {
+    if (!this.#endsLater || this.#socket.isPaused()) return;
+    this.#endsLater = false;
+    this.#owner?.onEnd();
   }
 
   end(onSent: () => void): void {
-    if (!this.#socket.destroyed) this.#socket.end(onSent);
+    if (this.#socket.destroyed) return;
+    this.#onSent = onSent;
+    if (this.#socket.writableFinished) process.nextTick(() => this.#sent());
+    else if (!this.#socket.writableEnded) this.#socket.end(() => this.#sent());
   }
 
   destroy(): void {
@@ -80,8 +98,12 @@ export class SocketTransport implements Transport {
   reset(): void {
     this.#owner = null;
     // Node leaves a socket open that is reset while its end is under way.
-    if (this.#socket.writableEnded) this.#socket.destroy();
+    if (this.#socket.writableEnded && this.#socket.writableLength === 0) this.#socket.destroy();
     else this.#raw.resetAndDestroy();
+  }
+
+  #sent(): void {
+    if (!this.#socket.destroyed) this.#onSent();
   }
 
   #onData(chunk: Buffer): void {

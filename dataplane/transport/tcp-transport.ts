@@ -40,6 +40,6 @@ export class TcpTransport extends HandleTransport {
 
   protected closeWithReset(): void {
     // A handle whose end is under way cannot be reset any more.
-    if (this.hasEnded || this.handle.reset === undefined || this.handle.reset() !== 0) this.handle.close();
+    if (this.isShuttingDown || this.handle.reset === undefined || this.handle.reset() !== 0) this.handle.close();
   }
 }

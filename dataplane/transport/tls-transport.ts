@@ -1,34 +1,80 @@
 import type { Socket } from 'node:net';
 import { HandleTransport } from './handle-transport.ts';
+import { slab } from './slab.ts';
 import type { StreamBindings, StreamHandle, WriteRequest } from './stream-handle.ts';
 
 /**
  * A connection under TLS whose handshake is done. Its handle encrypts what it is given before `write` returns, so the
  * memory is free at once; but it takes one write at a time and says only in the next turn that it is done, so what
- * comes meanwhile waits here.
+ * comes meanwhile waits here. To break either rule ends the process.
  */
 export class TlsTransport extends HandleTransport {
   /** Owns the handle and answers its alerts. */
   readonly #secured: Socket;
   readonly #raw: Socket;
   readonly #waiting: Buffer[] = [];
-  readonly #request: WriteRequest;
+  #request: WriteRequest;
+  /** A request is in use until its callback has returned, and the callback may write: the two take turns. */
+  #otherRequest: WriteRequest;
   /** Size of the write that is under way; 0 when there is none. */
   #writingBytes = 0;
-  #endsWhenSent = false;
+  /** What was decrypted before the start or during a pause: bytes, or the number that stands for the end. */
+  readonly #early: (Buffer | number)[] = [];
+  #tellsSoon = false;
 
   constructor(secured: Socket, raw: Socket, handle: StreamHandle, bindings: StreamBindings) {
     super(handle, bindings, raw.remoteAddress, false);
     this.#secured = secured;
     this.#raw = raw;
-    this.#request = new bindings.WriteWrap();
-    this.#request.oncomplete = (status) => this.#onEncrypted(status);
+    this.#request = this.#newRequest();
+    this.#otherRequest = this.#newRequest();
+    handle.readStop(); // a handshake leaves it reading
     secured.on('close', () => this.break());
   }
 
+  #newRequest(): WriteRequest {
+    const request = new this.bindings.WriteWrap();
+    request.oncomplete = (status) => this.#onEncrypted(status);
+    return request;
+  }
+
+  /** One read below may hold many records, and a pause among them is heard only behind the last. */
+  override onRead(): void {
+    if (this.isReading) return super.onRead();
+    const size = this.bindings.streamBaseState[this.bindings.kReadBytesOrError]!;
+    if (!this.isClosed && size !== 0) this.#early.push(size > 0 ? Buffer.from(slab.subarray(0, size)) : size);
+  }
+
+  override pause(): void {
+    this.#tellsSoon = false;
+    super.pause();
+  }
+
+  override resume(): void {
+    if (this.#early.length === 0) return super.resume();
+    if (this.#tellsSoon) return;
+    this.#tellsSoon = true;
+    process.nextTick(() => this.#tellEarly());
+  }
+
+  #tellEarly(): void {
+    if (!this.#tellsSoon) return;
+    this.#tellsSoon = false;
+    this.isReading = true;
+    while (this.isReading && !this.isClosed) {
+      const next = this.#early.shift();
+      if (next === undefined) {
+        this.isReading = false;
+        return super.resume();
+      }
+      this.tell(typeof next === 'number' ? next : next.copy(slab));
+    }
+  }
+
   write(bytes: Buffer): boolean {
-    if (this.isClosed || this.hasEnded) return true;
-    this.await(bytes.length);
+    const { length } = bytes;
+    if (this.isClosed || this.hasEnded || length === 0) return true;
+    this.await(length);
     if (this.#writingBytes > 0) {
       this.#waiting.push(bytes);
       return false;
@@ -42,8 +88,11 @@ export class TlsTransport extends HandleTransport {
   }
 
   #encrypt(bytes: Buffer): void {
+    const request = this.#request;
+    this.#request = this.#otherRequest;
+    this.#otherRequest = request;
     this.#writingBytes = bytes.length;
-    if (this.handle.writeBuffer(this.#request, bytes) !== 0) this.onWriteFailed();
+    if (this.handle.writeBuffer(request, bytes) !== 0) this.onWriteFailed();
   }
 
   #onEncrypted(status: number): void {
@@ -53,15 +102,6 @@ export class TlsTransport extends HandleTransport {
     if (length > 0 && status === 0 && !this.isClosed)
       this.#encrypt(length === 1 ? this.#waiting.pop()! : Buffer.concat(this.#waiting.splice(0)));
     this.onWritten(size, status);
-    if (!this.#endsWhenSent || this.unsentBytes > 0 || this.isClosed) return;
-    this.#endsWhenSent = false;
-    this.shutDown();
-  }
-
-  /** close_notify must be the last record. */
-  protected override shutDown(): void {
-    if (this.unsentBytes > 0) this.#endsWhenSent = true;
-    else super.shutDown();
   }
 
   protected close(): void {
@@ -69,7 +109,7 @@ export class TlsTransport extends HandleTransport {
   }
 
   protected closeWithReset(): void {
-    if (this.hasEnded) this.#secured.destroy();
+    if (this.isShuttingDown) this.#secured.destroy();
     else this.#raw.resetAndDestroy();
   }
 }

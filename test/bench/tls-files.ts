@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { runCommand } from '../harness/run-command.ts';
+import { makeCertificate } from '../harness/certificate.ts';
 import { benchRequest } from './mesh-config.ts';
 
 /** One self-signed certificate for all proxies, and what makes every client speak the same TLS to them. */
@@ -33,20 +33,13 @@ Ciphersuites = ${tlsSuite}
 Groups = ${tlsGroup}
 `;
 
-/** Makes an ECDSA P-256 certificate with openssl in a folder; throws what openssl said when it cannot. */
+/** Makes the files in a folder; throws what openssl said when it cannot. */
 export async function makeTlsFiles(folder: string): Promise<TlsFiles> {
   const files = {
-    certificate: join(folder, 'tls.crt'),
-    privateKey: join(folder, 'tls.key'),
+    ...(await makeCertificate(folder, benchRequest.host)),
     both: join(folder, 'tls.pem'),
     clientConfig: join(folder, 'tls-client.cnf'),
   };
-  const made = await runCommand('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'],
-    ...['-subj', `/CN=${benchRequest.host}`, '-addext', `subjectAltName=DNS:${benchRequest.host},IP:127.0.0.1`],
-    ...['-keyout', files.privateKey, '-out', files.certificate],
-  ]);
-  if (made.code !== 0) throw new Error(`openssl made no certificate: ${made.stderr.trim()}`);
   const trusted = readFileSync(files.certificate, 'utf8');
   writeFileSync(files.both, trusted + readFileSync(files.privateKey, 'utf8'), { mode: 0o600 });
   writeFileSync(files.clientConfig, clientConfig);
