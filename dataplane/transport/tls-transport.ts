@@ -45,6 +45,9 @@ export class TlsTransport extends HandleTransport {
     if (!this.isClosed && size !== 0) this.#early.push(size > 0 ? Buffer.from(slab.subarray(0, size)) : size);
   }
 
+  /** What a pause does not hold up at once would be written over bytes that are lent. */
+  override takeMemory(): void {}
+
   override pause(): void {
     this.#tellsSoon = false;
     super.pause();

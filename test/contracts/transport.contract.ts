@@ -3,7 +3,6 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Test } from 'tap';
-import { slab } from '../../dataplane/transport/slab.ts';
 import type { Transport, TransportOwner } from '../../dataplane/transport/transport.ts';
 import type { Owner } from '../harness/owner.ts';
 import { until } from '../harness/until.ts';
@@ -41,6 +40,11 @@ export class Recorder implements TransportOwner {
   takes = (): boolean => true;
   ends: () => void = nothing;
   drains: () => void = nothing;
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
 
   get received(): Buffer {
     return Buffer.concat(this.reads);
@@ -53,7 +57,7 @@ export class Recorder implements TransportOwner {
   onRead(size: number): boolean {
     this.events.push('read');
     this.sizes.push(size);
-    this.reads.push(Buffer.from(slab.subarray(0, size)));
+    this.reads.push(Buffer.from(this.#transport.memory.subarray(0, size)));
     return this.takes();
   }
 
@@ -129,7 +133,7 @@ export function transportContract(t: Test, name: string, make: MakePair): void {
 function readingFacts(t: Test, name: string, make: MakePair): void {
   t.test(`${name}: reads land in the slab, each with its size`, async (t) => {
     const { transport, peer } = await make(t);
-    const owner = new Recorder();
+    const owner = new Recorder(transport);
     transport.start(owner);
     for (const text of ['one', 'two and more']) {
       const before = owner.receivedBytes;
@@ -144,7 +148,7 @@ function readingFacts(t: Test, name: string, make: MakePair): void {
     const { transport, peer } = await make(t, bytesAt(0, 1000));
     peer.write(bytesAt(1000, 1000));
     await turns(50);
-    const owner = new Recorder();
+    const owner = new Recorder(transport);
     transport.start(owner);
     t.same(owner.events, [], 'start does not call back');
     await until(() => owner.receivedBytes === 2000);
@@ -153,7 +157,7 @@ function readingFacts(t: Test, name: string, make: MakePair): void {
 
   t.test(`${name}: who returns false is given no more until resume`, async (t) => {
     const { transport, peer } = await make(t);
-    const owner = new Recorder();
+    const owner = new Recorder(transport);
     const size = 1_000_000;
     let isPaused = false;
     let early = 0;
@@ -178,7 +182,7 @@ function readingFacts(t: Test, name: string, make: MakePair): void {
 
   t.test(`${name}: pause and resume as often as one likes, also in a read, lose nothing`, async (t) => {
     const { transport, peer } = await make(t);
-    const owner = new Recorder();
+    const owner = new Recorder(transport);
     const size = 1_000_000;
     owner.takes = () => {
       transport.pause();
@@ -201,7 +205,7 @@ function readingFacts(t: Test, name: string, make: MakePair): void {
 
   t.test(`${name}: an end that came during a pause is told after the resume`, async (t) => {
     const { transport, peer } = await make(t);
-    const owner = new Recorder();
+    const owner = new Recorder(transport);
     owner.takes = () => false;
     transport.start(owner);
     peer.end('last');
@@ -220,7 +224,7 @@ function writingFacts(t: Test, name: string, make: MakePair): void {
     async (t) => {
       const { transport, peer } = await make(t);
       const size = 6_000_000;
-      const owner = new Recorder();
+      const owner = new Recorder(transport);
       owner.takes = () => {
         if (owner.reads.length % 4 > 0) return true;
         setImmediate(() => transport.resume());
@@ -264,7 +268,7 @@ function writingFacts(t: Test, name: string, make: MakePair): void {
 
   t.test(`${name}: what is written in one turn keeps its order, empty or not`, async (t) => {
     const { transport, peer } = await make(t);
-    transport.start(new Recorder());
+    transport.start(new Recorder(transport));
     const got = new PeerRecord(peer);
     peer.resume();
     let size = 0;
@@ -280,9 +284,63 @@ function writingFacts(t: Test, name: string, make: MakePair): void {
     t.ok(isRight(got.bytes, size + 10));
   });
 
+  t.test(`${name}: what is lent arrives as it was when it may change as soon as nothing is blocked`, async (t) => {
+    const { transport, peer } = await make(t);
+    const owner = new Recorder(transport);
+    const got = new PeerRecord(peer);
+    const size = 5_000_000;
+    const memory = Buffer.allocUnsafeSlow(65_536);
+    let sent = 0;
+    const send = () => {
+      while (sent < size && !transport.isBlocked) {
+        const next = memory.subarray(0, Math.min(memory.length, size - sent));
+        bytesAt(sent, next.length).copy(next);
+        sent += next.length;
+        transport.lend(next);
+      }
+    };
+    owner.drains = send;
+    transport.start(owner);
+    send();
+    await turns(20);
+    peer.resume();
+    await until(() => got.size === size);
+    t.ok(isRight(got.bytes, size));
+  });
+
+  t.test(`${name}: bytes that are lent on from memory of its own are not read over during a pause`, async (t) => {
+    const { transport, peer } = await make(t);
+    const owner = new Recorder(transport);
+    const lent: { view: Buffer; copy: Buffer }[] = [];
+    let changed = 0;
+    owner.takes = () => {
+      for (const { view, copy } of lent.splice(0)) if (!view.equals(copy)) changed++;
+      transport.takeMemory();
+      return true;
+    };
+    transport.start(owner);
+    peer.write(bytesAt(0, 200_000));
+    await until(() => owner.receivedBytes === 200_000);
+    owner.takes = () => {
+      if (transport.hasOwnMemory) {
+        const view = transport.memory.subarray(0, owner.sizes.at(-1));
+        lent.push({ view, copy: Buffer.from(view) });
+      }
+      setImmediate(() => {
+        for (const { view, copy } of lent.splice(0)) if (!view.equals(copy)) changed++;
+        transport.resume();
+      });
+      return false;
+    };
+    peer.end(bytesAt(200_000, 1_000_000));
+    await until(() => owner.count('end') === 1);
+    t.equal(changed, 0);
+    t.ok(isRight(owner.received, 1_200_000));
+  });
+
   t.test(`${name}: a peer that does not read blocks, and one that reads again drains, once`, async (t) => {
     const { transport, peer } = await make(t);
-    const owner = new Recorder();
+    const owner = new Recorder(transport);
     const got = new PeerRecord(peer);
     peer.pause();
     transport.start(owner);
@@ -304,7 +362,7 @@ function writingFacts(t: Test, name: string, make: MakePair): void {
 
   t.test(`${name}: nobody is told of a drain who was not blocked`, async (t) => {
     const { transport, peer } = await make(t);
-    const owner = new Recorder();
+    const owner = new Recorder(transport);
     const got = new PeerRecord(peer);
     transport.start(owner);
     peer.resume();
@@ -323,7 +381,7 @@ function endingFacts(t: Test, name: string, make: MakePair): void {
     const { transport, peer } = await make(t);
     const got = new PeerRecord(peer);
     peer.pause();
-    transport.start(new Recorder());
+    transport.start(new Recorder(transport));
     const size = 12_000_000;
     transport.write(bytesAt(0, size));
     let sent = 0;
@@ -343,7 +401,7 @@ function endingFacts(t: Test, name: string, make: MakePair): void {
     const { transport, peer } = await make(t);
     const got = new PeerRecord(peer);
     peer.resume();
-    transport.start(new Recorder());
+    transport.start(new Recorder(transport));
     transport.write(bytesAt(0, 100));
     const called: string[] = [];
     transport.end(() => called.push('first'));
@@ -361,7 +419,7 @@ function endingFacts(t: Test, name: string, make: MakePair): void {
     const { transport, peer } = await make(t);
     const got = new PeerRecord(peer);
     peer.resume();
-    transport.start(new Recorder());
+    transport.start(new Recorder(transport));
     transport.end(nothing);
     await until(() => got.hasEnded || got.isClosed);
     t.ok(got.hasEnded);
@@ -370,7 +428,7 @@ function endingFacts(t: Test, name: string, make: MakePair): void {
 
   t.test(`${name}: whoever has heard the end may still answer, and then it is closed, once`, async (t) => {
     const { transport, peer } = await make(t);
-    const owner = new Recorder();
+    const owner = new Recorder(transport);
     const got = new PeerRecord(peer);
     peer.resume();
     transport.start(owner);
@@ -390,7 +448,7 @@ function endingFacts(t: Test, name: string, make: MakePair): void {
 
   t.test(`${name}: whoever has ended still reads, until the peer ends, too`, async (t) => {
     const { transport, peer } = await make(t);
-    const owner = new Recorder();
+    const owner = new Recorder(transport);
     const got = new PeerRecord(peer);
     peer.resume();
     transport.start(owner);
@@ -412,7 +470,7 @@ function breakingFacts(t: Test, name: string, make: MakePair): void {
   for (const isWriting of [false, true])
     t.test(`${name}: a reset of the peer${isWriting ? ' while it is written to' : ''} closes, once`, async (t) => {
       const { transport, peer, breakPeer } = await make(t);
-      const owner = new Recorder();
+      const owner = new Recorder(transport);
       peer.on('error', nothing);
       transport.start(owner);
       if (isWriting) transport.write(bytesAt(0, 12_000_000));
@@ -427,7 +485,7 @@ function breakingFacts(t: Test, name: string, make: MakePair): void {
     for (const where of ['read', 'end', 'drain'] as const)
       t.test(`${name}: ${how} within the callback for ${where}, twice, is the last that the owner hears`, async (t) => {
         const { transport, peer } = await make(t);
-        const owner = new Recorder();
+        const owner = new Recorder(transport);
         const got = new PeerRecord(peer);
         const leave = () => {
           owner.events.push('leave');
@@ -450,7 +508,7 @@ function breakingFacts(t: Test, name: string, make: MakePair): void {
 
     t.test(`${name}: after ${how} everything is harmless`, async (t) => {
       const { transport, peer } = await make(t);
-      const owner = new Recorder();
+      const owner = new Recorder(transport);
       new PeerRecord(peer);
       transport.start(owner);
       transport.write(bytesAt(0, 5_000_000));
@@ -469,7 +527,7 @@ function breakingFacts(t: Test, name: string, make: MakePair): void {
     const { transport, peer } = await make(t);
     const got = new PeerRecord(peer);
     peer.resume();
-    transport.start(new Recorder());
+    transport.start(new Recorder(transport));
     transport.write(bytesAt(0, 1000));
     await until(() => got.size === 1000);
     transport.reset();
@@ -482,7 +540,7 @@ function breakingFacts(t: Test, name: string, make: MakePair): void {
     const { transport, peer } = await make(t);
     const got = new PeerRecord(peer);
     peer.pause();
-    transport.start(new Recorder());
+    transport.start(new Recorder(transport));
     transport.write(bytesAt(0, 12_000_000));
     transport.end(nothing);
     await turns(20);
@@ -514,7 +572,7 @@ function breakingFacts(t: Test, name: string, make: MakePair): void {
     const before = handles();
     for (const close of closers) {
       const pair = await make({ teardown: (end) => ends.push(end) });
-      const owner = new Recorder();
+      const owner = new Recorder(pair.transport);
       new PeerRecord(pair.peer);
       pair.peer.resume().on('end', () => pair.peer.end());
       pair.transport.start(owner);

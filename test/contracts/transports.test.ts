@@ -98,7 +98,7 @@ for (const kind of ['handle', 'socket'] as const)
     peer.on('error', () => undefined);
     const [transport] = await Promise.all([opened, once(peer, 'secureConnect')]);
     t.teardown(() => transport.destroy());
-    const owner = new Recorder();
+    const owner = new Recorder(transport);
     transport.start(owner);
     peer.write('fine');
     await until(() => owner.received.toString() === 'fine');
@@ -123,7 +123,7 @@ t.test('an answer of a peer that broke the connection while it was written to is
     openTransport(address, 'handle', resolve, reject),
   );
   t.teardown(() => transport.destroy());
-  const owner = new Recorder();
+  const owner = new Recorder(transport);
   owner.takes = () => true;
   // Reads only when the write has failed.
   transport.start(owner);
