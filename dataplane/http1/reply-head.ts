@@ -72,6 +72,9 @@ export class ReplyHead extends Head {
     }
     const fault = framingFault(this);
     if (fault !== null) return this.refuse('upstream_protocol', fault);
+    // RFC 9110 §8.6, RFC 9112 §6.1: whoever wrote it means a body where no other reader sees one.
+    if (this.status < 200 && (this.isChunked || this.contentLength > 0))
+      return this.refuse('upstream_protocol', 'an interim reply with a body');
     return HeadVerdict.whole;
   }
 }

@@ -36,6 +36,11 @@ export function wireCase(seed: number, index: number): WireCase {
   return { request: Buffer.from(request, 'latin1'), reply };
 }
 
+/** Whether the instance answers as soon as it has the head, and takes the body afterwards. */
+export function isAnsweredEarly(index: number): boolean {
+  return index % 5 === 2;
+}
+
 /** A request that every reader takes. */
 export function plainRequest(index: number, random: Random): string {
   const method = random.pick(['GET', 'GET', 'HEAD', 'DELETE', 'OPTIONS']);

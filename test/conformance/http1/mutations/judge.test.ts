@@ -104,6 +104,7 @@ t.test('an instance tells of whatever is not one request at a time', async (t) =
   for (const [sent, what] of [
     ['GET / HTTP/1.1\n\n', /what is refused: an LF without CR/],
     [`${chunked}x`, /bytes behind a request/],
+    [`${chunked}${chunked}`, /bytes behind a request/],
     ['GET / HTTP/1.1\r\nHost: a\r\nTE: x\r\n\r\n', /TE was forwarded/],
   ] as const) {
     const faults: string[] = [];
@@ -114,4 +115,16 @@ t.test('an instance tells of whatever is not one request at a time', async (t) =
     t.equal(faults.length, 1);
     t.match(faults[0], what);
   }
+});
+
+t.test('an instance that answers before the body takes what follows it', async (t) => {
+  const faults: string[] = [];
+  const origin = await wireOrigin(t, { replyOf: () => null, onFault: (_, fault) => faults.push(fault) });
+  const client = await rawClient(t, origin.port);
+  const early = chunked.replace('Host', 'X-Case: 7\r\nHost');
+  client.send(early.slice(0, -3));
+  t.equal((await client.reply()).header('x-case'), '7');
+  client.send(early.slice(-3) + early.replace('7', '8'));
+  t.equal((await client.reply()).header('x-case'), '8');
+  t.same([origin.requests, origin.answeredEarly, faults], [2, 1, []]);
 });

@@ -51,7 +51,7 @@ function textOf({ seed, messages, seconds, codec, wire, findings }: MutationRepo
   const lines = [
     `${messages} mutated messages (seed ${seed}) in ${seconds.toFixed()} s`,
     `codec  ${codec.messages} in ${codec.seconds.toFixed()} s: ${share(codec.taken.whole)} taken whole, ${share(codec.taken.partial)} cut, ${share(codec.taken.refused)} refused`,
-    `wire   ${wire.cases} in ${wire.seconds.toFixed()} s: ${wire.answered} answered, ${wire.resets} reset, ${wire.reachedInstance} requests reached the instance`,
+    `wire   ${wire.cases} in ${wire.seconds.toFixed()} s: ${wire.answered} answered, ${wire.resets} reset, ${wire.reachedInstance} whole requests reached the instance, ${wire.answeredEarly} were answered before their body`,
     `proxy  ${before.toFixed()} MiB resident before, ${after.toFixed()} after, ${peak.toFixed()} at most`,
     `found  ${findings.length}`,
   ];

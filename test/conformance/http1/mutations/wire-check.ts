@@ -2,7 +2,7 @@ import { relayReplies, relayRequests } from '../../../dataplane/http1/codec-rela
 import { forwardingFault } from '../../../harness/strict-http1/forwarding.ts';
 import { valuesOf } from '../../../harness/strict-http1/rules.ts';
 import { readReplies, type StrictMessage } from '../../../harness/strict-reader.ts';
-import type { WireCase } from './cases.ts';
+import { isAnsweredEarly, type WireCase } from './cases.ts';
 import type { WireAnswer } from './wire-caller.ts';
 import { caseOf } from './wire-origin.ts';
 
@@ -25,7 +25,10 @@ export function faultOfAnswer({ request, reply }: WireCase, index: number, answe
     if (fault !== null) return `the caller got a reply in which ${fault}`;
     if (isLocal(message)) continue;
     const question = asked.messages[i];
-    if (question === undefined) return 'what is no whole request was answered by the instance';
+    if (question === undefined) {
+      if (isAnsweredEarly(index)) continue; // before it was whole, or broke
+      return 'what is no whole request was answered by the instance';
+    }
     const wanted = reply === null ? null : relayReplies([reply], [methods[i]!], true).messages.at(-1);
     const caseAsked = caseOf(question);
     if (caseAsked !== index) continue; // the mutation took the name of the case, or made another of it

@@ -4,12 +4,14 @@ import type { Owner } from '../../../harness/owner.ts';
 import { forwardingFault } from '../../../harness/strict-http1/forwarding.ts';
 import { valuesOf } from '../../../harness/strict-http1/rules.ts';
 import { readReplies, readRequests, type StrictMessage } from '../../../harness/strict-reader.ts';
-import { caseField } from './cases.ts';
+import { caseField, isAnsweredEarly } from './cases.ts';
 
 export type WireOrigin = {
   readonly port: number;
   /** Whole requests that came. */
   readonly requests: number;
+  /** Requests that were answered before their body had come. */
+  readonly answeredEarly: number;
   readonly openConnections: number;
 };
 
@@ -29,31 +31,47 @@ const mostStrayMs = 10_000;
 export async function wireOrigin(t: Owner, { replyOf, onFault }: WireOriginOptions): Promise<WireOrigin> {
   const sockets = new Set<Socket>();
   let requests = 0;
+  let answeredEarly = 0;
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     sockets.add(socket);
     let unread: Buffer = Buffer.alloc(0);
     let isDone = false;
+    /** The request whose body still comes has had its reply, so that another may follow it at once. */
+    let isAnswered = false;
     const fail = (what: string, index: number) => {
       isDone = true;
       onFault(index, `the instance got ${what}`, unread);
       socket.destroy();
     };
+    const reply = (question: Question) => {
+      const mutated = replyOf(question.index);
+      if (mutated === null) socket.write(rightReply(question));
+      else isDone = answer(socket, mutated, question, onFault);
+    };
+    const take = (message: StrictMessage, hasMore: boolean) => {
+      const index = caseOf(message);
+      const fault = forwardingFault(message);
+      if (fault !== null) return fail(`a request in which ${fault}`, index);
+      requests++;
+      if (!isAnswered && hasMore) return fail('bytes behind a request that was not answered', index);
+      if (!isAnswered) reply({ index, method: methodOf(message.startLine) });
+      isAnswered = false;
+    };
     socket.on('data', (chunk: Buffer) => {
       if (isDone) return;
       unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);
-      const read = readRequests(unread);
-      const [message] = read.messages;
-      const index = message === undefined ? -1 : caseOf(message);
-      if (read.fault !== null) return fail(`what is refused: ${read.fault}`, index);
-      if (message === undefined) return;
-      const fault = forwardingFault(message);
-      if (fault !== null) return fail(`a request in which ${fault}`, index);
-      if (read.end < unread.length) return fail('bytes behind a request that was not answered', index);
-      requests++;
-      unread = Buffer.alloc(0);
-      const mutated = replyOf(index);
-      if (mutated === null) socket.write(rightReply(message));
-      else isDone = answer(socket, mutated, message, index, onFault);
+      const { messages, fault, end } = readRequests(unread);
+      if (fault !== null) return fail(`what is refused: ${fault}`, -1);
+      for (const [i, message] of messages.entries()) {
+        take(message, i + 1 < messages.length || end < unread.length);
+        if (isDone) return;
+      }
+      unread = unread.subarray(end);
+      const early = isAnswered || unread.length === 0 ? null : earlyQuestion(unread);
+      if (early === null) return;
+      isAnswered = true;
+      answeredEarly++;
+      reply(early);
     });
     socket.on('end', () => socket.end());
     socket.on('error', () => undefined); // connections break on purpose
@@ -71,6 +89,9 @@ export async function wireOrigin(t: Owner, { replyOf, onFault }: WireOriginOptio
     get requests() {
       return requests;
     },
+    get answeredEarly() {
+      return answeredEarly;
+    },
     get openConnections() {
       return sockets.size;
     },
@@ -83,21 +104,36 @@ export function caseOf({ fields }: Pick<StrictMessage, 'fields'>): number {
   return /^[0-9]{1,9}$/.test(value) ? Number(value) : -1;
 }
 
+/** What is known of a request when it is answered. */
+type Question = { readonly index: number; readonly method: string };
+
+function methodOf(startLine: string): string {
+  return startLine.slice(0, startLine.indexOf(' '));
+}
+
+/** The request whose head stands here without the rest of its body, if its case is one to be answered early. */
+function earlyQuestion(unread: Buffer): Question | null {
+  const text = unread.toString('latin1', 0, unread.indexOf('\r\n\r\n') + 2);
+  const match = /\r\nx-case: ([0-9]{1,9})\r\n/i.exec(text);
+  if (match === null) return null;
+  const index = Number(match[1]);
+  return isAnsweredEarly(index) ? { index, method: methodOf(text) } : null;
+}
+
 /** A reply that names the case it answers. */
-function rightReply(request: StrictMessage): string {
-  const body = request.startLine.startsWith('HEAD ') ? '' : 'right';
-  return `HTTP/1.1 200 OK\r\n${caseField}: ${caseOf(request)}\r\nContent-Length: 5\r\n\r\n${body}`;
+function rightReply({ index, method }: Question): string {
+  const body = method === 'HEAD' ? '' : 'right';
+  return `HTTP/1.1 200 OK\r\n${caseField}: ${index}\r\nContent-Length: 5\r\n\r\n${body}`;
 }
 
 /** Sends a mutated reply; true when the connection ends with it. */
 function answer(
   socket: Socket,
   bytes: Buffer,
-  request: StrictMessage,
-  index: number,
+  { index, method }: Question,
   onFault: WireOriginOptions['onFault'],
 ): boolean {
-  const read = readReplies(bytes, [request.startLine.split(' ')[0]!], false);
+  const read = readReplies(bytes, [method], false);
   const status = Number(read.messages.at(-1)?.startLine.slice(9, 12) ?? 0);
   const isWhole = !read.isPartial && status >= 200;
   if (isWhole && read.fault === null) {

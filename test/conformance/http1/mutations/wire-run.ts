@@ -20,6 +20,8 @@ export type WireFigures = {
   readonly resets: number;
   /** Whole requests that reached the instance. */
   readonly reachedInstance: number;
+  /** Requests that the instance answered before their body had come, whole or not. */
+  readonly answeredEarly: number;
   /** Of the proxy's process, in MiB: before the run, after the run, and at most. */
   readonly residentMiB: { readonly before: number; readonly after: number; readonly peak: number };
 };
@@ -97,6 +99,7 @@ export async function runWire(
     answered: counts.answered,
     resets: counts.resets,
     reachedInstance: origin.requests,
+    answeredEarly: origin.answeredEarly,
     residentMiB,
   };
 }
