@@ -117,10 +117,7 @@ class Supervisor implements RunningProxy {
         recordsSpans: this.#exporter !== null,
       },
       {
-        onSpans: (spans, dropped) => {
-          this.#exporter?.add(spans);
-          if (this.#exporter) this.#exporter.dropped += dropped;
-        },
+        onSpans: (spans) => this.#exporter?.add(spans),
         onProblem: (what, message) => options.log.warn(what, { message }),
         onCrash: (error) => options.onCrash(error),
       },

@@ -1,9 +1,9 @@
 import type { ClientRequest, RequestOptions } from 'node:http';
-import { encodeSpans } from '../../observability/tracing/otlp-json.ts';
-import type { SpanRecord } from '../../observability/tracing/span.ts';
+import { type SpanTexts, tracesText } from '../../observability/tracing/otlp-json.ts';
 import { http } from '../../shared/http/node-http.ts';
 
 const mostQueued = 8192;
+const mostQueuedLength = 8 * 1024 * 1024;
 const mostPerPost = 512;
 const timeoutMs = 5000;
 const retryAfterMs = 1000;
@@ -16,7 +16,9 @@ export class SpanExporter {
   readonly #url: URL;
   readonly #resource: Readonly<Record<string, string>>;
   readonly #agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
-  #queue: SpanRecord[] = [];
+  #queue: SpanTexts[] = [];
+  #queued = 0;
+  #queuedLength = 0;
   #isPosting = false;
   #retryTimer: NodeJS.Timeout | null = null;
   #isClosed = false;
@@ -29,10 +31,14 @@ export class SpanExporter {
     this.#resource = resource;
   }
 
-  add(spans: readonly SpanRecord[]): void {
-    const room = mostQueued - this.#queue.length;
-    this.#queue.push(...spans.slice(0, room));
-    this.dropped += Math.max(0, spans.length - room);
+  add(spans: SpanTexts): void {
+    if (this.#queued + spans.count > mostQueued || this.#queuedLength + spans.json.length > mostQueuedLength) {
+      this.dropped += spans.count;
+    } else {
+      this.#queue.push(spans);
+      this.#queued += spans.count;
+      this.#queuedLength += spans.json.length;
+    }
     void this.#pump();
   }
 
@@ -61,21 +67,32 @@ export class SpanExporter {
     );
   }
 
-  /** False when the endpoint could not take the batch, which is then put back. */
+  /** False when the endpoint could not take what it was sent. */
   async #postNext(): Promise<boolean> {
-    const batch = this.#queue.splice(0, mostPerPost);
-    const status = await this.#post(encodeSpans(this.#resource, batch));
-    if (status >= 200 && status < 300) {
-      this.sent += batch.length;
-      return true;
-    }
+    const { batches, count } = this.#front();
+    const status = await this.#post(tracesText(this.#resource, batches.map(({ json }) => json).join(',')));
     // What is worth another try (OTLP specification, "Failures"); 0 is no answer at all.
-    if (![0, 429, 502, 503, 504].includes(status)) {
-      this.dropped += batch.length;
-      return true;
+    if ([0, 429, 502, 503, 504].includes(status)) return false;
+    this.#forget(batches.length);
+    if (status >= 200 && status < 300) this.sent += count;
+    else this.dropped += count;
+    return true;
+  }
+
+  /** What the next post takes. It stays in the queue until it is sent, or refused for good. */
+  #front(): { batches: readonly SpanTexts[]; count: number } {
+    let count = 0;
+    let taken = 0;
+    while (taken < this.#queue.length && (taken === 0 || count + this.#queue[taken]!.count <= mostPerPost))
+      count += this.#queue[taken++]!.count;
+    return { batches: this.#queue.slice(0, taken), count };
+  }
+
+  #forget(batches: number): void {
+    for (const { json, count } of this.#queue.splice(0, batches)) {
+      this.#queued -= count;
+      this.#queuedLength -= json.length;
     }
-    this.#queue = [...batch, ...this.#queue].slice(0, mostQueued);
-    return false;
   }
 
   async #post(body: string): Promise<number> {

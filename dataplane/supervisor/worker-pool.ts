@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads';
 import { newSlotMemory, SlotReader } from '../../observability/metrics/slots.ts';
-import type { SpanRecord } from '../../observability/tracing/span.ts';
+import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
 import { newConnectionCounts } from '../listener/connection-count.ts';
 import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from '../worker/messages.ts';
 
 export type WorkerPoolEvents = {
-  onSpans(spans: SpanRecord[], dropped: number): void;
+  onSpans(spans: SpanTexts): void;
   onProblem(what: string, message: string): void;
   /** A worker ended by itself: the process cannot serve as it should any more. */
   onCrash(error: Error): void;
@@ -63,7 +63,7 @@ export class WorkerPool {
       case 'series':
         return member.metrics.add(message.series);
       case 'spans':
-        return this.#events.onSpans(message.spans, message.dropped);
+        return this.#events.onSpans(message.spans);
       case 'problem':
         return this.#events.onProblem(message.what, message.message);
       default:

@@ -1,5 +1,5 @@
 import type { Series } from '../../observability/metrics/slots.ts';
-import type { SpanRecord } from '../../observability/tracing/span.ts';
+import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
 import type { ListenerSettings } from '../listener/listener.ts';
@@ -62,6 +62,6 @@ export type FromWorker =
   | { type: 'listening'; ports: readonly number[] }
   | { type: 'listen-failed'; listener: string; code: string; message: string }
   | { type: 'series'; series: Series }
-  | { type: 'spans'; spans: SpanRecord[]; dropped: number }
+  | { type: 'spans'; spans: SpanTexts }
   | { type: 'problem'; what: string; message: string }
   | { type: 'drained' };

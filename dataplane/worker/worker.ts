@@ -36,7 +36,7 @@ class Worker {
 
   constructor(port: MessagePort, options: WorkerOptions) {
     this.#port = port;
-    this.#spans = new SpanBatch((spans, dropped) => this.#send({ type: 'spans', spans, dropped }));
+    this.#spans = new SpanBatch((spans) => this.#send({ type: 'spans', spans }));
     let nowMs = performance.now();
     const wheel = new TimerWheel(() => (nowMs = performance.now()));
     const metrics = new SlotTable(options.metrics, (series) => this.#send({ type: 'series', series }));
