@@ -8,25 +8,22 @@ import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
 import type { Caller } from './caller.ts';
+import { Lingering } from './downstream-lingering.ts';
+import { type Persistence, ReplyHeads } from './downstream-replies.ts';
 import { FieldName } from './field-name.ts';
 import { CR, LF } from './grammar.ts';
 import { admit, admitTrailers } from './guarded-fields.ts';
 import { dropListed, type Head, HeadVerdict, noLength } from './head.ts';
-import { ReplyFraming, type ReplyOptions, writeReplyHead, writeTrailers } from './head-writer.ts';
+import { ReplyFraming, writeTrailers } from './head-writer.ts';
 import { ascii } from './out-buffer.ts';
 import type { ReplyHead } from './reply-head.ts';
 import { RequestHead } from './request-head.ts';
 import { leastDirect } from './upstream-connection.ts';
 
 const crlf = ascii('\r\n');
-/** Without any field: neither length nor coding may stand in it (RFC 9110 §9.3.6). */
-const tunnelOpen = ascii('HTTP/1.1 200 Connection Established\r\n\r\n');
 const lastChunk = ascii('0\r\n');
 const mostHeldBytes = 65_536;
 const mostSkippedBytes = 65_536;
-/** A connection that closes is read on for as long as bytes come no further apart than the first and for no more than the second. */
-const lingerMs = 1000;
-const mostLingerMs = 30_000;
 const nothing = Buffer.alloc(0);
 const ignore = () => undefined;
 
@@ -47,13 +44,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   readonly #exchange: Exchange;
   readonly #timer: WheelTimer;
   readonly #onClosed: (connection: Http1DownstreamConnection) => void;
-  readonly #replyOptions: ReplyOptions = {
-    framing: ReplyFraming.none,
-    saysKeepAlive: false,
-    saysClose: false,
-    stripsReason: false,
-    isUpgrade: false,
-  };
+  readonly #heads: ReplyHeads;
   #state: State = 'idle';
   /** Bytes that wait: a head that is not whole, or requests behind the one being answered. */
   #held: Buffer = nothing;
@@ -70,10 +61,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   #requests = 0;
   /** Above it a body is refused. */
   readonly #mostBodyBytes: number;
-  /** Bytes of the last reply that the kernel had not yet taken when they were last looked at. */
-  #unsentBytes = 0;
-  /** 0 until the last reply has left. */
-  #lingerUntilMs = 0;
+  #lingering: Lingering | null = null;
 
   constructor(
     context: WorkerContext,
@@ -90,7 +78,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     this.#mostBodyBytes = bodyBytes > 0 ? bodyBytes : Number.POSITIVE_INFINITY;
     this.#exchange = new Exchange(context, this, direction, caller, this.#head);
     this.#timer = new WheelTimer(() => this.#onDeadline());
-    this.#replyOptions.stripsReason = direction === 'inbound';
+    this.#heads = new ReplyHeads(context.out, direction === 'inbound');
     this.#transport = transport;
     this.#armTimer(context.limits.headTimeoutMs, false);
     transport.start(this);
@@ -147,8 +135,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
         if (size === memory.length) this.#transport.takeMemory();
         break;
       default:
-        // What comes after the last reply is not for us, but a RST now could take the reply from the caller.
-        if (this.#lingerUntilMs > 0) this.#armLinger();
+        this.#lingering?.onRead();
     }
     return !this.#isPaused;
   }
@@ -264,8 +251,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   // --- what goes out ------------------------------------------------------------------------------------------------
 
   sendInterim(head: ReplyHead): void {
-    this.#setOptions(ReplyFraming.none, false, false, false);
-    writeReplyHead(this.#context.out, head, this.#replyOptions);
+    this.#heads.interim(head);
     this.flush();
   }
 
@@ -276,8 +262,12 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     // The rest of a body that the reply did not wait for cannot be told from the next request.
     if (!this.#body.isDone || this.#context.isDraining) this.#closesAfterReply = true;
     const framing = !hasBody ? ReplyFraming.none : this.#sendsChunks ? ReplyFraming.chunked : ReplyFraming.length;
-    this.#setOptions(framing, isOld && !this.#closesAfterReply, this.#closesAfterReply, false);
-    writeReplyHead(this.#context.out, head, this.#replyOptions);
+    this.#heads.final(head, framing, this.#persistence);
+  }
+
+  get #persistence(): Persistence {
+    if (this.#closesAfterReply) return 'close';
+    return this.#head.minorVersion === 0 ? 'keep-alive' : '';
   }
 
   sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
@@ -303,20 +293,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   }
 
   sendLocal(reply: LocalReply): void {
-    const { out } = this.#context;
-    const isBodyless = reply.status === 204 || reply.status === 304; // a user may choose them for a fallback
     if (this.#context.isDraining || !this.#canSkipBody()) this.#closesAfterReply = true;
-    out.text(
-      `HTTP/1.1 ${reply.status} ${reasonPhrase(reply.status)}\r\ncontent-type: ${reply.contentType}\r\n` +
-        (isBodyless ? '' : `content-length: ${reply.body.length}\r\n`) +
-        `x-meshlane-reason: ${reply.reason}\r\ndate: ${new Date().toUTCString()}\r\n` +
-        (this.#closesAfterReply
-          ? 'connection: close\r\n\r\n'
-          : this.#head.minorVersion === 0
-            ? 'connection: keep-alive\r\n\r\n'
-            : '\r\n'),
-    );
-    if (this.#head.method !== 'HEAD' && !isBodyless) out.constant(reply.body);
+    this.#heads.local(reply, this.#persistence, this.#head.method === 'HEAD');
     this.flush();
   }
 
@@ -328,14 +306,13 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   }
 
   sendUpgrade(head: ReplyHead): void {
-    this.#setOptions(ReplyFraming.none, false, false, true);
     this.#sendsChunks = false;
-    writeReplyHead(this.#context.out, head, this.#replyOptions);
+    this.#heads.upgrade(head);
     this.#beginTunnel();
   }
 
   sendTunnelOpen(): void {
-    this.#context.out.constant(tunnelOpen);
+    this.#heads.tunnelOpen();
     this.#beginTunnel();
   }
 
@@ -346,14 +323,6 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     this.#held = nothing;
     if (early.length > 0) this.#exchange.onTunnelBytes(early, false);
     if (this.#hasEnded) this.#exchange.onDownstreamTunnelEnd();
-  }
-
-  #setOptions(framing: ReplyFraming, saysKeepAlive: boolean, saysClose: boolean, isUpgrade: boolean): void {
-    const options = this.#replyOptions;
-    options.framing = framing;
-    options.saysKeepAlive = saysKeepAlive;
-    options.saysClose = saysClose;
-    options.isUpgrade = isUpgrade;
   }
 
   flush(): void {
@@ -417,7 +386,6 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   }
 
   #onDeadline(): void {
-    if (this.#state === 'lingering') return this.#lingerOn();
     if (this.#state === 'busy' && this.#isReplyDone) return this.#closeStalled();
     if (this.#state !== 'idle') return;
     if (this.#held.length === 0) {
@@ -444,8 +412,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
       case 'tunnel':
         return this.#exchange.onDownstreamTunnelEnd();
       case 'lingering':
-        if (this.#transport.unsentBytes === 0) this.destroy();
-        return;
+        return this.#lingering?.onEnd();
       case 'idle':
         if (!this.isBlocked || this.#held.length === 0) this.#linger(); // what is written still has to leave
         return;
@@ -460,30 +427,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     this.#state = 'lingering';
     this.#held = nothing;
     this.#isPaused = false;
-    this.#transport.resume();
-    this.#unsentBytes = this.#transport.unsentBytes;
     this.#context.wheel.remove(this.#timer);
-    this.#armTimer(this.#context.limits.keepAliveTimeoutMs, false);
-    this.#transport.end(() => {
-      if (this.#state !== 'lingering') return;
-      if (this.#hasEnded) return this.destroy();
-      this.#context.tick();
-      this.#lingerUntilMs = this.#context.now() + mostLingerMs;
-      this.#armLinger();
-    });
-  }
-
-  #armLinger(): void {
-    this.#armTimer(Math.min(lingerMs, Math.max(1, this.#lingerUntilMs - this.#context.now())), false);
-  }
-
-  /** A slow caller may take the rest of its reply for as long as it takes any. */
-  #lingerOn(): void {
-    const unsentBytes = this.#transport.unsentBytes;
-    if (unsentBytes === 0) return this.destroy();
-    if (unsentBytes >= this.#unsentBytes) return this.#closeStalled();
-    this.#unsentBytes = unsentBytes;
-    this.#armTimer(this.#context.limits.keepAliveTimeoutMs, false);
+    this.#lingering = new Lingering(this.#context, this.#transport, this.#hasEnded, () => this.destroy());
   }
 
   onClosed(): void {
@@ -492,30 +437,9 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     this.#state = 'closed';
     this.#held = nothing;
     this.#context.wheel.remove(this.#timer);
+    this.#lingering?.stop();
     this.#transport.destroy();
     this.#exchange.onDownstreamClosed();
     this.#onClosed(this);
   }
-}
-
-const reasonPhrases: Readonly<Record<number, string>> = {
-  200: 'OK',
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  408: 'Request Timeout',
-  413: 'Content Too Large',
-  414: 'URI Too Long',
-  431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error',
-  501: 'Not Implemented',
-  502: 'Bad Gateway',
-  503: 'Service Unavailable',
-  504: 'Gateway Timeout',
-  505: 'HTTP Version Not Supported',
-  508: 'Loop Detected',
-};
-
-function reasonPhrase(status: number): string {
-  return reasonPhrases[status] ?? '';
 }
