@@ -13,11 +13,12 @@ import { Deadlines } from './deadlines.ts';
 import type { Downstream } from './downstream.ts';
 import { HeldBody } from './held-body.ts';
 import { localReply } from './local-reply.ts';
-import { mayRetryFailure, mayRetryReply, pauseBeforeRetry, reasonOf } from './retry.ts';
+import { mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import type { Rule, RuleBackend } from './rule.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
 import { readTrace } from './trace.ts';
 import type { TrafficStats } from './traffic-stats.ts';
+import { Tries } from './tries.ts';
 import { mayUpgrade } from './upgrade.ts';
 
 export type Direction = 'inbound' | 'outbound';
@@ -51,14 +52,12 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   ruleName = '';
   backend: RuleBackend | null = null;
-  attempts = 0;
   startMs = 0;
   /** Status sent, or 0 while there is none. */
   status = 0;
 
   #phase: Phase = 'idle';
-  /** Tries that met a connection about to be closed; they count for nothing. */
-  #staleTries = 0;
+  readonly #tries = new Tries();
   /** Directions of a tunnel that still carry bytes. */
   #openEnds = 2;
   #stats: TrafficStats | null = null;
@@ -81,6 +80,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     return this.#try.endpoint;
   }
 
+  get attempts(): number {
+    return this.#tries.count;
+  }
+
   get attemptStartMs(): number {
     return this.#try.startMs;
   }
@@ -95,7 +98,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.isRequestWhole = isWhole;
     this.requestTrailers = null;
     this.#openEnds = 2;
-    this.attempts = this.#staleTries = 0;
+    this.#tries.begin();
     this.startMs = this.#try.startMs = nowMs;
     this.#deadlines.begin(nowMs);
     this.status = 0;
@@ -190,7 +193,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const port = this.head.connectPort;
     const picked = port === 0 ? backend.cluster.pick(avoid, nowMs) : backend.cluster.pickForTunnel(port, avoid, nowMs);
     if (typeof picked === 'string') return this.#replyLocally(picked);
-    this.attempts++;
+    this.#tries.count++;
     this.#try.begin(picked, nowMs);
     const { perTryMs } = backend.timeouts;
     this.#deadlines.activeMs = nowMs;
@@ -235,13 +238,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
    * costs none of the tries, but happens once only: after that it is a connection that breaks.
    */
   #retriesStale(code: ErrorCode): boolean {
-    const { retry, budget } = this.backend!;
-    if (this.#staleTries > 0 || !retry.onStale || !retry.methods.has(this.head.method)) return false;
+    const { retry } = this.backend!;
+    if (!retry.onStale || !retry.methods.has(this.head.method)) return false;
     const isHere = this.#held.isComplete || (this.isRequestWhole && this.#requestBytes === 0);
     const nowMs = this.#context.now();
-    if (!isHere || !budget.tryTake(nowMs)) return false;
-    this.#staleTries = 1;
-    this.#stats!.onRetry('stale_connection');
+    if (!isHere || !this.#tries.anotherForStale(this.backend!, this.#stats!, nowMs)) return false;
     this.#settle(code, 'none');
     this.#attempt(nowMs, null);
     return true;
@@ -259,20 +260,12 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     else this.#replyLocally(code);
   }
 
-  /** Plans another try if the number of tries, the body, the deadline and the budget allow it, in this order. */
+  /** Plans another try if the body is still here, and number, deadline and budget allow it. */
   #planRetry(cause: string): boolean {
-    const { retry, budget } = this.backend!;
-    const tries = this.attempts - this.#staleTries;
-    if (tries > retry.attempts || !this.#held.isComplete) return false;
+    if (!this.#held.isComplete) return false;
     const nowMs = this.#context.now();
-    const pauseMs = pauseBeforeRetry(tries, retry);
-    const { requestAtMs } = this.#deadlines;
-    if (requestAtMs > 0 && nowMs + pauseMs >= requestAtMs) return false;
-    if (!budget.tryTake(nowMs)) {
-      this.#stats!.onRetryRefused();
-      return false;
-    }
-    this.#stats!.onRetry(cause);
+    const pauseMs = this.#tries.another(this.backend!, this.#stats!, cause, nowMs, this.#deadlines.requestAtMs);
+    if (pauseMs === -1) return false;
     this.#deadlines.tryAtMs = 0; // of the try that is over: it must not end the pause
     this.#deadlines.retryAtMs = nowMs + pauseMs;
     return true;
