@@ -20,14 +20,15 @@ async function written(socket: Socket): Promise<number> {
   socket.on('drain', write);
   write();
   let before = -1;
+  let unmoved = 0;
   await until(
     () => {
       const now = socket.bytesWritten - socket.writableLength;
-      const hasStopped = now === before;
+      unmoved = now === before ? unmoved + 1 : 0;
       before = now;
-      return hasStopped;
+      return unmoved === 3;
     },
-    { everyMs: 400, timeoutMs: 20_000 },
+    { everyMs: 300, timeoutMs: 30_000 },
   );
   return before;
 }
@@ -69,12 +70,12 @@ async function both(t: Owner, bufferBytes: number): Promise<{ download: number; 
 }
 
 t.test('no more waits in the proxy than limits.bufferBytes and a read, in either direction', async (t) => {
-  // Most of it waits in the buffers of the kernel, so what the setting adds is what can be seen.
+  // Much of it waits in the buffers of the kernel, which grow as they like, so what the setting adds is what can be seen.
   const little = await both(t, 16_384);
-  const much = await both(t, 32 * mebibyte);
+  const much = await both(t, 64 * mebibyte);
   for (const way of ['download', 'upload'] as const) {
     const added = (much[way] - little[way]) / mebibyte;
-    t.ok(added > 20 && added < 44, `${way}: ${added.toFixed(1)} MiB more for 32 MiB`);
+    t.ok(added > 36 && added < 92, `${way}: ${added.toFixed(1)} MiB more for 64 MiB`);
     t.ok(
       little[way] < 20 * mebibyte,
       `${(little[way] / mebibyte).toFixed(1)} MiB with 16 KiB, most of them the kernel's`,
