@@ -98,8 +98,10 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     if (this.#state === 'idle' && this.#held.length === 0) this.#linger();
   }
 
+  /** A reply that is cut ends with a RST: without a length it would look whole behind a FIN (RFC 9112 §8). */
   destroy(): void {
-    if (this.#state === 'tunnel') return this.abort();
+    const isCut = this.#transport.unsentBytes > 0 || (this.#state === 'busy' && !this.#isReplyDone);
+    if (isCut || this.#state === 'tunnel') return this.abort();
     this.#transport.destroy();
     this.onClosed();
   }

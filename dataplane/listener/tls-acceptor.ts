@@ -63,9 +63,12 @@ export class TlsAcceptor {
     secured.on('error', () => secured.destroy()); // 'close' follows and says the same
     // A record that cannot be read after the handshake is told nobody else than listeners of this.
     secured.on('_tlsError', () => secured.destroy());
+    const giveUp = () => secured.destroy();
+    secured.once('end', giveUp); // a caller that ends in its handshake has nothing to wait for
     secured.once('close', fail);
     secured.once('secure', () => {
       wheel.remove(timer);
+      secured.off('end', giveUp);
       const transport = takeOverSecured(secured, raw, transportKind);
       // Not from within a read of OpenSSL, which could not end the connection in order.
       setImmediate(() => {
