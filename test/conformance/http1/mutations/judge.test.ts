@@ -92,6 +92,8 @@ t.test('an answer that is not the one to the request, or is none, is caught', as
   t.match(faultOf(right.replace('X-Case', 'Keep-Alive: 5\r\nX-Case')), /Keep-Alive was forwarded/);
   t.match(faultOf(right, { isStuck: true }), /did not come to an end/);
   t.match(faultOf(right, {}, { ...plain, request: bytes('GET / HTTP/1.1\r\n') }), /no whole request was answered/);
+  const isEarly = bytes('PUT / HTTP/1.1\r\nX-Case: 7\r\nHost: app\r\nContent-Length: 2\r\n\r\nh');
+  t.equal(faultOf(right, {}, { ...plain, request: isEarly }), null);
   const cut = { ...plain, reply: bytes('HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi') };
   t.match(faultOf(right, {}, cut), /not whole looks whole/);
   const other = { ...plain, reply: bytes(right.replace('hi', 'ho')) };
