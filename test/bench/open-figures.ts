@@ -88,7 +88,7 @@ export function judgeOpen(all: readonly OpenMeasured[]): Mark[] {
       if (!haproxy) return { promise, isMet: null, said: 'haproxy was not measured' };
       const oursUs = median(addedUs(ours, direct, which));
       const theirsUs = median(addedUs(haproxy, direct, which));
-      const late = [direct, ours, haproxy].filter((measured) => lateUsOf(measured) > tolerableLateUs);
+      const late = [direct, ours, haproxy].filter(({ blocks }) => isLate(blocks));
       const said = `${oursUs.toFixed(1)} us to ${theirsUs.toFixed(1)} us`;
       if (!(theirsUs > 0)) return { promise, isMet: null, said: `${said}: HAProxy seems to add nothing` };
       if (late.length > 0) return { promise, isMet: null, said: `${said}: the generator was late` };
@@ -100,6 +100,11 @@ export function judgeOpen(all: readonly OpenMeasured[]): Mark[] {
 
 /** A generator that is late measures itself. */
 const tolerableLateUs = 50;
+
+/** Nothing that a late generator saw should be judged. */
+export function isLate(blocks: readonly OpenBlock[]): boolean {
+  return lateUsOf({ blocks }) > tolerableLateUs;
+}
 
 function lateUsOf({ blocks }: { readonly blocks: readonly OpenBlock[] }): number {
   return median(blocks.map(({ report }) => report.lateP99Us));

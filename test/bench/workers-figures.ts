@@ -2,7 +2,7 @@ import type { Block } from './block.ts';
 import { doubts } from './comparison-figures.ts';
 import { median, ratioByRound } from './figures.ts';
 import { type Mark, sayRatio } from './marks.ts';
-import { type OpenBlock, openDoubts } from './open-figures.ts';
+import { isLate, type OpenBlock, openDoubts } from './open-figures.ts';
 import { formatCount, formatTable } from './table.ts';
 import { unevenness, type WorkerCount } from './worker-shares.ts';
 
@@ -81,6 +81,8 @@ export function judgeWorkers(one: WorkersMeasured, more: WorkersMeasured): Mark[
     ...regimes.map(([regime, where]): Mark => {
       const ratio = ratioByRound(cpuUs(more, regime), cpuUs(one, regime));
       const promise = `${more.workers} workers spend at most 1.05x of one worker’s CPU time a request ${where}`;
+      if (regime === 'open' && [one, more].some(({ open }) => isLate(open)))
+        return { promise, isMet: null, said: `${sayRatio(ratio)}: the generator was late` };
       return { promise, isMet: ratio.median <= mostDearer, said: sayRatio(ratio) };
     }),
     {
