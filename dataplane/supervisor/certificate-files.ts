@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import type { Log } from '../../observability/logging/log.ts';
 import type { ListenerTls, ProxyListener } from '../../shared/resources/proxy.ts';
@@ -7,35 +7,39 @@ import { type ServerCertificate, secureContextOf } from '../listener/tls-accepto
 const lookEveryMs = 5000;
 const ticketKeyBytes = 48;
 
-/** Reads what a listener shows its callers; throws an error that names the field and the file. */
+/** Reads what a listener shows its callers; throws an error that names the listener, the field and the file. */
 export async function readCertificate(listener: string, tls: ListenerTls): Promise<ServerCertificate> {
+  const at = (field: 'certificate' | 'privateKey') => `listener ${listener}: tls.${field} ${tls[field]}`;
   const shown = {
-    certificate: await readPem(listener, 'certificate', tls.certificate),
-    privateKey: await readPem(listener, 'privateKey', tls.privateKey),
+    certificate: await readPem(at('certificate'), tls.certificate),
+    privateKey: await readPem(at('privateKey'), tls.privateKey),
     minVersion: tls.minVersion,
     ticketKeys: randomBytes(ticketKeyBytes),
   };
-  try {
-    secureContextOf(shown);
-  } catch (error) {
-    throw new Error(
-      `listener ${listener}: tls.certificate ${tls.certificate} and tls.privateKey ${tls.privateKey} cannot be used together: ${reasonOf(error)}`,
-      { cause: error },
-    );
-  }
+  // OpenSSL takes an empty text for nothing to do, as of a file that is being written: then every handshake would fail.
+  const certificate = explain(
+    `${at('certificate')} holds no certificate`,
+    () => new X509Certificate(shown.certificate),
+  );
+  const key = explain(`${at('privateKey')} holds no private key`, () => createPrivateKey(shown.privateKey));
+  if (!certificate.checkPrivateKey(key)) throw new Error(`${at('privateKey')} is not the key of ${tls.certificate}`);
+  explain(`${at('certificate')} and ${tls.privateKey} cannot be used`, () => secureContextOf(shown));
   return shown;
 }
 
-async function readPem(listener: string, field: 'certificate' | 'privateKey', path: string): Promise<string> {
+async function readPem(place: string, path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw new Error(
-      `listener ${listener}: tls.${field} cannot be read: ${reasonOf(error)}; give the path of a PEM file`,
-      {
-        cause: error,
-      },
-    );
+    throw new Error(`${place} cannot be read: ${reasonOf(error)}; give the path of a PEM file`, { cause: error });
+  }
+}
+
+function explain<T>(fault: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    throw new Error(`${fault}: ${reasonOf(error)}`, { cause: error });
   }
 }
 
