@@ -110,6 +110,25 @@ for (const isTls of [true, false])
     },
   );
 
+t.test('a reply without length that is under way when the proxy stops looks cut', async (t) => {
+  const origin = await scriptedOrigin(t, ({ connection }) => {
+    connection.socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n');
+    return undefined;
+  });
+  for (const isTls of [true, false]) {
+    const options = { resources: serviceAt('app', origin.port) };
+    const secured = isTls ? await tlsProxy(t, options) : null;
+    const proxy = secured ?? (await staticProxy(t, options));
+    const caller = secured ? await secured.call(t) : await rawClient(t, proxy.port);
+    caller.send('GET / HTTP/1.0\r\nHost: app\r\n\r\n');
+    await caller.until((text) => text.endsWith('half'));
+    await proxy.close();
+    await caller.until(() => caller.isClosed || caller.hasEnded);
+    t.notOk(caller.hasEnded, isTls ? 'under TLS' : 'in the clear');
+    t.ok(caller.wasReset);
+  }
+});
+
 t.test('a stock WebSocket client is served by wss', async (t) => {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
   t.teardown(() => server.close());
