@@ -1,6 +1,6 @@
 import type { Transport } from '../transport/transport.ts';
 
-const capacity = 96 * 1024;
+const capacity = 48 * 1024;
 const smallCopy = 32;
 const viewCount = 64;
 const hexDigits = Buffer.from('0123456789abcdef', 'latin1');

@@ -9,6 +9,10 @@ const notConnected = -constants.errno.ENOTCONN;
 /** A handshake leaves the handle reading. */
 const already = -constants.errno.EALREADY;
 const nothing = () => undefined;
+/** Lent bytes block at once, so where more than this is to wait for a slow reader, it has to be copied. */
+const mostLending = 65_536;
+/** So many reads that fill the memory in a row, and the others get their turn: libuv itself would go on for 32. */
+const mostFullReads = 8;
 
 type OwnedHandle = StreamHandle & { transport?: HandleTransport };
 
@@ -31,6 +35,9 @@ export abstract class HandleTransport implements Transport {
   protected isReading = false;
   /** The end of what we send is on its way: it can be taken back no more. */
   protected isShuttingDown = false;
+  #fullReads = 0;
+  /** Reading goes on by itself in the next turn. */
+  #isYielding = false;
   #isPeerDone = false;
   #isShutDown = false;
 
@@ -62,8 +69,7 @@ export abstract class HandleTransport implements Transport {
   }
 
   takeMemory(): void {
-    // Lent bytes block at once: where more than a read is to wait for a slow reader, it has to be copied.
-    if (this.hasOwnMemory || this.isClosed || this.#bufferBytes > bulkBytes) return;
+    if (this.hasOwnMemory || this.isClosed || this.#bufferBytes > mostLending) return;
     this.memory = Buffer.allocUnsafeSlow(bulkBytes);
     this.handle.useUserBuffer(this.memory);
   }
@@ -79,6 +85,8 @@ export abstract class HandleTransport implements Transport {
     if (size === 0 || owner === null) return;
     if (size > 0) {
       if (!owner.onRead(size)) this.pause();
+      else if (size < this.memory.length) this.#fullReads = 0;
+      else if (++this.#fullReads >= mostFullReads) this.#yieldTurn();
       return;
     }
     this.isReading = false;
@@ -117,13 +125,24 @@ export abstract class HandleTransport implements Transport {
     this.isBlocked = true;
   }
 
+  #yieldTurn(): void {
+    this.#fullReads = 0;
+    this.pause();
+    this.#isYielding = true;
+    setImmediate(() => {
+      if (this.#isYielding) this.resume();
+    });
+  }
+
   pause(): void {
+    this.#isYielding = false;
     if (!this.isReading || this.isClosed) return;
     this.isReading = false;
     this.handle.readStop();
   }
 
   resume(): void {
+    this.#isYielding = false;
     if (this.isReading || this.#isPeerDone || this.isClosed) return;
     this.isReading = true;
     const result = this.handle.readStart();

@@ -107,9 +107,14 @@ export class SocketTransport implements Transport {
   }
 
   #onData(chunk: Buffer): void {
-    for (let from = 0; from < chunk.length && this.#owner !== null; from += slab.length) {
-      const size = chunk.copy(slab, 0, from, from + slab.length);
-      if (!this.#owner.onRead(size)) this.#socket.pause();
+    let at = 0;
+    while (at < chunk.length && this.#owner !== null) {
+      const size = chunk.copy(slab, 0, at);
+      at += size;
+      if (this.#owner.onRead(size)) continue;
+      this.#socket.pause();
+      if (at < chunk.length) this.#socket.unshift(chunk.subarray(at));
+      return;
     }
   }
 

@@ -147,7 +147,7 @@ export const ProxyLimits = Type.Object(
       minimum: 1,
       maximum: 67_108_864,
       description:
-        'Bytes that may wait for a slow reader on each connection, in each direction; from there on nothing more is read for it. One read (65536) may come on top.',
+        'Bytes that may wait for a slow reader on each connection, in each direction; from there on nothing more is read for it. One read (32768) may come on top.',
     }),
     replayBytes: Type.Integer({
       default: 65_536,
