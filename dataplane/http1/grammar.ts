@@ -9,6 +9,13 @@ for (const char of tokenChars) tokenLower[char.charCodeAt(0)] = char.toLowerCase
 /** The same for letters, digits and "-", of which nearly all field names are made; 0 for all others. */
 export const nameLower = tokenLower.map((lower, byte) => (/[-0-9a-z]/i.test(String.fromCharCode(byte)) ? lower : 0));
 
+/**
+ * 1 for bytes that may stand in a method. It is a token, too, but all that are registered have these; and what a rule says of
+ * DELETE must hold for an application that takes `delete` for the same.
+ */
+export const isMethodByte = new Uint8Array(256);
+for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZ-_') isMethodByte[char.charCodeAt(0)] = 1;
+
 /** 1 for bytes that may stand in a field value: HTAB, SP, VCHAR and obs-text (RFC 9110 §5.5). */
 export const isValueByte = new Uint8Array(256).fill(1, 0x20).fill(0, 0x7f, 0x80);
 isValueByte[0x09] = 1;

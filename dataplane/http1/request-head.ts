@@ -1,6 +1,6 @@
 import { hostOfAuthority } from './authority.ts';
 import { FieldName } from './field-name.ts';
-import { CR, isTargetByte, LF, SP, textAt, tokenLower } from './grammar.ts';
+import { CR, isMethodByte, isTargetByte, LF, SP, textAt } from './grammar.ts';
 import { guardOf } from './guard.ts';
 import { framingFault, Head, type HeadLimits, HeadVerdict, readFields, readFramingField } from './head.ts';
 
@@ -23,6 +23,8 @@ const HASH = 35;
 
 /** Stands for a field that may come once and came more often: none of its values can be trusted. */
 const repeatedField = -2;
+
+const noGoodHost = 'no Host, or one that is not a host and port';
 
 /** A name of 253 characters (RFC 1035 §3.1), a dot and a port. */
 const mostHostBytes = 260;
@@ -109,7 +111,7 @@ export class RequestHead extends Head {
   #readLine(from: number, to: number, limits: HeadLimits): number {
     const bytes = this.bytes;
     let at = from;
-    while (at < to && tokenLower[bytes[at]!] !== 0) at++;
+    while (at < to && isMethodByte[bytes[at]!] === 1) at++;
     if (at >= to) return at - from > 32 ? this.#refuseLine('a method of more than 32 characters') : -1;
     if (at - from > 32) return this.#refuseLine('a method of more than 32 characters');
     if (bytes[at] !== SP || at === from) return this.#refuseLine('a request line without a method');
@@ -185,6 +187,9 @@ export class RequestHead extends Head {
         case FieldName.b3Sampled:
           this.b3SampledField = i;
           break;
+        case FieldName.expect:
+          if (!this.#expectsContinue(i)) return this.refuse('expectation_failed', 'only 100-continue is known');
+          break;
         case FieldName.maxForwards:
           if (!this.#readMaxForwards(i)) return this.refuse('bad_request', 'a Max-Forwards that is not one number');
           break;
@@ -197,7 +202,16 @@ export class RequestHead extends Head {
     }
     const fault = framingFault(this);
     if (fault !== null) return this.refuse('bad_request', fault);
+    if ((this.isChunked || this.contentLength > 0) && this.method === 'TRACE')
+      return this.refuse('bad_request', 'a TRACE with a body'); // RFC 9110 §9.3.8
     return this.#checkTarget();
+  }
+
+  /** Of what a caller may expect there is one thing only (RFC 9110 §10.1.1), and in HTTP/1.0 nothing, which is ignored. */
+  #expectsContinue(field: number): boolean {
+    if (this.minorVersion === 0) return true;
+    for (let i = 0; i < field; i++) if (this.names[i] === FieldName.expect) return false;
+    return /^(?:100-continue)?$/i.test(this.valueAt(field));
   }
 
   /** For other methods it says nothing and travels on as it is. */
@@ -226,8 +240,7 @@ export class RequestHead extends Head {
         this.hostStart = this.offsets[this.hostField * 4 + 2]!;
         this.hostEnd = this.offsets[this.hostField * 4 + 3]!;
       }
-    } else if (!this.#hasGoodHostField())
-      return this.refuse('bad_request', 'no Host, or one that is not a host and port');
+    } else if (!this.#hasGoodHostField()) return this.refuse('bad_request', noGoodHost);
     return this.#readHost() ? HeadVerdict.whole : this.refuse('bad_request', 'a Host that is not a host and port');
   }
 
@@ -235,7 +248,7 @@ export class RequestHead extends Head {
   #checkConnect(): HeadVerdict {
     if (!this.takesConnect) return this.refuse('not_implemented', 'CONNECT is not offered here');
     if (this.isChunked || this.contentLength > 0) return this.refuse('bad_request', 'a CONNECT with a body');
-    if (this.hostField === -1 && this.minorVersion === 1) return this.refuse('bad_request', 'no Host');
+    if (!this.#hasGoodHostField()) return this.refuse('bad_request', noGoodHost);
     this.hostStart = this.targetStart;
     this.hostEnd = this.targetEnd;
     this.pathStart = this.pathEnd = this.targetEnd;
@@ -270,6 +283,7 @@ export class RequestHead extends Head {
   #readHost(): boolean {
     const { bytes, hostStart, hostEnd } = this;
     if (hostEnd - hostStart > mostHostBytes) return false;
+    if (hostEnd === hostStart) return this.#hasNoHost();
     if (this.#isSameHost()) return true;
     const host = hostOfAuthority(textAt(bytes, hostStart, hostEnd));
     if (host === null) return false;
@@ -279,6 +293,13 @@ export class RequestHead extends Head {
   }
 
   #hostBytes: Buffer = Buffer.alloc(0);
+
+  /** HTTP/1.0 may leave Host out. One that is there and empty names nobody (RFC 9110 §4.2.1). */
+  #hasNoHost(): boolean {
+    this.#host = '';
+    this.#hostBytes = Buffer.alloc(0);
+    return this.hostField === -1;
+  }
 
   /** The authority is the one of the request before, whose host is still here. */
   #isSameHost(): boolean {

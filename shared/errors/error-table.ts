@@ -32,6 +32,13 @@ export const errorTable = {
     retry: 'never',
     text: 'The request body is too large.',
   },
+  expectation_failed: {
+    http: 417,
+    grpc: 12,
+    origin: 'downstream',
+    retry: 'never',
+    text: 'The request expects something other than 100-continue.',
+  },
   not_implemented: {
     http: 501,
     grpc: 12,
