@@ -17,6 +17,7 @@ import { command as rss } from './bench/rss.ts';
 import { command as stages } from './bench/stages/stages.ts';
 import { command as tls } from './bench/tls.ts';
 import { command as workers } from './bench/workers.ts';
+import { command as http1 } from './conformance/http1/command.ts';
 import { readCheckout } from './harness/architecture/module-graph.ts';
 import { commandLines, type MarkdownFile, readMarkdown, takeApart } from './harness/docs/markdown.ts';
 
@@ -30,6 +31,7 @@ for (const file of readdirSync(join(root, 'cli/commands'))) {
   const { command } = (await import(`../cli/commands/${file}`)) as { command: Command };
   commands.set(command.name, command);
 }
+const corpora = new Map([[http1.name, http1]]);
 const benches = new Map([h1, download, tls, open, workers, stages, all, rss].map((bench) => [bench.name, bench]));
 
 t.test('generated files are up to date', async (t) => {
@@ -154,6 +156,7 @@ function unknownWords(page: MarkdownFile): readonly string[] {
         commands,
       ),
       ...wrongCalls(line, /\bnpm run bench -- (\w+)([^|;&]*)/g, 'bench', benches),
+      ...wrongCalls(line, /\bnpm run conformance -- (\w+)([^|;&]*)/g, 'conformance', corpora),
       ...(line.startsWith('--') ? flagsOf(line).filter((flag) => !isAnyFlag(flag)) : []).map((flag) => `--${flag}`),
     ];
   });
@@ -175,7 +178,9 @@ function wrongCalls(
 
 /** A flag that stands alone in the text: of some command, or of a script that takes it. */
 function isAnyFlag(flag: string): boolean {
-  const isOurs = [...commands.values(), ...benches.values()].some(({ options }) => Object.hasOwn(options, flag));
+  const isOurs = [...commands.values(), ...benches.values(), ...corpora.values()].some(({ options }) =>
+    Object.hasOwn(options, flag),
+  );
   return isOurs || modules.some(({ source }) => source.includes(`--${flag}`));
 }
 
@@ -218,6 +223,7 @@ t.test('what a page names wrongly would be noticed', async (t) => {
       'node cli/meshlane.js apply \\',
       '  --file a.yaml --never   # meshlane comment',
       'npm run bench -- h1 --check --faster',
+      'npm run conformance -- http1 --page --twice',
       '```',
     ].join('\n'),
   );
@@ -225,6 +231,7 @@ t.test('what a page names wrongly would be noticed', async (t) => {
   t.strictSame([...unknownWords(page)].sort(), [
     '--no-such-flag',
     'bench h1 --faster',
+    'conformance http1 --twice',
     'meshlane apply --never',
     'meshlane fly',
     'meshlane get --wait',

@@ -43,6 +43,7 @@ export const peerTable = {
     source: { from: 'jaeger-build' },
     isPrepared: true,
   },
+  apache2: debian('apache2', ['-v'], /Apache\/(2\.4\.\d+)/, { isPrepared: false }),
   'redis-server': debian('redis-server', ['--version'], /v=(\d+\.\d+\.\d+)/, { isPrepared: false }),
   prometheus: debian('prometheus', ['--version'], /version (2\.\S+)/, { isPrepared: false }),
   chromium: debian('chromium', ['--version'], /Chromium (\d+\.\S+)/, { isPrepared: false }),

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import { readSteps } from './bytes.ts';
 import { type Case, readClass, replyCases, requestCases } from './corpus.ts';
@@ -37,6 +39,15 @@ function sameTwice<T extends Case>(cases: readonly T[], keyOf: (one: T) => strin
 function bytesOf(steps: readonly (Buffer | string)[]): string {
   return steps.map((step) => (typeof step === 'string' ? `{${step}}` : step.toString('latin1'))).join('');
 }
+
+t.test('the page has each class with as many cases as there are', async (t) => {
+  const page = readFileSync(join(import.meta.dirname, '../../../docs/conformance/http1.md'), 'utf8');
+  for (const cases of [requestCases(), replyCases()])
+    for (const name of new Set(cases.map((one) => one.class))) {
+      const count = cases.filter((one) => one.class === name).length;
+      t.ok(page.includes(`\n| ${name.replaceAll('-', ' ')} | ${count} |`), `${name}: ${count}, all passed`);
+    }
+});
 
 t.test('bytes are written with escapes, repetitions and what happens between them', async (t) => {
   t.strictSame(readSteps('a\\r\\n\\0\\t\\s\\\\\\xff'), [Buffer.from('a\r\n\0\t \\\xff', 'latin1')]);

@@ -4,6 +4,9 @@ import { readReplies } from '../../harness/strict-reader.ts';
 import type { ReplyCase, RequestCase } from './corpus.ts';
 import { canaryPrefix, type RecordingOrigin, type SeenRequest, writeBytes } from './recording-origin.ts';
 
+/** `critical`: it met what another case left behind. `lax`: it was refused for that, or got no answer. */
+export type CanaryFault = { readonly level: 'critical' | 'lax'; readonly detail: string };
+
 /** One way through a proxy to an origin of its own. Cases take it one after the other. */
 export type Lane = { readonly port: number; readonly origin: RecordingOrigin };
 
@@ -23,9 +26,11 @@ export type Outcome = {
   readonly requests: readonly SeenRequest[];
   readonly faults: readonly string[];
   /** What is wrong with a good request sent afterwards; null when it was answered as it should. */
-  readonly canaryFault: string | null;
+  readonly canaryFault: CanaryFault | null;
   /** The canary came on the connection that the case had used. */
   readonly isReused: boolean;
+  /** Nothing came for too long: the proxy waits, or it is slow. */
+  readonly ranOutOfTime: boolean;
 };
 
 export async function driveRequest(lane: Lane, one: RequestCase, options: DriveOptions): Promise<Outcome> {
@@ -73,7 +78,7 @@ async function drive(lane: Lane, errand: Errand, options: DriveOptions): Promise
     const statuses = finalStatuses(caller.received, [firstMethod, ...methodsOf(seen.requests).slice(1)]);
     return statuses.length >= errand.wanted && (errand.takesErrors || statuses.every((status) => status < 400));
   };
-  await caller.settled(() => errand.wanted > 0 && isContent(), options.quietMs);
+  const isSettled = await caller.settled(() => errand.wanted > 0 && isContent(), options.quietMs);
   const { closed } = caller;
   if (closed === null) {
     caller.socket.end();
@@ -91,30 +96,37 @@ async function drive(lane: Lane, errand: Errand, options: DriveOptions): Promise
     faults: [...seen.faults],
     canaryFault: fault,
     isReused: used.includes(connection),
+    ranOutOfTime: !isSettled,
   };
   if (fault !== null || seen.faults.length > 0) origin.breakConnections();
   return outcome;
 }
 
 let canaries = 0;
+/** A proxy may be busy with what came before. */
+const leastCanaryMs = 2000;
 
 /** Asks for something of its own on a new connection: the answer must be its own as well. */
-async function sendCanary(lane: Lane, quietMs: number): Promise<{ fault: string | null; connection: number }> {
+async function sendCanary(lane: Lane, quietMs: number): Promise<{ fault: CanaryFault | null; connection: number }> {
   const path = `${canaryPrefix}${++canaries}`;
   const seen = lane.origin.begin(null);
   const caller = new Caller(lane.port, () => undefined);
   await caller.connected;
   caller.socket.write(`GET ${path} HTTP/1.1\r\nHost: app\r\n\r\n`);
-  await caller.settled(() => finalStatuses(caller.received, ['GET']).length > 0, quietMs);
+  await caller.settled(() => finalStatuses(caller.received, ['GET']).length > 0, Math.max(quietMs, leastCanaryMs));
   caller.socket.destroy();
   const reply = readReplies(caller.received, ['GET'], caller.closed === 'end').messages.at(-1);
   const request = seen.requests.find(({ echo }) => echo === path);
   const text = JSON.stringify(caller.received.toString('latin1').slice(0, 300));
   const extra = seen.requests.filter((one) => one !== request).map(({ startLine }) => startLine);
-  let fault: string | null = null;
-  if (seen.faults.length > 0) fault = `the origin read in the next request: ${seen.faults[0]}`;
-  else if (extra.length > 0) fault = `the origin got "${extra[0]}" with the next request`;
-  else if (reply?.body.toString() !== path) fault = `the next request, on a connection of its own, got ${text}`;
+  const critical = (detail: string): CanaryFault => ({ level: 'critical', detail });
+  let fault: CanaryFault | null = null;
+  if (seen.faults.length > 0) fault = critical(`the origin read in the next request: ${seen.faults[0]}`);
+  else if (extra.length > 0) fault = critical(`the origin got "${extra[0]}" with the next request`);
+  else if (reply === undefined || /^HTTP\/1\.1 50[0-4] /.test(reply.startLine))
+    fault = { level: 'lax', detail: `the next request, on a connection of its own, got ${text}` };
+  else if (reply.body.toString() !== path)
+    fault = critical(`the next request, on a connection of its own, got ${text}`);
   return { fault, connection: request?.connection ?? -1 };
 }
 
@@ -165,13 +177,13 @@ class Caller {
     });
   }
 
-  /** Waits until the other side has closed, `isContent` holds, or nothing has come for a while. */
-  async settled(isContent: () => boolean, quietMs: number): Promise<void> {
+  /** Waits until the other side has closed or `isContent` holds; false when nothing has come for too long. */
+  async settled(isContent: () => boolean, quietMs: number): Promise<boolean> {
     this.#lastMs = performance.now();
     for (;;) {
-      if (this.closed !== null || this.#isGone || isContent()) return;
+      if (this.closed !== null || this.#isGone || isContent()) return true;
       const leftMs = this.#lastMs + quietMs - performance.now();
-      if (leftMs <= 0) return;
+      if (leftMs <= 0) return false;
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, leftMs);
         this.#wake = () => {

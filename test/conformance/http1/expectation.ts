@@ -5,6 +5,8 @@ export type Expected = {
   readonly host?: string;
   readonly body?: string;
   readonly has: readonly string[];
+  /** The same, with the names in this very case. */
+  readonly spelled: readonly string[];
   readonly lacks: readonly string[];
   readonly trailer: readonly string[];
   readonly noTrailer: readonly string[];
@@ -57,7 +59,13 @@ export function readReplyExpectation(text: string): ReplyPart[] {
 
 function readMembers(words: readonly string[]): Expected {
   const one: { host?: string; body?: string } = {};
-  const lists = { has: [] as string[], lacks: [] as string[], trailer: [] as string[], 'no-trailer': [] as string[] };
+  const lists = {
+    has: [] as string[],
+    spelled: [] as string[],
+    lacks: [] as string[],
+    trailer: [] as string[],
+    'no-trailer': [] as string[],
+  };
   for (const word of words) {
     const name = word.slice(0, word.indexOf('='));
     const value = word.slice(name.length + 1);
@@ -65,8 +73,8 @@ function readMembers(words: readonly string[]): Expected {
     else if (Object.hasOwn(lists, name)) lists[name as keyof typeof lists].push(value);
     else throw new Error(`"${word}" is nothing that is expected of a message`);
   }
-  const { has, lacks, trailer } = lists;
-  return { ...one, has, lacks, trailer, noTrailer: lists['no-trailer'] };
+  const { has, spelled, lacks, trailer } = lists;
+  return { ...one, has, spelled, lacks, trailer, noTrailer: lists['no-trailer'] };
 }
 
 /** Words between spaces; quotes hold one together. */

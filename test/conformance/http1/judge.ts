@@ -2,8 +2,8 @@ import { readReplies, type StrictMessage, type StrictRead } from '../../harness/
 import type { ReplyCase, RequestCase } from './corpus.ts';
 import { methodsOf, type Outcome } from './drive.ts';
 import type { Expected, ReplyPart, RequestPart } from './expectation.ts';
-import type { SeenRequest } from './recording-origin.ts';
-import { withoutOddCharacters } from './second-reading.ts';
+import { isEcho, type SeenRequest } from './recording-origin.ts';
+import { repliesWithoutHarmlessFaults } from './second-reading.ts';
 
 /**
  * - `pass`: one of the ways that are right.
@@ -29,15 +29,14 @@ export function judgeRequest(one: RequestCase, outcome: Outcome): Judgement {
   const say = (verdict: Verdict, detail = ''): Judgement => ({ verdict, detail, isTaken });
   if (outcome.faults.length > 0)
     return say('critical', `the origin got bytes that it must refuse: ${outcome.faults[0]}`);
-  if (outcome.canaryFault !== null) return say('critical', outcome.canaryFault);
+  if (outcome.canaryFault !== null) return say(outcome.canaryFault.level, outcome.canaryFault.detail);
   const caller = readCaller(outcome, [...methodsOf(requests), ...moreReplies]);
   if (caller.fault !== null) return say('critical', `the caller got bytes that it must refuse: ${caller.fault}`);
   const finals = caller.finals;
-  const isOwnAnswer = one.ways[0]![0]!.kind === 'answer' && !isTaken;
-  const stray = finals.findIndex((reply, i) => !isOwnAnswer && reply.status === 200 && !answers(reply, requests[i]));
-  if (stray !== -1) return say('critical', `reply ${stray + 1} answers another request than the origin saw`);
+  const { answered, isStray } = matchReplies(finals, requests);
+  if (isStray) return say('critical', 'a reply answers another request than the origin saw');
 
-  const faults = one.ways.map((way) => requestWayFault(way, outcome, finals));
+  const faults = one.ways.map((way) => requestWayFault(way, outcome, finals, answered));
   const right = faults.find(({ level }) => level === 'none' || level === 'note');
   if (right) return say('pass', right.detail);
   const [first] = one.ways[0]!;
@@ -60,10 +59,17 @@ type WayFault = { readonly level: 'none' | 'note' | 'lax' | 'strict' | 'critical
 const fine: WayFault = { level: 'none', detail: '' };
 
 /** What keeps an outcome from being this way. */
-function requestWayFault(way: readonly RequestPart[], outcome: Outcome, finals: readonly Final[]): WayFault {
+function requestWayFault(
+  way: readonly RequestPart[],
+  outcome: Outcome,
+  finals: readonly Final[],
+  answered: number,
+): WayFault {
   const forwards = way.filter((part) => part.kind === 'forward');
   const { requests } = outcome;
   const last = way.at(-1)!;
+  if (requests.length > forwards.length && last.kind === 'refuse')
+    return { level: 'lax', detail: `forwarded: ${describe(requests.slice(forwards.length))}` };
   if (requests.length > forwards.length)
     return { level: 'critical', detail: `the origin saw ${requests.length} requests: ${describe(requests)}` };
   if (requests.length < forwards.length)
@@ -78,18 +84,29 @@ function requestWayFault(way: readonly RequestPart[], outcome: Outcome, finals: 
     const status = finals[0]?.status ?? 0;
     return last.statuses.includes(status) ? note : { level: 'strict', detail: `answered with ${status}` };
   }
-  const answered = finals.filter(({ status }) => status === 200).length;
   if (last.kind !== 'refuse') {
     if (last.kind === 'cut' || answered === forwards.length) return note;
     return { level: 'strict', detail: `${answered} replies to ${forwards.length} requests` };
   }
-  if (outcome.closed === null) return { level: 'lax', detail: 'refused, but the connection stays open' };
   const refusal = finals[forwards.length];
+  if (outcome.closed === null && !endsWith(refusal))
+    return { level: 'lax', detail: 'refused, but the connection stays open' };
+  if (outcome.closed === null) note = { level: 'note', detail: 'refused, and the connection stays open for a while' };
   if (!refusal) return { level: 'note', detail: 'closed without a reply' };
   if (finals.length > forwards.length + 1)
     return { level: 'lax', detail: 'requests behind the refused one are answered' };
   if (refusal.status < 400) return { level: 'lax', detail: `answered with ${refusal.status}` };
   return last.statuses.includes(refusal.status) ? note : { level: 'note', detail: `refused with ${refusal.status}` };
+}
+
+/** Statuses that say nothing of how the request was framed: what follows it can still be told apart. */
+const wellFramed = new Set([403, 404, 405, 411, 417, 421, 501]);
+
+/** A refusal after which nobody reads on, or may without danger. */
+function endsWith(refusal: Final | undefined): boolean {
+  if (refusal === undefined) return false;
+  const options = refusal.message === null ? [] : valuesOf(refusal.message.fields, 'connection');
+  return wellFramed.has(refusal.status) || options.some((value) => value.toLowerCase() === 'close');
 }
 
 function requestFault(part: Extract<RequestPart, { kind: 'forward' }>, request: SeenRequest): WayFault {
@@ -104,6 +121,8 @@ function requestFault(part: Extract<RequestPart, { kind: 'forward' }>, request: 
   if (request.isUnclean) return { level: 'lax', detail: `forwarded with odd characters: ${describe([request])}` };
   const fault = membersFault(part, request);
   if (fault !== null) return { level: 'lax', detail: fault };
+  const lines = request.fields.map(([name, value]) => `${name}: ${value}`);
+  if (part.spelled.some((line) => !lines.includes(line))) return { level: 'note', detail: 'names change their case' };
   if (part.target === 'any' || target === part.target) return fine;
   const path = /^https?:\/\/[^/?]*(.*)$/i.exec(target)?.[1];
   if (path === part.target || (path === '' && part.target === '/'))
@@ -118,7 +137,7 @@ export function judgeReply(one: ReplyCase, outcome: Outcome): Judgement {
   const isOwn = final !== undefined && final.status >= 500 && final.status <= 504;
   const isTaken = final !== undefined && !isOwn;
   const say = (verdict: Verdict, detail = ''): Judgement => ({ verdict, detail, isTaken });
-  if (outcome.canaryFault !== null) return say('critical', outcome.canaryFault);
+  if (outcome.canaryFault !== null) return say(outcome.canaryFault.level, outcome.canaryFault.detail);
   if (caller.fault !== null) return say('critical', `the caller got bytes that it must refuse: ${caller.fault}`);
 
   const faults = one.ways.map((way) => replyWayFault(way, outcome, final, isOwn));
@@ -142,7 +161,10 @@ function replyWayFault(way: ReplyPart, outcome: Outcome, final: Final | undefine
   if (final === undefined) return { level: 'strict', detail: 'no whole reply was relayed' };
   if (isOwn && final.status !== way.status) return { level: 'strict', detail: `answered with ${final.status}` };
   const { body, fields } = final.message!;
-  if (final.status !== way.status) return { level: 'lax', detail: `the status became ${final.status}` };
+  if (final.status !== way.status) {
+    const level = final.status >= 400 ? 'strict' : 'lax';
+    return { level, detail: `the status became ${final.status}` };
+  }
   if (way.body !== undefined && body.toString('latin1') !== way.body)
     return { level: 'critical', detail: `the body became ${quote(body)}` };
   const fault = membersFault(way, { fields, trailers: final.message!.trailers });
@@ -158,7 +180,7 @@ function readCaller(outcome: Outcome, methods: readonly string[]) {
   const isClosed = outcome.closed === 'end';
   let read: StrictRead = readReplies(outcome.received, methods, isClosed);
   const first = read;
-  if (read.fault !== null) read = readReplies(withoutOddCharacters(outcome.received), methods, isClosed);
+  if (read.fault !== null) read = readReplies(repliesWithoutHarmlessFaults(outcome.received), methods, isClosed);
   const statusOf = ({ startLine }: StrictMessage) => Number(startLine.slice(9, 12));
   const finals: Final[] = read.messages
     .map((message) => ({ status: statusOf(message), message }))
@@ -169,16 +191,25 @@ function readCaller(outcome: Outcome, methods: readonly string[]) {
   return { finals, fault: read.fault, isUnclean: read !== first && read.fault === null };
 }
 
-function answers({ message }: Final, request: SeenRequest | undefined): boolean {
-  if (request === undefined) return false;
-  return request.startLine.startsWith('HEAD ') || message?.body.toString() === request.echo;
+/** Counts the replies that are the origin's, which have to come in the order of its requests; others are the proxy's own. */
+function matchReplies(finals: readonly Final[], requests: readonly SeenRequest[]) {
+  let answered = 0;
+  for (const { status, message } of finals) {
+    const request = requests[answered];
+    const body = message?.body.toString() ?? '';
+    if (request?.startLine.startsWith('HEAD ') && status === 200) answered++;
+    else if (body === request?.echo) answered++;
+    else if (isEcho(body)) return { answered, isStray: true };
+  }
+  return { answered, isStray: false };
 }
 
 /** Fields and trailers that should be there, or should not. `lacks=name: value` forbids a member of a list. */
 function membersFault(expected: Expected, message: Pick<StrictMessage, 'fields' | 'trailers'>): string | null {
   const { fields, trailers } = message;
   const lines = (list: readonly (readonly [string, string])[]) => list.map(([name, value]) => `${name}: ${value}`);
-  const missing = expected.has.find((line) => !lines(fields).includes(line));
+  const folded = lines(fields).map(foldName);
+  const missing = expected.has.find((line) => !folded.includes(foldName(line)));
   if (missing !== undefined) return `"${missing}" is gone`;
   for (const lack of expected.lacks) {
     const [name = '', member] = lack.toLowerCase().split(': ');
@@ -190,6 +221,12 @@ function membersFault(expected: Expected, message: Pick<StrictMessage, 'fields' 
   // Trailers may be dropped (RFC 9110 §6.5.1), but not changed.
   const changed = expected.trailer.find((line) => trailers.length > 0 && !lines(trailers).includes(line));
   return changed === undefined ? null : `the trailer "${changed}" is gone`;
+}
+
+/** Names have no case, values do. */
+function foldName(line: string): string {
+  const colon = line.indexOf(':');
+  return line.slice(0, colon).toLowerCase() + line.slice(colon);
 }
 
 function valuesOf(fields: readonly (readonly [string, string])[], name: string): string[] {

@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Owner } from '../../harness/owner.ts';
 import { readRequests, type StrictMessage } from '../../harness/strict-reader.ts';
 import type { Step } from './bytes.ts';
-import { withoutHarmlessFaults } from './second-reading.ts';
+import { requestWithoutHarmlessFaults } from './second-reading.ts';
 
 /** A request as the strict reader reads it off what a proxy wrote. */
 export type SeenRequest = StrictMessage & {
@@ -28,6 +28,12 @@ export type Seen = {
 type Connection = { readonly id: number; readonly socket: Socket; unread: Buffer; played: Script };
 
 export const canaryPrefix = '/canary-';
+
+/** Tells whether a body is one that the origin answers with. */
+export function isEcho(body: string): boolean {
+  return /^(seen|\/canary)-\d+$/.test(body);
+}
+
 /** A pause ends when the caller says so; it must not last when the proxy passes nothing on. */
 const longestPauseMs = 30;
 
@@ -100,19 +106,24 @@ export class RecordingOrigin {
       this.scriptedConnection = connection.id;
       void this.#play(connection.socket, this.#script);
     }
-    let read = readRequests(unread);
-    let isUnclean = false;
-    if (read.fault !== null) {
-      const again = readRequests(withoutHarmlessFaults(unread));
-      if (again.fault === null) {
-        isUnclean = true;
-        read = again;
-      }
+    for (;;) {
+      const read = readRequests(connection.unread);
+      for (const message of read.messages) this.#onRequest(connection, message, false);
+      connection.unread = connection.unread.subarray(read.end);
+      if (read.fault === null) return;
+      const mended = requestWithoutHarmlessFaults(connection.unread);
+      const again = readRequests(mended);
+      for (const message of again.messages) this.#onRequest(connection, message, true);
+      if (again.fault !== null && again.messages.length === 0) return this.#refuse(connection, read.fault);
+      connection.unread = connection.unread.subarray(
+        again.messages.length === 0 ? 0 : again.end - mended.length + connection.unread.length,
+      );
+      if (again.isPartial) return;
     }
-    for (const message of read.messages) this.#onRequest(connection, message, isUnclean);
-    connection.unread = unread.subarray(read.end);
-    if (read.fault === null) return;
-    this.#seen.faults.push(`${read.fault}: ${JSON.stringify(connection.unread.toString('latin1').slice(0, 300))}`);
+  }
+
+  #refuse(connection: Connection, fault: string): void {
+    this.#seen.faults.push(`${fault}: ${JSON.stringify(connection.unread.toString('latin1').slice(0, 300))}`);
     connection.unread = Buffer.alloc(0);
     connection.socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   }
@@ -123,8 +134,9 @@ export class RecordingOrigin {
     const echo = isCanary ? target.slice(target.indexOf(canaryPrefix)) : `seen-${++this.#count}`;
     this.#seen.requests.push({ ...message, connection: connection.id, echo, isUnclean });
     if (this.#script !== null && !isCanary) return;
+    const status = method === 'CONNECT' ? '405 Method Not Allowed' : '200 OK';
     connection.socket.write(
-      `HTTP/1.1 200 OK\r\nContent-Length: ${echo.length}\r\n\r\n${method === 'HEAD' ? '' : echo}`,
+      `HTTP/1.1 ${status}\r\nContent-Length: ${echo.length}\r\n\r\n${method === 'HEAD' ? '' : echo}`,
     );
   }
 
