@@ -209,9 +209,7 @@ export class RequestHead extends Head {
 
   /** Of what a caller may expect there is one thing only (RFC 9110 §10.1.1), and in HTTP/1.0 nothing, which is ignored. */
   #expectsContinue(field: number): boolean {
-    if (this.minorVersion === 0) return true;
-    for (let i = 0; i < field; i++) if (this.names[i] === FieldName.expect) return false;
-    return /^(?:100-continue)?$/i.test(this.valueAt(field));
+    return this.minorVersion === 0 || /^(?:100-continue)?$/i.test(this.valueAt(field));
   }
 
   /** For other methods it says nothing and travels on as it is. */

@@ -13,12 +13,12 @@ t.test('a request without a host does not change where the next one on its conne
   const origin = await scriptedOrigin(t, () => reply('fine'));
   const proxy = await staticProxy(t, { resources: serviceAt('app', origin.port) });
   const caller = await rawClient(t, proxy.port);
-  for (const [host, status] of [
-    ['app', 200],
-    ['', 404],
-    ['app', 200],
+  for (const [request, status] of [
+    [get('/', 'app'), 200],
+    ['GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n', 404],
+    [get('/', 'app'), 200],
   ] as const) {
-    caller.send(get('/', host));
+    caller.send(request);
     t.equal((await caller.reply()).status, status);
   }
 });
