@@ -1,17 +1,22 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { Http1DownstreamConnection } from '../http1/downstream-connection.ts';
-import { takeOver } from '../transport/open.ts';
+import { revive, takeOver } from '../transport/open.ts';
+import type { StreamHandle } from '../transport/stream-handle.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { type CallerSettings, Callers } from './callers.ts';
 import type { ConnectionCount } from './connection-count.ts';
+import type { HandOver } from './hand-over.ts';
 import type { ListenerStats } from './listener-stats.ts';
 import type { TlsAcceptor } from './tls-acceptor.ts';
 
 export type ListenerSettings = CallerSettings & Pick<ProxyListener, 'connect'>;
 
 const backlog = 4096;
+
+/** How often a draining worker asks whether others are still about to give it a connection. */
+const arrivalsEveryMs = 20;
 
 /** One place where connections come in, clear or under TLS. What they speak is HTTP/1.1. */
 export class Listener {
@@ -22,6 +27,8 @@ export class Listener {
   readonly #count: ConnectionCount;
   readonly #stats: ListenerStats;
   readonly #tls: TlsAcceptor | null;
+  /** Null where a worker keeps what it accepts. */
+  readonly #handOver: HandOver | null;
   readonly #connections = new Set<Http1DownstreamConnection>();
   /** Connections whose TLS handshake is under way. */
   #handshakes = 0;
@@ -34,8 +41,10 @@ export class Listener {
     count: ConnectionCount,
     stats: ListenerStats,
     tls: TlsAcceptor | null,
+    handOver: HandOver | null,
   ) {
     this.#tls = tls;
+    this.#handOver = handOver;
     this.#context = context;
     this.#settings = settings;
     this.#callers = new Callers(settings, tls === null ? 'http' : 'https');
@@ -49,6 +58,7 @@ export class Listener {
 
   /** Resolves with the port; `isShared` lets other workers listen on the same one. */
   listen(address: string, port: number, isShared: boolean): Promise<number> {
+    this.#handOver?.join();
     return new Promise((resolve, reject) => {
       this.#server.once('error', reject);
       this.#server.listen({ host: address, port, backlog, reusePort: isShared }, () => {
@@ -63,11 +73,22 @@ export class Listener {
   drain(): Promise<void> {
     this.#isDraining = true;
     this.#server.close();
+    this.#handOver?.leave();
     for (const connection of this.#connections) connection.drain();
     if (this.#isEmpty) return Promise.resolve();
     return new Promise((resolve) => {
       this.#onEmpty = resolve;
+      if (this.#handOver !== null) this.#awaitArrivals();
     });
+  }
+
+  /** What was on its way to here may stay with its sender after all, which tells nobody. */
+  #awaitArrivals(): void {
+    const timer = setInterval(() => {
+      if (!this.#isEmpty) return;
+      clearInterval(timer);
+      this.#onEmpty?.();
+    }, arrivalsEveryMs);
   }
 
   destroy(): void {
@@ -77,12 +98,28 @@ export class Listener {
   }
 
   get #isEmpty(): boolean {
-    return this.#connections.size === 0 && this.#handshakes === 0;
+    return this.#connections.size === 0 && this.#handshakes === 0 && (this.#handOver?.isEmpty ?? true);
+  }
+
+  /** Takes a connection that another worker has accepted, and counted, for this one. */
+  adopt(handle: StreamHandle): void {
+    this.#context.tick();
+    this.#take(revive(handle));
   }
 
   #onConnection(socket: Socket): void {
     this.#context.tick();
     if (!this.#count.tryTake()) return this.#refuse(socket);
+    if (this.#handOver?.tryGive(socket, this.#onReturned)) return this.#stats.onHandedOver();
+    this.#take(socket);
+  }
+
+  readonly #onReturned = (socket: Socket): void => {
+    this.#context.tick();
+    this.#take(socket);
+  };
+
+  #take(socket: Socket): void {
     this.#stats.onOpened();
     if (this.#tls === null) return this.#begin(takeOver(socket, this.#context.transportKind));
     this.#handshakes++;
@@ -124,6 +161,7 @@ export class Listener {
 
   #onGone(): void {
     this.#count.giveBack();
+    this.#handOver?.onGone();
     this.#stats.onClosed();
     if (this.#isEmpty && this.#onEmpty !== null) this.#onEmpty();
   }

@@ -2,6 +2,8 @@ import { Worker } from 'node:worker_threads';
 import { newSlotMemory, SlotReader } from '../../observability/metrics/slots.ts';
 import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
 import { newConnectionCounts } from '../listener/connection-count.ts';
+import { newConnectionShares } from '../listener/connection-share.ts';
+import type { TransportKind } from '../transport/open.ts';
 import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from '../worker/messages.ts';
 
 export type WorkerPoolEvents = {
@@ -31,10 +33,12 @@ export class WorkerPool {
   readonly #members: Member[] = [];
   readonly #events: WorkerPoolEvents;
   readonly #waiting = new Set<Waiting>();
+  readonly #transportKind: TransportKind;
   #isStopping = false;
 
   constructor(options: Omit<WorkerOptions, 'index' | 'metrics'>, events: WorkerPoolEvents) {
     this.#events = events;
+    this.#transportKind = options.transportKind;
     for (let index = 0; index < options.workers; index++) this.#spawn({ ...options, index, metrics: newSlotMemory() });
   }
 
@@ -116,11 +120,39 @@ export class WorkerPool {
   async listen(listeners: readonly WorkerListener[]): Promise<readonly number[]> {
     const isShared = this.#members.length > 1;
     const counts = newConnectionCounts(listeners.length);
+    const shares = (await this.#link()) ? newConnectionShares(listeners.length, this.#members.length) : null;
     const [first, ...others] = this.#members;
-    const ports = await this.#listenIn([first!], { type: 'listen', listeners, isShared, counts });
+    const message = { type: 'listen', listeners, isShared, counts, shares } as const;
+    const ports = await this.#listenIn([first!], message);
     const settled = listeners.map((listener, i) => ({ ...listener, port: ports[i]! }));
-    if (others.length > 0) await this.#listenIn(others, { type: 'listen', listeners: settled, isShared, counts });
+    if (others.length > 0) await this.#listenIn(others, { ...message, listeners: settled });
     return ports;
+  }
+
+  /** Connects the workers with each other, so that they can give each other connections; false when they keep theirs. */
+  async #link(): Promise<boolean> {
+    const members = [...this.#members];
+    if (members.length < 2 || this.#transportKind === 'socket') return false;
+    const { linkWorkers, mostLinkedWorkers } = await import('./worker-links.ts');
+    if (members.length > mostLinkedWorkers) return false;
+    try {
+      await linkWorkers(members.length, {
+        connect: (from, to, path) => this.#ask(members[from]!, { type: 'connect', to, path }, 'connected'),
+        receive: (to, fd) => this.#ask(members[to]!, { type: 'receive', fd }, 'receiving'),
+      });
+      return true;
+    } catch (error) {
+      this.#events.onProblem('workers keep the connections that they accept', String(error));
+      return false;
+    }
+  }
+
+  /** Resolves with false when the worker could not, or has ended. */
+  async #ask(member: Member, message: ToWorker, type: 'connected' | 'receiving'): Promise<boolean> {
+    const answered = this.#answers((answer) => answer.type === type, [member]);
+    member.worker.postMessage(message);
+    const [answer] = (await answered) as (FromWorker & { type: typeof type })[];
+    return answer?.isDone ?? false;
   }
 
   async #listenIn(members: readonly Member[], message: ToWorker & { type: 'listen' }): Promise<readonly number[]> {

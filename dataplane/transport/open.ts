@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import { slab } from './slab.ts';
 import { SocketTransport } from './socket-transport.ts';
 import { isStreamHandle, type StreamHandle, streamBindings } from './stream-handle.ts';
@@ -23,6 +23,20 @@ export function takeOverSecured(secured: Socket, raw: Socket, kind: TransportKin
   const handle = kind === 'handle' ? handleOf(secured) : null;
   if (handle === null || streamBindings === null) return new SocketTransport(secured, raw);
   return new TlsTransport(secured, raw, handle, streamBindings);
+}
+
+/** Lets `take` have what is under a socket that is connected and from which nothing was read; true when it took it. */
+export function giveAway(socket: Socket, take: (handle: StreamHandle) => boolean): boolean {
+  const handle = handleOf(socket);
+  if (handle === null || !take(handle)) return false;
+  detach(socket, handle);
+  return true;
+}
+
+/** A socket for what was under another one, here or in another thread; it reads nothing by itself. */
+export function revive(handle: StreamHandle): Socket {
+  const options = { handle, allowHalfOpen: true, pauseOnCreate: true }; // its types do not know all of them
+  return new Socket(options as unknown as ConstructorParameters<typeof Socket>[0]);
 }
 
 type WithHandle = { _handle?: unknown };

@@ -46,8 +46,20 @@ export type WorkerOptions = {
 export type ToWorker =
   /** Changes to the resources. */
   | { type: 'configure'; revision: number; resources: readonly AnyResource[]; removed: readonly ResourceKey[] }
-  /** `counts` has the number of connections of each listener, over all workers. */
-  | { type: 'listen'; listeners: readonly WorkerListener[]; isShared: boolean; counts: SharedArrayBuffer }
+  /** Connects this worker to another one, which gets the other end of the pipe by its number. */
+  | { type: 'connect'; to: number; path: string }
+  | { type: 'receive'; fd: number }
+  /**
+   * `counts` has the number of connections of each listener, over all workers; `shares` the same for each worker, null
+   * when workers keep what they accept.
+   */
+  | {
+      type: 'listen';
+      listeners: readonly WorkerListener[];
+      isShared: boolean;
+      counts: SharedArrayBuffer;
+      shares: SharedArrayBuffer | null;
+    }
   /** The files of a listener's certificate are others now. */
   | { type: 'certificate'; listener: string; shown: ServerCertificate }
   /** Verdict of the active health check of one instance. */
@@ -59,6 +71,8 @@ export type FromWorker =
   | { type: 'configured'; revision: number }
   /** The update could not be compiled; the snapshot before it stays in force. */
   | { type: 'refused'; revision: number; error: string }
+  | { type: 'connected'; isDone: boolean }
+  | { type: 'receiving'; isDone: boolean }
   | { type: 'listening'; ports: readonly number[] }
   | { type: 'listen-failed'; listener: string; code: string; message: string }
   | { type: 'series'; series: Series }

@@ -6,9 +6,12 @@ import { TimerWheel } from '../../shared/time/timer-wheel.ts';
 import { OutBuffer } from '../http1/out-buffer.ts';
 import { Http1UpstreamConnection } from '../http1/upstream-connection.ts';
 import { ConnectionCount } from '../listener/connection-count.ts';
+import { ConnectionShare } from '../listener/connection-share.ts';
+import { HandOver } from '../listener/hand-over.ts';
 import { Listener } from '../listener/listener.ts';
 import { ListenerStats } from '../listener/listener-stats.ts';
 import type { ServerCertificate, TlsAcceptor } from '../listener/tls-acceptor.ts';
+import type { WorkerPipes } from '../listener/worker-pipes.ts';
 import { type CompileContext, compileSnapshot } from '../snapshot/compile.ts';
 import { OwnListeners } from '../snapshot/own-listeners.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
@@ -33,9 +36,13 @@ class Worker {
   readonly #ownListeners = new OwnListeners();
   readonly #health = new Map<string, boolean>();
   readonly #metrics: SlotTable;
+  readonly #options: WorkerOptions;
+  /** To the other workers. */
+  #pipes: WorkerPipes | null = null;
 
   constructor(port: MessagePort, options: WorkerOptions) {
     this.#port = port;
+    this.#options = options;
     this.#spans = new SpanBatch((spans) => this.#send({ type: 'spans', spans }));
     let nowMs = performance.now();
     const wheel = new TimerWheel(() => (nowMs = performance.now()));
@@ -80,6 +87,10 @@ class Worker {
     switch (message.type) {
       case 'configure':
         return this.#configure(message);
+      case 'connect':
+        return void this.#connect(message);
+      case 'receive':
+        return void this.#receive(message);
       case 'listen':
         return void this.#listen(message);
       case 'certificate':
@@ -119,15 +130,37 @@ class Worker {
       endpoint.isHealthy = this.#health.get(endpoint.name) ?? true;
   }
 
-  async #listen({ listeners, isShared, counts }: ToWorker & { type: 'listen' }): Promise<void> {
+  /** Loaded only where there are several workers. */
+  async #openPipes(): Promise<WorkerPipes | null> {
+    const { openPipes } = await import('../listener/worker-pipes.ts');
+    this.#pipes ??= openPipes((place, connection) => this.#listeners[place]!.adopt(connection));
+    return this.#pipes;
+  }
+
+  async #connect({ to, path }: ToWorker & { type: 'connect' }): Promise<void> {
+    const pipes = await this.#openPipes();
+    this.#send({ type: 'connected', isDone: (await pipes?.connect(to, path)) ?? false });
+  }
+
+  async #receive({ fd }: ToWorker & { type: 'receive' }): Promise<void> {
+    const pipes = await this.#openPipes();
+    this.#send({ type: 'receiving', isDone: pipes?.receive(fd) ?? false });
+  }
+
+  async #listen({ listeners, isShared, counts, shares }: ToWorker & { type: 'listen' }): Promise<void> {
     compactHeap();
+    const { index, workers } = this.#options;
     const ports: number[] = [];
     for (const [place, settings] of listeners.entries()) {
       const { name, address, port, direction, shown } = settings;
       const count = new ConnectionCount(counts, place, this.#context.limits.connections);
-      const stats = new ListenerStats(this.#metrics, { listener: name, direction });
+      const stats = new ListenerStats(this.#metrics, { listener: name, direction }, index);
       const tls = shown === undefined ? null : await this.#acceptor(name, shown);
-      const listener = new Listener(this.#context, settings, count, stats, tls);
+      const handOver =
+        shares === null || this.#pipes === null
+          ? null
+          : new HandOver(new ConnectionShare(shares, place, workers, index), this.#pipes, place);
+      const listener = new Listener(this.#context, settings, count, stats, tls, handOver);
       this.#listeners.push(listener);
       try {
         const bound = await listener.listen(address, port, isShared);

@@ -186,7 +186,8 @@ export const ProxySpec = Type.Object(
       default: 1,
       minimum: 1,
       maximum: 256,
-      description: 'Worker threads, each with its own listeners and pools.',
+      description:
+        'Worker threads, each with its own listeners and pools. Up to 16 share connections evenly; more keep what they accept.',
     }),
     service: Type.Optional(Name),
     appPort: Type.Optional(
