@@ -52,6 +52,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   #isKeepAlive = false;
   /** Memory of the request being answered; free again when the connection is idle and nothing is held. */
   #own: Buffer = nothing;
+  #ownView: Buffer = nothing;
   #isReplyDone = false;
   #isAdvancing = false;
   #closesAfterReply = false;
@@ -142,13 +143,20 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     return !this.#isPaused;
   }
 
-  /** Moves a request's beginning out of the memory that is read into, to memory that the connection uses for every request of usual size. */
+  /**
+   * Moves a request's beginning out of the memory that is read into, to memory that the connection uses for every request
+   * of usual size. A caller's requests are mostly of one size, so the view of it is kept, too.
+   */
   #keep(size: number): Buffer {
     const { memory } = this.#transport;
     if (size >= leastDirect) return Buffer.from(memory.subarray(0, size));
-    if (this.#own.length < size) this.#own = Buffer.allocUnsafeSlow(Math.max(512, 2 ** Math.ceil(Math.log2(size))));
+    if (this.#own.length < size) {
+      this.#own = Buffer.allocUnsafeSlow(Math.max(512, 2 ** Math.ceil(Math.log2(size))));
+      this.#ownView = nothing;
+    }
     memory.copy(this.#own, 0, 0, size);
-    return this.#own.subarray(0, size);
+    if (this.#ownView.length !== size) this.#ownView = this.#own.subarray(0, size);
+    return this.#ownView;
   }
 
   #hold(chunk: Buffer): void {

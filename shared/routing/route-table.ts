@@ -1,14 +1,15 @@
 import type { HeaderMatch, RouteMatch } from '../resources/route.ts';
+import { PathTree } from './path-tree.ts';
 import { compilePattern } from './pattern.ts';
 
 /**
  * Gateway API precedence, compiled. A host (exact, else longest `*.suffix`, else `*`) has three stores of candidates:
  *
- *   exact path   Map path -> candidates
+ *   exact path   looked up in a tree of paths
  *   pattern      list in precedence order, tried next
- *   prefix       Map prefix -> candidates; looked up for the path cut at each "/", longest first
+ *   prefix       found in the same tree, longest first
  *
- * so a match costs one look-up per path segment, however many routes there are. Within one store candidates are ordered:
+ * so a match costs a walk along the path, however many routes there are. Within one store candidates are ordered:
  * method given, most headers, oldest route, name, place in the route.
  */
 
@@ -49,10 +50,8 @@ const matchesAll: RouteMatch = {};
 
 /** The rules of one host. */
 export class HostRoutes<Rule> {
-  readonly #exact = new Map<string, Candidate<Rule>[]>();
+  readonly #paths = new PathTree<Candidate<Rule>[]>();
   readonly #patterns: Candidate<Rule>[] = [];
-  readonly #prefixes = new Map<string, Candidate<Rule>[]>();
-  #longestPrefix = 0;
   /** The one rule that takes everything, when there is nothing else to look at. */
   readonly #only: Rule | null;
 
@@ -66,10 +65,9 @@ export class HostRoutes<Rule> {
         headers: (match.headers ?? []).map(compileHeader),
         pattern: path.type === 'RegularExpression' ? compilePattern(path.value) : null,
       };
-      if (path.type === 'Exact') append(this.#exact, path.value, candidate);
+      if (path.type === 'Exact') this.#paths.atPath(path.value, noCandidates).push(candidate);
       else if (path.type === 'RegularExpression') this.#patterns.push(candidate);
-      else append(this.#prefixes, trimSlash(path.value), candidate);
-      if (path.type === 'PathPrefix') this.#longestPrefix = Math.max(this.#longestPrefix, path.value.length);
+      else this.#paths.atPrefix(path.value, noCandidates).push(candidate);
     }
     const first = ordered[0];
     const single = ordered.length === 1 && first !== undefined && isUnconditional(first.match);
@@ -79,8 +77,8 @@ export class HostRoutes<Rule> {
   match(request: RequestView): Rule | null {
     if (this.#only !== null) return this.#only;
     const path = request.path;
-    const exact = this.#exact.size > 0 ? this.#exact.get(path) : undefined;
-    if (exact !== undefined) {
+    const exact = this.#paths.exact(path);
+    if (exact !== null) {
       const rule = firstHolding(exact, request);
       if (rule !== null) return rule;
     }
@@ -91,23 +89,14 @@ export class HostRoutes<Rule> {
     return this.#matchPrefix(request, path);
   }
 
-  /** The path, cut at a segment to where a prefix could still be: a long path costs no more than the longest prefix. */
-  #longestStart(path: string): string {
-    if (path.length <= this.#longestPrefix) return path;
-    return path.slice(0, Math.max(0, path.lastIndexOf('/', this.#longestPrefix)));
-  }
-
   #matchPrefix(request: RequestView, path: string): Rule | null {
-    let prefix = this.#longestStart(trimSlash(path));
-    for (;;) {
-      const candidates = this.#prefixes.get(prefix);
-      if (candidates !== undefined) {
-        const rule = firstHolding(candidates, request);
-        if (rule !== null) return rule;
-      }
-      if (prefix === '') return null;
-      prefix = prefix.slice(0, Math.max(0, prefix.lastIndexOf('/')));
+    let prefix = this.#paths.prefix(path, path.length);
+    while (prefix !== null) {
+      const rule = firstHolding(prefix.value, request);
+      if (rule !== null || prefix.length === 0) return rule;
+      prefix = this.#paths.prefix(path, prefix.length - 1);
     }
+    return null;
   }
 }
 
@@ -184,9 +173,8 @@ function compileHeader(match: HeaderMatch): HeaderTest {
   return { name: match.name.toLowerCase(), value };
 }
 
-/** `/shop/` and `/shop` are the same prefix; the root is the empty one. */
-function trimSlash(path: string): string {
-  return path.endsWith('/') ? path.slice(0, -1) : path;
+function noCandidates<Rule>(): Candidate<Rule>[] {
+  return [];
 }
 
 function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
