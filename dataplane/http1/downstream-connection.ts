@@ -379,9 +379,13 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   /** After a reply: on to the next request, or to the end. */
   #settle(): void {
     if (!this.#isReplyDone || this.#state === 'closed' || this.#state === 'lingering') return;
-    if (this.#closesAfterReply) return this.#linger();
-    // The rest of the body is on its way and thrown away; it has the time of a head.
-    if (!this.#body.isDone) return this.#armTimer(this.#context.limits.headTimeoutMs, false);
+    const awaitsBody = !this.#body.isDone;
+    if (this.#closesAfterReply || (awaitsBody && this.#hasEnded)) return this.#linger();
+    if (awaitsBody) {
+      // The rest of the body is on its way and thrown away; it has the time of a head.
+      this.#armTimer(this.#context.limits.headTimeoutMs, false);
+      return this.resumeRequest();
+    }
     this.#state = 'idle';
     if (!this.#isAdvancing) this.#advance(this.#held);
   }
