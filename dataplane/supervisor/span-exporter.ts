@@ -7,6 +7,7 @@ const mostQueuedLength = 8 * 1024 * 1024;
 const mostPerPost = 512;
 const timeoutMs = 5000;
 const retryAfterMs = 1000;
+const closeWithinMs = 1000;
 
 /**
  * Sends spans to an OTLP/HTTP endpoint, one post at a time. When the endpoint is slow or away the queue fills and what
@@ -19,7 +20,10 @@ export class SpanExporter {
   #queue: SpanTexts[] = [];
   #queued = 0;
   #queuedLength = 0;
-  #isPosting = false;
+  /** Goes on until the queue is empty or the endpoint cannot be reached; null when nothing is posted. */
+  #pumping: Promise<void> | null = null;
+  /** Ends the post that is under way when the close has taken long enough. */
+  readonly #givingUp = new AbortController();
   #retryTimer: NodeJS.Timeout | null = null;
   #isClosed = false;
   sent = 0;
@@ -39,29 +43,34 @@ export class SpanExporter {
       this.#queued += spans.count;
       this.#queuedLength += spans.json.length;
     }
-    void this.#pump();
+    this.#start();
   }
 
   /** Sends what is queued, for at most a second. */
   async close(): Promise<void> {
     this.#isClosed = true;
     if (this.#retryTimer) clearTimeout(this.#retryTimer);
-    const until = performance.now() + 1000;
-    while (this.#queue.length > 0 && performance.now() < until && (await this.#postNext()));
+    const timer = setTimeout(() => this.#givingUp.abort(), closeWithinMs);
+    await this.#pumping; // its post is at the front of the queue until it is answered
+    while (this.#queue.length > 0 && !this.#givingUp.signal.aborted && (await this.#postNext()));
+    clearTimeout(timer);
     this.#agent.destroy();
   }
 
+  #start(): void {
+    if (this.#queue.length === 0 || this.#retryTimer !== null || this.#isClosed) return;
+    this.#pumping ??= this.#pump();
+  }
+
   async #pump(): Promise<void> {
-    if (this.#isPosting || this.#retryTimer || this.#isClosed) return;
-    this.#isPosting = true;
     let isReachable = true;
     while (isReachable && this.#queue.length > 0 && !this.#isClosed) isReachable = await this.#postNext();
-    this.#isPosting = false;
+    this.#pumping = null;
     if (isReachable || this.#isClosed) return;
     this.#retryTimer = setTimeout(
       () => {
         this.#retryTimer = null;
-        void this.#pump();
+        this.#start();
       },
       retryAfterMs * (0.5 + Math.random()),
     );
@@ -102,6 +111,7 @@ export class SpanExporter {
         method: 'POST',
         headers: { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) },
         timeout: timeoutMs,
+        signal: this.#givingUp.signal,
       });
       outgoing.on('response', (incoming) => {
         incoming.resume();
