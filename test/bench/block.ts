@@ -20,11 +20,11 @@ export type Block = CpuUse & {
 /** Loads a proxy for `seconds` and measures it meanwhile. Throws when it ends, or when nothing at all was answered. */
 export async function measureBlock(
   { pid, port, name, tls }: Subject,
-  { connections, seconds }: { connections: number; seconds: number },
+  { connections, seconds, pauseMs }: { connections: number; seconds: number; pauseMs?: number },
   place: Placement,
 ): Promise<Block> {
   const stop = watchCpu(pid, place);
-  const report = await runWrk({ port, connections, seconds, tls });
+  const report = await runWrk({ port, connections, seconds, tls, pauseMs });
   const use = stop();
   const answered = report.requests - report.errors.status;
   if (answered <= 0) throw new Error(`${name} answered nothing in ${seconds} s: ${JSON.stringify(report.errors)}`);
@@ -44,15 +44,18 @@ async function runWrk({
   connections,
   seconds,
   tls,
+  pauseMs,
 }: {
   port: number;
   connections: number;
   seconds: number;
   tls: TlsFiles | null;
+  pauseMs: number | undefined;
 }): Promise<LoadReport> {
   const wrk = await findPeer('wrk');
   if (wrk.path === null) throw new Error(`the load generator is wrk, which is missing: ${wrk.reason}`);
-  const args = wrkArguments({ ...benchRequest, port, connections, seconds, scheme: tls ? 'https' : 'http' });
+  const load = { ...benchRequest, port, connections, seconds, scheme: tls ? 'https' : 'http' } as const;
+  const args = wrkArguments(pauseMs === undefined ? load : { ...load, pauseMs });
   const { code, stdout, stderr } = await runCommand(wrk.path, args, {
     timeoutMs: (seconds + 30) * 1000,
     ...(tls ? { env: { OPENSSL_CONF: tls.clientConfig } } : {}),

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { runCommand } from '../harness/run-command.ts';
 import { allowedCpus } from './proc.ts';
@@ -66,4 +67,17 @@ export async function pinAgain(pid: number, cpus: readonly (number | null)[]): P
   if (cpus.includes(null)) return;
   const moved = await runCommand('taskset', ['--all-tasks', '--cpu-list', '--pid', cpus.join(','), String(pid)]);
   if (moved.code !== 0) throw new Error(`taskset could not move process ${pid}: ${moved.stderr.trim()}`);
+}
+
+/** Gives each worker thread of a running proxy a CPU of its own, in turn; its other threads may have all of them. */
+export async function spreadWorkers(pid: number, cpus: readonly (number | null)[]): Promise<void> {
+  await pinAgain(pid, cpus);
+  if (cpus.includes(null)) return;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const place = /^worker-(\d+)$/m.exec(readFileSync(`/proc/${pid}/task/${thread}/comm`, 'utf8'))?.[1];
+    if (place === undefined) continue;
+    const cpu = cpus[Number(place) % cpus.length];
+    const moved = await runCommand('taskset', ['--cpu-list', '--pid', String(cpu), thread]);
+    if (moved.code !== 0) throw new Error(`taskset could not move thread ${thread}: ${moved.stderr.trim()}`);
+  }
 }

@@ -1,12 +1,12 @@
 import type { Command, Invocation } from '../../cli/command.ts';
-import { measureBlock } from './block.ts';
+import { type Block, measureBlock } from './block.ts';
 import { startMeshlane } from './contenders.ts';
 import { numberFlag } from './flags.ts';
 import { describeRun, writeJson } from './json-output.ts';
 import { formatMarks } from './marks.ts';
 import { measureOpenBlock, type OpenSettings } from './open-block.ts';
 import { startOrigin } from './origin.ts';
-import { pinAgain } from './placement.ts';
+import { pinAgain, spreadWorkers } from './placement.ts';
 import { showProgress } from './progress.ts';
 import { type Rig, withRig } from './rig.ts';
 import { startSpanSink } from './span-sink.ts';
@@ -27,9 +27,10 @@ export const command: Command = {
     check: { text: 'Exit with 1 when a mark is not met.' },
   },
   details: [
-    'CPU time a request is what counts, so both proxies get the same load on the same CPU: once at a fixed rate (open loop),',
-    'where each request is a wake-up of its own, and once as much as they can carry. On all CPUs, load and workers compete',
-    'for them: that is the only place where workers really run at the same time, and it is shown but not judged.',
+    'CPU time a request is what counts, at a fixed rate, each worker on a CPU of its own, load and origin on all of these CPUs;',
+    'one worker is measured on each of them in turn. It gets the same rate as several do together, and then what each of',
+    'them gets: a worker that is less busy spends more a request. On one CPU, where threads also pay for taking turns, and on',
+    'all CPUs without pins, figures are shown but not judged.',
     '',
     'Requests of each worker come from its metrics memory through a probe that is loaded into the proxy for this.',
   ].join('\n'),
@@ -94,7 +95,7 @@ async function measure(
     const started = await startMeshlane(rig, origin, options);
     if ('missing' in started) throw new Error(`meshlane cannot be measured: ${started.missing}`);
     await measureBlock(started.subject, { ...settings, seconds: 3 }, rig.place);
-    return { ...started, workers, open: [], full: [], spread: [] } as Row;
+    return { ...started, workers, open: [], full: [], spread: [], apart: [], part: [] } as Row;
   };
   const rows: [Row, Row] = [await start(1), await start(settings.workers)];
   for (let round = 1; round <= settings.rounds; round++)
@@ -102,7 +103,14 @@ async function measure(
       status(`round ${round} of ${settings.rounds}: ${row.workers}`);
       await measureRound(rig, origin.pid, row, settings, round);
     }
-  const result = ({ workers, open, full, spread }: Row): WorkersMeasured => ({ workers, open, full, spread });
+  const result = ({ workers, apart, part, open, full, spread }: Row): WorkersMeasured => ({
+    workers,
+    apart,
+    part,
+    open,
+    full,
+    spread,
+  });
   return [result(rows[0]), result(rows[1])];
 }
 
@@ -119,8 +127,23 @@ async function measureRound(rig: Rig, originPid: number, row: Row, settings: Set
   row.open.push({ ...block, counts: difference(before, await countWorkers(running, workers)) });
   await pinAgain(originPid, [loadCpu]);
   row.full.push(await measureBlock(subject, settings, rig.place));
-  await pinAgain(subject.pid, [proxyCpu, loadCpu]);
-  await pinAgain(originPid, [proxyCpu, loadCpu]);
+  const cpus = [proxyCpu, loadCpu];
+  await pinAgain(originPid, cpus);
+  await pinAgain(process.pid, cpus); // and so the load, which this process starts
+  const pauseMs = (settings.connections * 1000) / settings.perSecond;
+  const apart = async (connections: number): Promise<Block[]> => {
+    const blocks: Block[] = [];
+    for (const places of workers === 1 ? cpus.map((cpu) => [cpu]) : [cpus]) {
+      await spreadWorkers(subject.pid, places);
+      blocks.push(await measureBlock(subject, { connections, seconds: settings.seconds, pauseMs }, rig.place));
+    }
+    return blocks;
+  };
+  const whole = await apart(settings.connections);
+  row.apart.push(whole);
+  row.part.push(workers === 1 ? await apart(Math.ceil(settings.connections / settings.workers)) : whole);
+  await pinAgain(process.pid, [loadCpu]);
+  await pinAgain(subject.pid, cpus);
   row.spread.push(await measureBlock(subject, settings, rig.place));
   await pinAgain(subject.pid, [proxyCpu]);
 }

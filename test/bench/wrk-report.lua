@@ -1,5 +1,11 @@
 -- Prints what wrk measured as one line of JSON; latencies in microseconds. Only `done` is defined, so the load itself
--- runs without Lua.
+-- runs without Lua; with two arguments each connection pauses before a request, for so many milliseconds at least and at most.
+function init(args)
+  if args[2] then
+    function delay() return math.random(args[1], args[2]) end
+  end
+end
+
 function done(summary, latency, requests)
   local errors = summary.errors
   io.write(string.format(

@@ -8,6 +8,8 @@ export type Load = {
   readonly connections: number;
   readonly seconds: number;
   readonly scheme: 'http' | 'https';
+  /** Each connection pauses before a request, for a time around this one; left out, none does. */
+  readonly pauseMs?: number;
 };
 
 /** What wrk saw. Latencies are corrected for coordinated omission as wrk does it. */
@@ -35,6 +37,9 @@ export function wrkArguments(load: Load): string[] {
     `--script=${join(import.meta.dirname, 'wrk-report.lua')}`,
     `--header=Host: ${load.host}`,
     `${load.scheme}://127.0.0.1:${load.port}${load.path}`,
+    ...(load.pauseMs === undefined
+      ? []
+      : ['--', `${Math.floor(load.pauseMs / 2)}`, `${Math.ceil(load.pauseMs * 1.5)}`]),
   ];
 }
 
