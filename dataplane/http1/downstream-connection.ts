@@ -387,6 +387,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
       return this.resumeRequest();
     }
     this.#state = 'idle';
+    this.#head.bytes = nothing; // as large as a read, or a head: an idle connection need not hold it
     if (!this.#isAdvancing) this.#advance(this.#held);
   }
 
