@@ -13,6 +13,12 @@ const nothing = () => undefined;
 const mostLending = 65_536;
 /** So many reads that fill the memory in a row, and the others get their turn: libuv itself would go on for 32. */
 const mostFullReads = 8;
+/**
+ * Connections of a worker with memory of their own. It is theirs until they close, idle or not, because each change of
+ * it leaves something behind in the handle; who comes later reads into the slab.
+ */
+const mostOwners = 1024;
+let owners = 0;
 
 type OwnedHandle = StreamHandle & { transport?: HandleTransport };
 
@@ -69,7 +75,8 @@ export abstract class HandleTransport implements Transport {
   }
 
   takeMemory(): void {
-    if (this.hasOwnMemory || this.isClosed || this.#bufferBytes > mostLending) return;
+    if (this.hasOwnMemory || this.isClosed || this.#bufferBytes > mostLending || owners === mostOwners) return;
+    owners++;
     this.memory = Buffer.allocUnsafeSlow(bulkBytes);
     this.handle.useUserBuffer(this.memory);
   }
@@ -177,16 +184,20 @@ export abstract class HandleTransport implements Transport {
 
   destroy(): void {
     if (this.isClosed) return;
-    this.isClosed = true;
-    this.#owner = null;
+    this.#leave();
     this.close();
   }
 
   reset(): void {
     if (this.isClosed) return;
+    this.#leave();
+    this.closeWithReset();
+  }
+
+  #leave(): void {
     this.isClosed = true;
     this.#owner = null;
-    this.closeWithReset();
+    if (this.hasOwnMemory) owners--;
   }
 
   /** The connection is no more, whoever broke it. */

@@ -21,7 +21,7 @@ export type Transport = {
   readonly remoteAddress: string | undefined;
   /** Where reads land, from its start: the slab that all connections share, or memory of its own. */
   readonly memory: Buffer;
-  /** Reads land in memory from now on that nobody else writes to. */
+  /** Reads land in memory from now on that nobody else writes to, if there is some to be had. */
   takeMemory(): void;
   readonly hasOwnMemory: boolean;
   /** Bytes written that the kernel does not have yet. */
