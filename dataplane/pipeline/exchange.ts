@@ -479,12 +479,18 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   /**
    * Whose silence it is that a timeout ends. The instance is waited for when it has the whole request or does not take
-   * more of it, and while it replies to a caller that reads; in a tunnel both sides may be silent for good.
+   * more of it, as long as there is no connection to it, and while it replies to a caller that reads; in a tunnel both
+   * sides may be silent for good.
    */
   #awaitsUpstream(): boolean {
     if (this.#phase === 'tunnel') return false;
     if (this.#phase === 'replying') return !this.#downstream.isBlocked;
-    return this.isRequestWhole || (this.#connection?.isBlocked ?? false);
+    return this.isRequestWhole || this.#connection === null || this.#connection.isBlocked;
+  }
+
+  /** Waits in our own queue, which says nothing about the instance. */
+  #isQueued(): boolean {
+    return this.#connection === null && !this.endpoint!.pool.isConnecting;
   }
 
   #expireTry(): void {
@@ -494,8 +500,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
       this.#deadlines.tryAtMs = this.#context.now() + timeouts.perTryMs;
       return this.#deadlines.arm(timeouts);
     }
-    // Waiting in our own queue says nothing about the instance, and nothing was sent.
-    const isQueued = this.#connection === null && !this.endpoint!.pool.isConnecting;
+    const isQueued = this.#isQueued();
     const code = isQueued ? 'overloaded' : this.#connection === null ? 'upstream_connect' : 'upstream_timeout';
     this.#abandon(isQueued ? null : code);
     this.#retryOrReply(code);
@@ -504,7 +509,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   /** The whole exchange took too long. */
   #expire(code: ErrorCode): void {
     const hadBegun = this.#phase === 'replying' || this.#phase === 'tunnel';
-    this.#abandon(errorTable[code].origin === 'upstream' && this.#awaitsUpstream() ? code : null);
+    const isBlamed = errorTable[code].origin === 'upstream' && this.#awaitsUpstream() && !this.#isQueued();
+    this.#abandon(isBlamed ? code : null);
     if (hadBegun) this.#cut(code);
     else this.#replyLocally(code);
   }

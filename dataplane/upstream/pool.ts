@@ -91,6 +91,8 @@ export class Pool {
 
   /** As `acquire`, but a connection that has carried nothing yet: what a tunnel carries must not follow on anything. */
   acquireForTunnel(waiter: PoolWaiter): ErrorCode | null {
+    // The connection that has rested longest makes room.
+    if (this.#all.size >= this.settings.max) this.#idle.shift()?.close();
     if (this.#all.size >= this.settings.max) return 'overloaded';
     const connection = this.#connect(this);
     this.#all.add(connection);

@@ -234,3 +234,14 @@ t.test('an inbound listener cannot be told to take CONNECT', async (t) => {
     { pointer: '/spec/listeners/0/connect', message: 'only outbound listeners take CONNECT' },
   ]);
 });
+
+t.test('a connection that rests makes room for a tunnel', async (t) => {
+  const origin = await scriptedOrigin(t, () => reply('fine'));
+  const resources = [...serviceAt('app', origin.port), policy('app', { connections: { max: 1 } })];
+  const proxy = await staticProxy(t, { resources, spec: { listeners } });
+  t.equal((await ask(t, proxy.port, get('/', 'app'))).status, 200);
+  const client = await rawClient(t, proxy.port);
+  client.send(connect(`app:${origin.port}`));
+  await client.until((text) => text === opened);
+  t.equal(await proxy.metric('meshlane_requests_in_flight'), 1);
+});

@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
+import type { AnyResource } from '../../shared/resources/schema.ts';
 import type { Owner } from '../harness/owner.ts';
 import { until } from '../harness/until.ts';
 import { ask, get, type RawClient, rawClient } from './harness/raw-client.ts';
-import { policy, serviceAt } from './harness/resources.ts';
+import { policy, route, serviceAt } from './harness/resources.ts';
 import { reply, scriptedOrigin } from './harness/scripted-origin.ts';
 import { staticProxy } from './harness/static-proxy.ts';
 
@@ -159,5 +160,58 @@ t.test('a policy that keeps idle connections for as long as sidecars do is told'
     const proxy = await staticProxy(t, { resources, spec: { limits: { keepAliveTimeout } } });
     const told = proxy.warnings.filter((warning) => warning['policy'] === 'app-policy');
     t.equal(told.length, isTold ? 1 : 0, `${idleTimeout} with ${keepAliveTimeout}`);
+  }
+});
+
+/** An instance whose one connection is taken by a reply that goes on for longer than any bound of the test. */
+async function busyProxy(t: Owner, sections: object, more: readonly AnyResource[] = []) {
+  const origin = await scriptedOrigin(t, async ({ connection: { socket } }) => {
+    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n');
+    while (!socket.destroyed) {
+      socket.write('1\r\nx\r\n');
+      await wait(50);
+    }
+    return undefined;
+  });
+  const resources = [
+    ...serviceAt('app', origin.port),
+    policy('app', { connections: { max: 1 }, ...sections }),
+    ...more,
+  ];
+  const proxy = await staticProxy(t, { resources, spec: { limits: { replayBytes: 1000 } } });
+  const first = await rawClient(t, proxy.port);
+  first.send(get());
+  await first.until((text) => text.includes('x'));
+  return proxy;
+}
+
+for (const [section, status, reason] of [
+  [{ perTry: '300ms' }, 503, 'overloaded'],
+  [{ idle: '300ms' }, 504, 'upstream_timeout'],
+] as const)
+  t.test(`an upload that waits in line is not taken for a slow one: ${reason}`, async (t) => {
+    const proxy = await busyProxy(t, { timeouts: section, ...noRetry });
+    const client = await rawClient(t, proxy.port);
+    const begunMs = performance.now();
+    client.send(`POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 5000000\r\n\r\n${'x'.repeat(100_000)}`);
+    const answer = await client.reply();
+    t.strictSame([answer.status, answer.header('x-meshlane-reason')], [status, reason]);
+    tookTheBound(t, begunMs, 300);
+  });
+
+t.test('who waits in line for too long blames no instance', async (t) => {
+  const impatient = route(
+    'impatient',
+    [{ backends: [{ service: 'app' }], timeouts: { request: '200ms' } }],
+    ['impatient'],
+  );
+  const proxy = await busyProxy(t, { breaker: { consecutiveFailures: 1 }, ...noRetry }, [impatient]);
+  for (let i = 0; i < 2; i++) {
+    const answer = await ask(t, proxy.port, get('/', 'impatient'));
+    t.strictSame(
+      [answer.status, answer.header('x-meshlane-reason')],
+      [504, 'request_timeout'],
+      'the breaker stays closed',
+    );
   }
 });
