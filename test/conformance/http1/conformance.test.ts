@@ -1,15 +1,21 @@
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { join } from 'node:path';
 import t from 'tap';
 import type { Owner } from '../../harness/owner.ts';
 import { type Case, replyCases, requestCases } from './corpus.ts';
 import type { Lane } from './drive.ts';
 import { RecordingOrigin, writeBytes } from './recording-origin.ts';
+import { rowsOf, tallyText } from './report.ts';
 import { type Result, runCorpus } from './run-corpus.ts';
 import { startOurs } from './subject.ts';
 
 const cases = { requests: requestCases(), replies: replyCases() };
+const pageFile = join(import.meta.dirname, '..', '..', '..', 'docs', 'conformance', 'http1.md');
 const all = cases.requests.length + cases.replies.length;
+
+let whole: readonly Result[] = [];
 
 function blemishes(results: readonly Result[]): string[] {
   return results
@@ -23,7 +29,26 @@ t.test('every case of the corpus comes out right', async (t) => {
     const results = await runCorpus(lanes, cases, { isBytewise, quietMs: 3000 });
     t.strictSame(blemishes(results), [], isBytewise ? 'byte by byte' : 'whole');
     t.equal(results.length, all);
+    whole = results;
   }
+});
+
+t.test('the published page says of us what is true', async (t) => {
+  const page = readFileSync(pageFile, 'utf8');
+  const said = [...page.matchAll(/^- (.+?): (.+) \(refused by .+\)$/gm)].map(
+    ([, className, name]) => `${className}: ${name}`,
+  );
+  t.ok(said.length > 20);
+  const taken = whole.filter(({ isTaken }) => isTaken);
+  const nameOf = ({ case: one }: Result) => `${one.class.replaceAll('-', ' ')}: ${one.name}`;
+  const known = new Set(taken.map(nameOf));
+  t.strictSame(
+    said.filter((one) => !known.has(one)),
+    [],
+    'what is said to be taken is taken',
+  );
+  for (const { kind, class: className, tallies } of rowsOf([{ name: 'meshlane', version: '', results: whole }]))
+    t.ok(page.includes(`\n| ${className.replaceAll('-', ' ')} | ${tallyText(tallies[0]!)} |`), `${kind} ${className}`);
 });
 
 t.test('bytes that are written one by one arrive in many reads', async (t) => {

@@ -118,7 +118,10 @@ function envoy(folder: string, ways: readonly Way[]): PeerConfig {
   return { file, text: JSON.stringify(config, null, 2), args };
 }
 
-/** As Debian ships it, with one process so that connections to the origin are shared. */
+/**
+ * As Debian ships it, with one process so that connections to the origin are shared. That one has the threads of all: each
+ * reply that never becomes whole holds one up.
+ */
 function apache2(folder: string, ways: readonly Way[]): PeerConfig {
   const file = `${folder}/apache2.conf`;
   const modules = ['mpm_event', 'authz_core', 'reqtimeout', 'proxy', 'proxy_http'];
@@ -132,8 +135,9 @@ Group www-data
 ${modules.map((name) => `LoadModule ${name}_module /usr/lib/apache2/modules/mod_${name}.so`).join('\n')}
 StartServers 1
 ServerLimit 1
-ThreadsPerChild 25
-MaxRequestWorkers 25
+ThreadLimit 150
+ThreadsPerChild 150
+MaxRequestWorkers 150
 RequestReadTimeout header=20-40,minrate=500 body=10,minrate=500
 TraceEnable Off
 ProxyPreserveHost On
