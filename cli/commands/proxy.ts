@@ -55,12 +55,20 @@ export const command: Command = {
   run,
 };
 
+/** With `--config` the file says these; `--state` is only used with a control plane. */
+const saidByFile = [
+  ...['service', 'app-port', 'app-address', 'outbound', 'inbound', 'admin', 'advertise', 'name'],
+  ...['trust', 'underscores', 'connect', 'labels', 'lease', 'state'],
+];
+
 async function run(invocation: Invocation): Promise<number> {
   const log = logTo(process.stderr, 'proxy');
   const file = invocation.flag('config');
   const controlPlane = invocation.flag('control-plane');
   if ((file === undefined) === (controlPlane === undefined))
     throw new UsageError('give either --config FILE or --control-plane HOST:PORT. See: meshlane proxy --help');
+  const idle = file === undefined ? undefined : saidByFile.find((name) => invocation.isSet(name));
+  if (idle !== undefined) throw new UsageError(`--${idle} does nothing with --config: the file says it all`);
   const configuration = file === undefined ? fromFlags(invocation) : withFlags(await fromFile(file), invocation);
   const { proxy } = configuration;
 
