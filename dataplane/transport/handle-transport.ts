@@ -11,8 +11,12 @@ const already = -constants.errno.EALREADY;
 const nothing = () => undefined;
 /** Lent bytes block at once, so where more than this is to wait for a slow reader, it has to be copied. */
 const mostLending = 65_536;
-/** So many reads that fill the memory in a row, and the others get their turn: libuv itself would go on for 32. */
+/**
+ * So many reads that fill the memory in a row, or so much time spent on them, and the others get their turn; libuv itself
+ * would go on for 32. A write to a slow reader can take the kernel 30 times as long as one to a quick reader.
+ */
 const mostFullReads = 8;
+const mostTurnMs = 0.15;
 /**
  * Connections of a worker with memory of their own. It is theirs until they close, idle or not, because each change of
  * it leaves something behind in the handle; who comes later reads into the slab.
@@ -42,6 +46,7 @@ export abstract class HandleTransport implements Transport {
   /** The end of what we send is on its way: it can be taken back no more. */
   protected isShuttingDown = false;
   #fullReads = 0;
+  #turnBeganMs = 0;
   /** Reading goes on by itself in the next turn. */
   #isYielding = false;
   #isPeerDone = false;
@@ -90,10 +95,10 @@ export abstract class HandleTransport implements Transport {
   protected tell(size: number): void {
     const owner = this.#owner;
     if (size === 0 || owner === null) return;
+    if (size === this.memory.length) return this.#tellFull(owner, size);
+    this.#fullReads = 0;
     if (size > 0) {
       if (!owner.onRead(size)) this.pause();
-      else if (size < this.memory.length) this.#fullReads = 0;
-      else if (++this.#fullReads >= mostFullReads) this.#yieldTurn();
       return;
     }
     this.isReading = false;
@@ -132,8 +137,14 @@ export abstract class HandleTransport implements Transport {
     this.isBlocked = true;
   }
 
+  /** More may be there at once: bulk, which has to leave the others their share. */
+  #tellFull(owner: TransportOwner, size: number): void {
+    if (this.#fullReads++ === 0) this.#turnBeganMs = performance.now();
+    if (!owner.onRead(size)) return this.pause();
+    if (this.#fullReads >= mostFullReads || performance.now() - this.#turnBeganMs > mostTurnMs) this.#yieldTurn();
+  }
+
   #yieldTurn(): void {
-    this.#fullReads = 0;
     this.pause();
     this.#isYielding = true;
     setImmediate(() => {
@@ -143,6 +154,7 @@ export abstract class HandleTransport implements Transport {
 
   pause(): void {
     this.#isYielding = false;
+    this.#fullReads = 0;
     if (!this.isReading || this.isClosed) return;
     this.isReading = false;
     this.handle.readStop();

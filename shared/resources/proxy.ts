@@ -143,7 +143,7 @@ export const ProxyLimits = Type.Object(
         'What becomes of a request whose caller closes its sending side: answered all the same, or cancelled (499) as by Envoy and nginx.',
     }),
     bufferBytes: Type.Integer({
-      default: 65_536,
+      default: 32_768,
       minimum: 1,
       maximum: 67_108_864,
       description:

@@ -22,7 +22,7 @@ const command: Command = {
   options: {
     seconds: { value: 'S', default: '60', text: 'Length of each mode; slowhttptest’s own default is 240.' },
     connections: { value: 'N', default: '1000', text: 'Connections of the attack.' },
-    rate: { value: 'N', default: '200', text: 'Connections it opens a second.' },
+    rate: { value: 'N', default: '50', text: 'Connections it opens a second, as slowhttptest does.' },
     only: { value: 'MODE,...', text: `Some of ${modeNames.join(', ')}.` },
     output: outputOption(forms),
     check: { text: 'Exit with 1 when a mark is not met.' },
