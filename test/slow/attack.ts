@@ -91,6 +91,22 @@ async function startProxy(t: Owner, originPort: number, limits?: object) {
   };
 }
 
+const requestsBefore = 2000;
+const callersBefore = 50;
+
+/** Ordinary traffic, so that the memory of a proxy that is in use is what the attack is compared with. */
+async function serveBefore(port: number): Promise<void> {
+  let left = requestsBefore;
+  const call = async () => {
+    while (left-- > 0) {
+      const page = await fetch(`http://127.0.0.1:${port}/small`);
+      if (page.status !== 200) throw new Error(`the proxy answers ${page.status} before the attack`);
+      await page.arrayBuffer();
+    }
+  };
+  await Promise.all(Array.from({ length: callersBefore }, call));
+}
+
 /** Runs one mode of slowhttptest against a fresh proxy and watches what it does to the service. */
 export async function attack(
   t: Owner,
@@ -101,9 +117,7 @@ export async function attack(
   const tool = await findPeer('slowhttptest');
   if (tool.path === null) throw new Error(`slowhttptest is missing: ${tool.reason}`);
   const proxy = await startProxy(t, originPort, limits);
-  const page = await fetch(`http://127.0.0.1:${proxy.port}/small`);
-  if (page.status !== 200) throw new Error(`the proxy answers ${page.status} before the attack`);
-  await page.arrayBuffer();
+  await serveBefore(proxy.port);
   const idleBytes = residentBytesOf(proxy.pid);
   let peakBytes = idleBytes;
   const memory = setInterval(() => {

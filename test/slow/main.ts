@@ -29,7 +29,7 @@ const command: Command = {
   },
   details: [
     'Meanwhile a fresh connection asks for a page every 100 ms. Each mode has a proxy of its own, one worker, whose memory is',
-    'compared with what it held before the attack.',
+    'compared with what it held after 2,000 ordinary requests, before the attack.',
   ].join('\n'),
   run,
 };
