@@ -381,8 +381,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   /** Books the request; the exchange is idle afterwards. */
   #finish(code: number): void {
     const nowMs = this.#context.now();
+    // No request follows a tunnel, and its caller may be gone already: nobody else takes the timer out.
+    if (this.#phase === 'tunnel') this.#deadlines.remove();
+    else this.#deadlines.disarm();
     this.#phase = 'idle';
-    this.#deadlines.disarm();
     this.#stats!.onEnd(code, nowMs - this.startMs, this.#requestBytes, this.#replyBytes);
     if (this.trace.isSampled && this.direction === 'inbound' && this.#context.recordsSpans)
       reportInbound(this, code, nowMs, this.#context);
