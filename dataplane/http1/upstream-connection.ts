@@ -133,7 +133,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     this.flushRequest();
   }
 
-  /** The bytes are copied, so that a slow endpoint holds no more of a caller's memory than what it still has to take. */
+  /** What does not last is copied, so that a slow endpoint holds no more of a caller's memory than what it still has to take. */
   sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     if (this.#sendsChunks && this.#state !== 'tunnel') this.#writeBody(bytes, from, to);
     else if (!isLasting || to - from < leastDirect) this.#context.out.copy(bytes, from, to);

@@ -45,6 +45,20 @@ export class TlsTransport extends HandleTransport {
     if (!this.isClosed && size !== 0) this.#early.push(size > 0 ? Buffer.from(slab.subarray(0, size)) : size);
   }
 
+  /**
+   * A TLS handle whose own write failed, as that of session tickets, tells of no later one, and what it reads then is an
+   * end. So whoever is still written to is asked whether it is there at all.
+   */
+  protected override tell(size: number): void {
+    if (size < 0 && this.unsentBytes > 0 && this.#isGone()) this.break();
+    else super.tell(size);
+  }
+
+  #isGone(): boolean {
+    const { _handle } = this.#raw as { _handle?: { getpeername?: (into: object) => number } | null };
+    return typeof _handle?.getpeername === 'function' && _handle.getpeername({}) !== 0;
+  }
+
   /** What a pause does not hold up at once would be written over bytes that are lent. */
   override takeMemory(): void {}
 

@@ -123,6 +123,21 @@ t.test('a thousand handshakes that stop halfway keep nobody from being served, a
   t.equal(await proxy.metric(failed), 1000);
 });
 
+t.test('a caller that resets right behind its handshake and its requests leaves no connection behind', async (t) => {
+  const proxy = await tlsProxy(t);
+  for (let i = 0; i < 30; i++) {
+    const raw = connect(proxy.port, '127.0.0.1');
+    const caller = proxy.dial(t, { socket: raw });
+    caller.once('secureConnect', () => {
+      caller.write(get('/', 'nobody').repeat(50));
+      setImmediate(() => raw.resetAndDestroy());
+    });
+    await once(raw, 'close');
+  }
+  await until(async () => (await proxy.metric(open)) === 0, { timeoutMs: 5000 });
+  t.equal(await proxy.metric('meshlane_connections_closed_total'), 0, 'and none was given up for its silence');
+});
+
 for (const version of ['TLSv1.2', 'TLSv1.3'] as const)
   t.test(`a session is taken up again by either of two workers, by ${version}`, async (t) => {
     const origin = await scriptedOrigin(t, () => reply());
