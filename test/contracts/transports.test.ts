@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 import { TlsAcceptor } from '../../dataplane/listener/tls-acceptor.ts';
@@ -10,7 +10,7 @@ import type { Transport } from '../../dataplane/transport/transport.ts';
 import type { WorkerContext } from '../../dataplane/worker/worker-context.ts';
 import { TimerWheel } from '../../shared/time/timer-wheel.ts';
 import { makeCertificate } from '../harness/certificate.ts';
-import type { Owner } from '../harness/owner.ts';
+import { connectedSockets } from '../harness/connected-sockets.ts';
 import { runCommand } from '../harness/run-command.ts';
 import { tempFolder } from '../harness/temp-folder.ts';
 import { until } from '../harness/until.ts';
@@ -25,27 +25,9 @@ const shown = {
   ticketKeys: Buffer.alloc(48, 1),
 } as const;
 
-/** A connection between a socket as a listener accepts it, and one that may be half open. */
-async function connected(t: Owner): Promise<{ accepted: Socket; calling: Socket }> {
-  const server = createServer({ pauseOnConnect: true, allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  const calling = connect({ port, host: '127.0.0.1', allowHalfOpen: true, noDelay: true });
-  const [[accepted]] = (await Promise.all([once(server, 'connection'), once(calling, 'connect')])) as [
-    [Socket],
-    unknown,
-  ];
-  server.close();
-  t.teardown(() => {
-    calling.destroy();
-    accepted.destroy();
-  });
-  return { accepted, calling };
-}
-
 function clear(kind: TransportKind): MakePair {
   return async (t, early) => {
-    const { accepted, calling } = await connected(t);
+    const { accepted, calling } = await connectedSockets(t);
     const transport = takeOver(accepted, kind);
     t.teardown(() => transport.destroy());
     if (early) calling.write(early);
@@ -67,7 +49,7 @@ function acceptorFor(kind: TransportKind): TlsAcceptor {
 
 function secured(kind: TransportKind, version: 'TLSv1.2' | 'TLSv1.3'): MakePair {
   return async (t, early) => {
-    const { accepted, calling } = await connected(t);
+    const { accepted, calling } = await connectedSockets(t);
     const opened = new Promise<Transport>((resolve, reject) =>
       acceptorFor(kind).accept(accepted, resolve, () => reject(new Error('the handshake failed'))),
     );
@@ -92,7 +74,7 @@ transportContract(t, 'handle under TLS 1.2', secured('handle', 'TLSv1.2'));
 
 for (const kind of ['handle', 'socket'] as const)
   t.test(`${kind} under TLS: a record that cannot be read closes, once`, async (t) => {
-    const { accepted, calling } = await connected(t);
+    const { accepted, calling } = await connectedSockets(t);
     const opened = new Promise<Transport>((resolve, reject) => acceptorFor(kind).accept(accepted, resolve, reject));
     const peer = connectTls({ socket: calling, ca: certificate });
     peer.on('error', () => undefined);
@@ -141,7 +123,7 @@ t.test('an answer of a peer that broke the connection while it was written to is
 t.test('what is no handle of Node as we know it is taken for none', async (t) => {
   for (const other of [undefined, null, 5, 'handle', {}, { onread: null, readStart() {}, readStop() {} }])
     t.notOk(isStreamHandle(other));
-  const { accepted } = await connected(t);
+  const { accepted } = await connectedSockets(t);
   t.ok(isStreamHandle((accepted as unknown as { _handle: unknown })._handle));
 });
 

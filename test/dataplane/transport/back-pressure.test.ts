@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import t from 'tap';
 import { takeOver } from '../../../dataplane/transport/open.ts';
+import { connectedSockets } from '../../harness/connected-sockets.ts';
 import { until } from '../../harness/until.ts';
 
 const piece = Buffer.alloc(10_000, 'x');
@@ -10,16 +9,10 @@ for (const kind of ['handle', 'socket'] as const)
   t.test(
     `a transport is blocked from its owner’s bound on, not before, until all has left, on the ${kind}`,
     async (t) => {
-      const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      const peer = connect((server.address() as AddressInfo).port, '127.0.0.1').pause();
-      const [accepted] = (await once(server, 'connection')) as [Socket];
+      const { accepted, calling: peer } = await connectedSockets(t);
+      peer.pause();
       const transport = takeOver(accepted, kind);
-      t.teardown(() => {
-        peer.destroy();
-        transport.destroy();
-        server.close();
-      });
+      t.teardown(() => transport.destroy());
       let drains = 0;
       transport.start({
         bufferBytes: 3 * piece.length,

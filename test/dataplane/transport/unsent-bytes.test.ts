@@ -1,9 +1,9 @@
 import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
 import { takeOver } from '../../../dataplane/transport/open.ts';
+import { connectedSockets } from '../../harness/connected-sockets.ts';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -13,16 +13,10 @@ const pieces = 300;
 
 for (const kind of ['handle', 'socket'] as const)
   t.test(`bytes that wait for a slow peer stay what they were, on the ${kind}`, async (t) => {
-    const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }).listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const peer = connect((server.address() as AddressInfo).port, '127.0.0.1').pause();
-    const [accepted] = (await once(server, 'connection')) as [Socket];
+    const { accepted, calling: peer } = await connectedSockets(t);
+    peer.pause();
     const transport = takeOver(accepted, kind);
-    t.teardown(() => {
-      peer.destroy();
-      transport.destroy();
-      server.close();
-    });
+    t.teardown(() => transport.destroy());
     transport.start({
       onRead: () => true,
       onEnd: () => undefined,
