@@ -102,6 +102,7 @@ for (const isTls of [true, false])
           : await rawClient(t, proxy.port);
       caller.send('GET / HTTP/1.0\r\nHost: app\r\n\r\n');
       caller.socket.pause();
+      await until(() => origin.requests.length === 1); // before that there is no connection to be gone
       await until(async () => (await proxy.metric('meshlane_connections')) === 0);
       caller.socket.resume();
       await caller.until(() => caller.isClosed || caller.hasEnded);
