@@ -1,5 +1,6 @@
-import { CR, HTAB, hexValue, isValueByte, LF, SP } from './grammar.ts';
-import { Head, HeadVerdict, readFields } from './head.ts';
+import { CR, HTAB, hexValue, isValueByte, LF, SP } from '../message/grammar.ts';
+import { Head, HeadVerdict } from '../message/head.ts';
+import { readFields } from './read-fields.ts';
 
 /** Takes the decoded body as ranges of the bytes that were read; they are only good during the call. */
 export type BodySink = {

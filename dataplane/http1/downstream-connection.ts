@@ -1,23 +1,24 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import type { Caller } from '../message/caller.ts';
+import { FieldName } from '../message/field-name.ts';
+import { CR, LF } from '../message/grammar.ts';
+import { admit, admitTrailers } from '../message/guarded-fields.ts';
+import { dropListed, type Head, HeadVerdict, noLength } from '../message/head.ts';
+import type { ReplyHead } from '../message/reply-head.ts';
+import { RequestHead } from '../message/request-head.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
 import { Exchange } from '../pipeline/exchange.ts';
 import { type LocalReply, localReply } from '../pipeline/local-reply.ts';
+import { ascii } from '../transport/out-buffer.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
-import type { Caller } from './caller.ts';
 import { Lingering } from './downstream-lingering.ts';
 import { type Persistence, ReplyHeads } from './downstream-replies.ts';
-import { FieldName } from './field-name.ts';
-import { CR, LF } from './grammar.ts';
-import { admit, admitTrailers } from './guarded-fields.ts';
-import { dropListed, type Head, HeadVerdict, noLength } from './head.ts';
 import { ReplyFraming, writeTrailers } from './head-writer.ts';
-import { ascii } from './out-buffer.ts';
-import type { ReplyHead } from './reply-head.ts';
-import { RequestHead } from './request-head.ts';
+import { readRequestHead } from './read-request-head.ts';
 import { leastDirect } from './upstream-connection.ts';
 
 const crlf = ascii('\r\n');
@@ -193,7 +194,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     // One empty line before a request is left over from an old way of ending a body (RFC 9112 §2.2).
     const from = bytes.length >= 2 && bytes[0] === CR && bytes[1] === LF ? 2 : 0;
     const isCut = bytes.length === 1 && bytes[0] === CR;
-    let verdict = isCut ? HeadVerdict.partial : head.read(bytes, from, bytes.length, this.#context.limits);
+    let verdict = isCut ? HeadVerdict.partial : readRequestHead(head, bytes, from, bytes.length, this.#context.limits);
     if (verdict === HeadVerdict.whole && head.guarded !== 0) verdict = admit(head, this.#caller);
     if (verdict === HeadVerdict.partial) {
       if (this.#timer.deadlineMs === Number.POSITIVE_INFINITY || this.#isKeepAlive)

@@ -1,7 +1,7 @@
+import type { ReplyHead } from '../message/reply-head.ts';
 import type { LocalReply } from '../pipeline/local-reply.ts';
+import { ascii, type OutBuffer } from '../transport/out-buffer.ts';
 import { ReplyFraming, type ReplyOptions, writeReplyHead } from './head-writer.ts';
-import { ascii, type OutBuffer } from './out-buffer.ts';
-import type { ReplyHead } from './reply-head.ts';
 
 /** Without any field: neither length nor coding may stand in it (RFC 9110 §9.3.6). */
 const tunnelOpen = ascii('HTTP/1.1 200 Connection Established\r\n\r\n');

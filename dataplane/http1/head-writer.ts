@@ -1,11 +1,11 @@
 import type { TraceContext } from '../../observability/tracing/trace-context.ts';
-import type { Caller } from './caller.ts';
-import { FieldName, fieldNames, isHopByHop } from './field-name.ts';
+import type { Caller } from '../message/caller.ts';
+import { FieldName, fieldNames, isHopByHop } from '../message/field-name.ts';
+import { type Head, isListedByConnection, noLength } from '../message/head.ts';
+import type { ReplyHead } from '../message/reply-head.ts';
+import type { RequestHead } from '../message/request-head.ts';
+import { ascii, type OutBuffer } from '../transport/out-buffer.ts';
 import { writeForwarding } from './forwarding.ts';
-import { type Head, isListedByConnection, noLength } from './head.ts';
-import { ascii, type OutBuffer } from './out-buffer.ts';
-import type { ReplyHead } from './reply-head.ts';
-import type { RequestHead } from './request-head.ts';
 
 /**
  * Forwards heads by splicing: what stays is copied in runs of whole lines, case and order kept; what belongs to the

@@ -1,15 +1,16 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import { dropListed, type Head, HeadVerdict, isOffered, noLength } from '../message/head.ts';
+import { ReplyHead } from '../message/reply-head.ts';
 import { openTransport } from '../transport/open.ts';
+import { ascii } from '../transport/out-buffer.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { Pool, PooledConnection } from '../upstream/pool.ts';
 import type { UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
-import { dropListed, type Head, HeadVerdict, isOffered, noLength } from './head.ts';
 import { writeRequestHead, writeTrailers } from './head-writer.ts';
-import { ascii } from './out-buffer.ts';
-import { ReplyHead } from './reply-head.ts';
+import { readReplyHead } from './read-reply-head.ts';
 
 const crlf = ascii('\r\n');
 const lastChunk = ascii('0\r\n');
@@ -210,7 +211,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     }
     let from = 0;
     while (this.#state === 'head' && from < to) {
-      const verdict = replyHead.read(bytes, from, to, this.#context.limits);
+      const verdict = readReplyHead(replyHead, bytes, from, to, this.#context.limits);
       if (verdict === HeadVerdict.partial) {
         this.#partial = Buffer.from(bytes.subarray(from, to));
         return;

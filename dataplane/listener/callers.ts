@@ -1,9 +1,9 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { type Cidr, parseCidr } from '../../shared/discovery/cidr.ts';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
-import type { Caller, ForwardingText, ViaText } from '../http1/caller.ts';
-import { Guard } from '../http1/guard.ts';
-import { ascii } from '../http1/out-buffer.ts';
+import type { Caller, ForwardingText, ViaText } from '../message/caller.ts';
+import { Guard } from '../message/guard.ts';
+import { ascii } from '../transport/out-buffer.ts';
 
 export type CallerSettings = Pick<ProxyListener, 'direction' | 'forwarding' | 'underscoreNames'>;
 

@@ -1,5 +1,5 @@
-import type { Head } from '../http1/head.ts';
-import type { ReplyHead } from '../http1/reply-head.ts';
+import type { Head } from '../message/head.ts';
+import type { ReplyHead } from '../message/reply-head.ts';
 import type { LocalReply } from './local-reply.ts';
 
 /** The side of an exchange that called us. Bytes handed over are only good during the call. */

@@ -1,9 +1,9 @@
 import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
-import type { Caller } from '../http1/caller.ts';
-import type { Head } from '../http1/head.ts';
-import type { ReplyHead } from '../http1/reply-head.ts';
-import type { RequestHead } from '../http1/request-head.ts';
+import type { Caller } from '../message/caller.ts';
+import type { Head } from '../message/head.ts';
+import type { ReplyHead } from '../message/reply-head.ts';
+import type { RequestHead } from '../message/request-head.ts';
 import type { PoolWaiter } from '../upstream/pool.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';

@@ -1,8 +1,8 @@
 import type { TraceContext } from '../../observability/tracing/trace-context.ts';
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
-import { textAt } from '../http1/grammar.ts';
-import type { RequestHead } from '../http1/request-head.ts';
+import { textAt } from '../message/grammar.ts';
+import type { RequestHead } from '../message/request-head.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import type { RuleBackend } from './rule.ts';
 

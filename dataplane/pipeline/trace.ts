@@ -1,5 +1,5 @@
 import { randomUint32, type TraceContext } from '../../observability/tracing/trace-context.ts';
-import type { RequestHead } from '../http1/request-head.ts';
+import type { RequestHead } from '../message/request-head.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 
 const twoTo32 = 4_294_967_296;

@@ -1,4 +1,4 @@
-import type { RequestHead } from '../http1/request-head.ts';
+import type { RequestHead } from '../message/request-head.ts';
 
 /** A switch of protocols that we go along with: HTTP/1.1 only, and never to h2c, which would pass by every rule. */
 export function mayUpgrade(head: RequestHead): boolean {

@@ -1,9 +1,9 @@
 import type { TraceContext } from '../../observability/tracing/trace-context.ts';
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
-import type { Caller } from '../http1/caller.ts';
-import type { Head } from '../http1/head.ts';
-import type { ReplyHead } from '../http1/reply-head.ts';
-import type { RequestHead } from '../http1/request-head.ts';
+import type { Caller } from '../message/caller.ts';
+import type { Head } from '../message/head.ts';
+import type { ReplyHead } from '../message/reply-head.ts';
+import type { RequestHead } from '../message/request-head.ts';
 
 /** What a connection needs to know of the request it carries, and whom it tells about the reply. */
 export type UpstreamRequest = {

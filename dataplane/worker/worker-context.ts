@@ -1,9 +1,9 @@
 import type { SpanRecord } from '../../observability/tracing/span.ts';
 import type { TimerWheel } from '../../shared/time/timer-wheel.ts';
-import type { HeadLimits } from '../http1/head.ts';
-import type { OutBuffer } from '../http1/out-buffer.ts';
+import type { HeadLimits } from '../message/head.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { TransportKind } from '../transport/open.ts';
+import type { OutBuffer } from '../transport/out-buffer.ts';
 import type { Closings } from './closings.ts';
 
 /** What everything in one worker shares. */

@@ -1,5 +1,5 @@
 import { deepStrictEqual } from 'node:assert/strict';
-import { ascii, OutBuffer } from '../../../dataplane/http1/out-buffer.ts';
+import { ascii, OutBuffer } from '../../../dataplane/transport/out-buffer.ts';
 import type { Stage } from './stage.ts';
 
 const statusLine = ascii('HTTP/1.1 200 OK\r\n');

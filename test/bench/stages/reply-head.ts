@@ -1,7 +1,8 @@
 import { deepStrictEqual } from 'node:assert/strict';
-import { ReplyHead } from '../../../dataplane/http1/reply-head.ts';
+import { readReplyHead } from '../../../dataplane/http1/read-reply-head.ts';
+import { ReplyHead } from '../../../dataplane/message/reply-head.ts';
 import { readPlainHead } from './plain-head.ts';
-import { headLimits, readReplyHead, replyHeads } from './sample-heads.ts';
+import { headLimits, replyHeads, sampleReplyHead } from './sample-heads.ts';
 import type { Stage } from './stage.ts';
 
 export const stage: Stage = {
@@ -13,7 +14,7 @@ export const stage: Stage = {
     return {
       check() {
         for (const bytes of replyHeads) {
-          const fast = readReplyHead(bytes);
+          const fast = sampleReplyHead(bytes);
           const { status, length, isChunked, fields, end } = readPlain(bytes);
           deepStrictEqual(
             [fast.status, fast.contentLength, fast.isChunked, fast.end],
@@ -26,7 +27,7 @@ export const stage: Stage = {
         let sum = 0;
         for (let i = 0; i < times; i++) {
           const bytes = replyHeads[i % 3]!;
-          head.read(bytes, 0, bytes.length, headLimits);
+          readReplyHead(head, bytes, 0, bytes.length, headLimits);
           sum += head.end + head.status + head.contentLength;
         }
         return sum;

@@ -1,8 +1,8 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import { ReplyFraming, type ReplyOptions, writeReplyHead } from '../../../dataplane/http1/head-writer.ts';
-import { OutBuffer } from '../../../dataplane/http1/out-buffer.ts';
+import { OutBuffer } from '../../../dataplane/transport/out-buffer.ts';
 import { carriedLines, linesFrom, type PlainHead, readPlainHead } from './plain-head.ts';
-import { readReplyHead, replyHeads } from './sample-heads.ts';
+import { replyHeads, sampleReplyHead } from './sample-heads.ts';
 import type { Stage } from './stage.ts';
 
 export const stage: Stage = {
@@ -11,7 +11,7 @@ export const stage: Stage = {
   plain: 'filter lines, Buffer.concat of them',
   prepare() {
     const out = new OutBuffer();
-    const heads = replyHeads.map(readReplyHead);
+    const heads = replyHeads.map(sampleReplyHead);
     const options = heads.map(
       ({ isChunked }): ReplyOptions => ({
         framing: isChunked ? ReplyFraming.chunked : ReplyFraming.length,

@@ -1,7 +1,8 @@
 import { deepStrictEqual } from 'node:assert/strict';
-import { RequestHead } from '../../../dataplane/http1/request-head.ts';
+import { readRequestHead } from '../../../dataplane/http1/read-request-head.ts';
+import { RequestHead } from '../../../dataplane/message/request-head.ts';
 import { readPlainHead } from './plain-head.ts';
-import { headLimits, readRequestHead, requestHeads } from './sample-heads.ts';
+import { headLimits, requestHeads, sampleRequestHead } from './sample-heads.ts';
 import type { Stage } from './stage.ts';
 
 export const stage: Stage = {
@@ -13,7 +14,7 @@ export const stage: Stage = {
     return {
       check() {
         for (const bytes of requestHeads) {
-          const fast = readRequestHead(bytes);
+          const fast = sampleRequestHead(bytes);
           const { method, host, path, fields, end } = readPlain(bytes);
           deepStrictEqual([fast.method, fast.host, fast.path, fast.end], [method, host, path, end]);
           deepStrictEqual(fast.contentLength, Number(fields.get('content-length') ?? -1));
@@ -25,7 +26,7 @@ export const stage: Stage = {
         let sum = 0;
         for (let i = 0; i < times; i++) {
           const bytes = requestHeads[i & 3]!;
-          head.read(bytes, 0, bytes.length, headLimits);
+          readRequestHead(head, bytes, 0, bytes.length, headLimits);
           sum += head.end + head.host.length + head.path.length;
         }
         return sum;

@@ -1,10 +1,10 @@
 import { deepStrictEqual } from 'node:assert/strict';
-import type { Caller } from '../../../dataplane/http1/caller.ts';
 import { writeRequestHead } from '../../../dataplane/http1/head-writer.ts';
-import { OutBuffer } from '../../../dataplane/http1/out-buffer.ts';
+import type { Caller } from '../../../dataplane/message/caller.ts';
+import { OutBuffer } from '../../../dataplane/transport/out-buffer.ts';
 import { TraceContext } from '../../../observability/tracing/trace-context.ts';
 import { carriedLines, linesFrom, type PlainHead, readPlainHead } from './plain-head.ts';
-import { readRequestHead, requestHeads } from './sample-heads.ts';
+import { requestHeads, sampleRequestHead } from './sample-heads.ts';
 import type { Stage } from './stage.ts';
 
 /** A caller of whom nothing is told: what a listener adds of its own is not part of the comparison. */
@@ -18,7 +18,7 @@ export const stage: Stage = {
     const out = new OutBuffer();
     const trace = new TraceContext();
     trace.begin(false);
-    const heads = requestHeads.map(readRequestHead);
+    const heads = requestHeads.map(sampleRequestHead);
     const plainHeads = requestHeads.map(readPlainHead);
     const traceparent = trace.bytes.toString('latin1');
     return {

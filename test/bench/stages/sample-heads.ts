@@ -1,6 +1,8 @@
-import { HeadVerdict } from '../../../dataplane/http1/head.ts';
-import { ReplyHead } from '../../../dataplane/http1/reply-head.ts';
-import { RequestHead } from '../../../dataplane/http1/request-head.ts';
+import { readReplyHead } from '../../../dataplane/http1/read-reply-head.ts';
+import { readRequestHead } from '../../../dataplane/http1/read-request-head.ts';
+import { HeadVerdict } from '../../../dataplane/message/head.ts';
+import { ReplyHead } from '../../../dataplane/message/reply-head.ts';
+import { RequestHead } from '../../../dataplane/message/request-head.ts';
 
 export const headLimits = { headBytes: 65_536, headerCount: 100, targetBytes: 16_384 } as const;
 
@@ -62,16 +64,17 @@ function toBytes(lines: readonly string[]): Buffer {
   return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1');
 }
 
-export function readRequestHead(bytes: Buffer): RequestHead {
-  return whole(new RequestHead(), bytes);
+export function sampleRequestHead(bytes: Buffer): RequestHead {
+  const head = new RequestHead();
+  return whole(head, readRequestHead(head, bytes, 0, bytes.length, headLimits));
 }
 
-export function readReplyHead(bytes: Buffer): ReplyHead {
-  return whole(new ReplyHead(), bytes);
+export function sampleReplyHead(bytes: Buffer): ReplyHead {
+  const head = new ReplyHead();
+  return whole(head, readReplyHead(head, bytes, 0, bytes.length, headLimits));
 }
 
-function whole<H extends RequestHead | ReplyHead>(head: H, bytes: Buffer): H {
-  const verdict = head.read(bytes, 0, bytes.length, headLimits);
+function whole<H extends RequestHead | ReplyHead>(head: H, verdict: HeadVerdict): H {
   if (verdict !== HeadVerdict.whole) throw new Error(`a sample is refused: ${head.refusalDetail}`);
   return head;
 }

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { BodyReader, Framing } from '../../../dataplane/http1/body-reader.ts';
-import type { Head } from '../../../dataplane/http1/head.ts';
+import type { Head } from '../../../dataplane/message/head.ts';
 
 type Outcome = { body: string; trailers: string | null; rest: string; isDone: boolean; isBroken: boolean };
 

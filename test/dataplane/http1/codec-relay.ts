@@ -1,6 +1,9 @@
 import { BodyReader, type BodySink, Framing } from '../../../dataplane/http1/body-reader.ts';
-import type { Caller } from '../../../dataplane/http1/caller.ts';
-import { CR, LF } from '../../../dataplane/http1/grammar.ts';
+import { ReplyFraming, writeReplyHead, writeRequestHead, writeTrailers } from '../../../dataplane/http1/head-writer.ts';
+import { readReplyHead } from '../../../dataplane/http1/read-reply-head.ts';
+import { readRequestHead } from '../../../dataplane/http1/read-request-head.ts';
+import type { Caller } from '../../../dataplane/message/caller.ts';
+import { CR, LF } from '../../../dataplane/message/grammar.ts';
 import {
   dropListed,
   type Head,
@@ -8,11 +11,10 @@ import {
   HeadVerdict,
   isOffered,
   noLength,
-} from '../../../dataplane/http1/head.ts';
-import { ReplyFraming, writeReplyHead, writeRequestHead, writeTrailers } from '../../../dataplane/http1/head-writer.ts';
-import { OutBuffer } from '../../../dataplane/http1/out-buffer.ts';
-import { ReplyHead } from '../../../dataplane/http1/reply-head.ts';
-import { RequestHead } from '../../../dataplane/http1/request-head.ts';
+} from '../../../dataplane/message/head.ts';
+import { ReplyHead } from '../../../dataplane/message/reply-head.ts';
+import { RequestHead } from '../../../dataplane/message/request-head.ts';
+import { OutBuffer } from '../../../dataplane/transport/out-buffer.ts';
 import { TraceContext } from '../../../observability/tracing/trace-context.ts';
 import type { Field } from '../../harness/strict-http1/rules.ts';
 
@@ -192,7 +194,7 @@ class RequestRelay extends CodecRelay<RequestHead> {
     // As the connection does: one empty line before a request is passed over (RFC 9112 §2.2).
     const isCut = bytes.length === from + 1 && bytes[from] === CR;
     const start = bytes[from] === CR && bytes[from + 1] === LF ? from + 2 : from;
-    return isCut ? HeadVerdict.partial : this.head.read(bytes, start, bytes.length, this.#limits);
+    return isCut ? HeadVerdict.partial : readRequestHead(this.head, bytes, start, bytes.length, this.#limits);
   }
 
   protected onHead(): { framing: Framing; length: number } {
@@ -228,7 +230,7 @@ class ReplyRelay extends CodecRelay<ReplyHead> {
   protected readHead(bytes: Buffer, from: number): HeadVerdict {
     if (this.#answered === this.#methods.length) return this.head.refuse('upstream_protocol', 'a reply too many');
     const { head } = this;
-    const verdict = head.read(bytes, from, bytes.length, this.#limits);
+    const verdict = readReplyHead(head, bytes, from, bytes.length, this.#limits);
     if (verdict !== HeadVerdict.whole || head.status !== 101) return verdict;
     if (head.upgradeField !== -1 && isOffered('websocket', head.valueAt(head.upgradeField))) return verdict;
     return head.refuse('upstream_protocol', 'a switch that was not asked for');

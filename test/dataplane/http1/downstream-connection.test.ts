@@ -1,10 +1,10 @@
 import t from 'tap';
-import type { Caller } from '../../../dataplane/http1/caller.ts';
 import { Http1DownstreamConnection } from '../../../dataplane/http1/downstream-connection.ts';
-import { OutBuffer } from '../../../dataplane/http1/out-buffer.ts';
+import type { Caller } from '../../../dataplane/message/caller.ts';
 import { compileSnapshot } from '../../../dataplane/snapshot/compile.ts';
 import { OwnListeners } from '../../../dataplane/snapshot/own-listeners.ts';
 import { ResourceStore } from '../../../dataplane/snapshot/resource-store.ts';
+import { OutBuffer } from '../../../dataplane/transport/out-buffer.ts';
 import type { Transport, TransportOwner } from '../../../dataplane/transport/transport.ts';
 import type { PooledConnection } from '../../../dataplane/upstream/pool.ts';
 import type { WorkerContext } from '../../../dataplane/worker/worker-context.ts';

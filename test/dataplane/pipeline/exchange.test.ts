@@ -1,6 +1,7 @@
 import t from 'tap';
-import type { Caller } from '../../../dataplane/http1/caller.ts';
-import { RequestHead } from '../../../dataplane/http1/request-head.ts';
+import { readRequestHead } from '../../../dataplane/http1/read-request-head.ts';
+import type { Caller } from '../../../dataplane/message/caller.ts';
+import { RequestHead } from '../../../dataplane/message/request-head.ts';
 import type { Downstream } from '../../../dataplane/pipeline/downstream.ts';
 import { Exchange } from '../../../dataplane/pipeline/exchange.ts';
 import { compileSnapshot } from '../../../dataplane/snapshot/compile.ts';
@@ -60,7 +61,7 @@ t.test('a tunnel whose caller left first is let go of when the instance has take
   const head = new RequestHead();
   head.takesConnect = true;
   const bytes = Buffer.from('CONNECT app:1 HTTP/1.1\r\nHost: app:1\r\n\r\n');
-  head.read(bytes, 0, bytes.length, limits);
+  readRequestHead(head, bytes, 0, bytes.length, limits);
   const exchange = new Exchange(context, downstream, 'outbound', caller, head);
   exchange.begin(head, true);
   made[0]!.pool.onConnected(made[0]!.connection);

@@ -30,6 +30,7 @@ export const steps: readonly { readonly name: string; readonly paths: RegExp }[]
   { name: 'upstream', paths: /^dataplane\/(upstream\/|(http1|http2|tcp)\/upstream-)/ },
   { name: 'cluster', paths: /^dataplane\/cluster\// },
   { name: 'codec', paths: /^dataplane\/(http1|http2|tcp)\// },
+  { name: 'message', paths: /^dataplane\/message\// },
   { name: 'transport', paths: /^dataplane\/transport\// },
 ];
 

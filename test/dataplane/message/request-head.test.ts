@@ -1,13 +1,14 @@
 import t from 'tap';
-import { HeadVerdict } from '../../../dataplane/http1/head.ts';
-import { RequestHead } from '../../../dataplane/http1/request-head.ts';
+import { readRequestHead } from '../../../dataplane/http1/read-request-head.ts';
+import { HeadVerdict } from '../../../dataplane/message/head.ts';
+import { RequestHead } from '../../../dataplane/message/request-head.ts';
 
 const limits = { headBytes: 2048, headerCount: 20, targetBytes: 512 };
 
 /** What a head read whole comes to: the refusal's code, or `whole`, or `partial`. */
 function read(text: string, head = new RequestHead()): string {
   const bytes = Buffer.from(text, 'latin1');
-  const verdict = head.read(bytes, 0, bytes.length, limits);
+  const verdict = readRequestHead(head, bytes, 0, bytes.length, limits);
   if (verdict === HeadVerdict.refused) return head.refusal;
   return verdict === HeadVerdict.whole ? 'whole' : 'partial';
 }
@@ -17,7 +18,7 @@ function readBytewise(text: string): string {
   const bytes = Buffer.from(text, 'latin1');
   const head = new RequestHead();
   for (let to = 1; to <= bytes.length; to++) {
-    const verdict = head.read(bytes, 0, to, limits);
+    const verdict = readRequestHead(head, bytes, 0, to, limits);
     if (verdict === HeadVerdict.refused) return head.refusal;
     if (verdict === HeadVerdict.whole) return 'whole';
   }

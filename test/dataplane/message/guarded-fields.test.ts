@@ -1,18 +1,19 @@
 import { deepStrictEqual } from 'node:assert';
 import fc from 'fast-check';
 import t from 'tap';
-import type { Caller } from '../../../dataplane/http1/caller.ts';
-import { admit } from '../../../dataplane/http1/guarded-fields.ts';
-import { HeadVerdict } from '../../../dataplane/http1/head.ts';
 import { writeRequestHead } from '../../../dataplane/http1/head-writer.ts';
-import { OutBuffer } from '../../../dataplane/http1/out-buffer.ts';
-import { RequestHead } from '../../../dataplane/http1/request-head.ts';
+import { readRequestHead } from '../../../dataplane/http1/read-request-head.ts';
 import { Callers } from '../../../dataplane/listener/callers.ts';
+import type { Caller } from '../../../dataplane/message/caller.ts';
+import { admit } from '../../../dataplane/message/guarded-fields.ts';
+import { HeadVerdict } from '../../../dataplane/message/head.ts';
+import { RequestHead } from '../../../dataplane/message/request-head.ts';
+import { OutBuffer } from '../../../dataplane/transport/out-buffer.ts';
 import { TraceContext } from '../../../observability/tracing/trace-context.ts';
 import { escaped, holdsFor } from '../../harness/property.ts';
 import { readRequests } from '../../harness/strict-reader.ts';
 import { proxyDocument } from '../harness/resources.ts';
-import { codecLimits } from './codec-relay.ts';
+import { codecLimits } from '../http1/codec-relay.ts';
 
 /** What a hop makes of fields about callers, beside a plain version that only uses lists and strings. */
 
@@ -126,7 +127,7 @@ t.test('what the next hop is told is what the plain version says', async (t) => 
   holdsFor(t, cases, { runs: 5000, show }, (one) => {
     const bytes = requestOf(one);
     const caller = callerOf(one);
-    deepStrictEqual(head.read(bytes, 0, bytes.length, codecLimits), HeadVerdict.whole);
+    deepStrictEqual(readRequestHead(head, bytes, 0, bytes.length, codecLimits), HeadVerdict.whole);
     const verdict = head.guarded === 0 ? HeadVerdict.whole : admit(head, caller);
     const wanted = expected(one);
     deepStrictEqual(verdict, wanted === null ? HeadVerdict.refused : HeadVerdict.whole);

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { OutBuffer } from '../../../dataplane/http1/out-buffer.ts';
+import { OutBuffer } from '../../../dataplane/transport/out-buffer.ts';
 
 const textOf = (out: OutBuffer) => out.bytes.toString('latin1', 0, out.length);
 

@@ -1,4 +1,4 @@
-import type { Transport } from '../transport/transport.ts';
+import type { Transport } from './transport.ts';
 
 const capacity = 48 * 1024;
 const smallCopy = 32;

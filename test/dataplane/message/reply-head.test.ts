@@ -1,6 +1,7 @@
 import t from 'tap';
-import { HeadVerdict } from '../../../dataplane/http1/head.ts';
-import { ReplyHead } from '../../../dataplane/http1/reply-head.ts';
+import { readReplyHead } from '../../../dataplane/http1/read-reply-head.ts';
+import { HeadVerdict } from '../../../dataplane/message/head.ts';
+import { ReplyHead } from '../../../dataplane/message/reply-head.ts';
 
 const limits = { headBytes: 512, headerCount: 10, targetBytes: 0 };
 
@@ -8,7 +9,7 @@ function verdictOf(text: string, isBytewise: boolean): string {
   const bytes = Buffer.from(text, 'latin1');
   const head = new ReplyHead();
   for (let to = isBytewise ? 1 : bytes.length; to <= bytes.length; to++) {
-    const verdict = head.read(bytes, 0, to, limits);
+    const verdict = readReplyHead(head, bytes, 0, to, limits);
     if (verdict === HeadVerdict.refused) return head.refusal;
     if (verdict === HeadVerdict.whole) return `${head.status}`;
   }
