@@ -118,7 +118,8 @@ t.test('the page of limits has every limit and timeout there is, with its defaul
   }
   const named = new Set(rows.map(({ field }) => field));
   const sections = [
-    ['Proxy', 'limits', ['halfClose']],
+    ['Proxy', 'limits', ['halfClose', 'http2']],
+    ['Proxy', 'limits.http2', []],
     ['Policy', 'connections', ['backoff', 'maxBackoff']],
     ['Policy', 'timeouts', []],
   ] as const;

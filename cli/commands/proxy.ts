@@ -194,6 +194,7 @@ function instanceOf(invocation: Invocation, proxy: ProxyDocument, inbound: Addre
       service,
       address: invocation.flag('advertise') ?? inbound.host,
       port: inbound.port,
+      protocol: 'http2',
       leaseSeconds: numberOf(invocation.flag('lease')!, '--lease'),
     },
   });

@@ -11,11 +11,11 @@ import { RequestHead } from '../message/request-head.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
 import { Exchange } from '../pipeline/exchange.ts';
 import { type LocalReply, localReply } from '../pipeline/local-reply.ts';
+import { Lingering } from '../transport/lingering.ts';
 import { ascii } from '../transport/out-buffer.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
-import { Lingering } from './downstream-lingering.ts';
 import { type Persistence, ReplyHeads } from './downstream-replies.ts';
 import { ReplyFraming, writeTrailers } from './head-writer.ts';
 import { readRequestHead } from './read-request-head.ts';
@@ -112,6 +112,11 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     this.#context.tick();
     this.#exchange.onDownstreamDrain();
     if (this.#state === 'idle' && this.#held.length > 0) this.#advance(this.#held);
+  }
+
+  /** Reads what came before this connection was known to speak HTTP/1. */
+  readEarly(bytes: Buffer): void {
+    this.#advance(bytes);
   }
 
   // --- what comes in ------------------------------------------------------------------------------------------------
@@ -268,12 +273,18 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
 
   sendHead(head: ReplyHead, hasBody: boolean): void {
     const isOld = this.#head.minorVersion === 0;
-    this.#sendsChunks = hasBody && head.contentLength === noLength && !isOld;
-    if (hasBody && head.contentLength === noLength && isOld) this.#closesAfterReply = true;
+    const isOpen = hasBody && head.contentLength === noLength;
+    this.#sendsChunks = isOpen && !isOld && !head.isEmpty;
+    if (isOpen && isOld && !head.isEmpty) this.#closesAfterReply = true;
     // The rest of a body that the reply did not wait for cannot be told from the next request.
     if (!this.#body.isDone || this.#context.isDraining) this.#closesAfterReply = true;
-    const framing = !hasBody ? ReplyFraming.none : this.#sendsChunks ? ReplyFraming.chunked : ReplyFraming.length;
-    this.#heads.final(head, framing, this.#persistence);
+    this.#heads.final(head, this.#framingOf(head, hasBody), this.#persistence);
+  }
+
+  #framingOf(head: ReplyHead, hasBody: boolean): ReplyFraming {
+    if (!hasBody) return ReplyFraming.none;
+    if (this.#sendsChunks) return ReplyFraming.chunked;
+    return head.isEmpty && head.contentLength === noLength ? ReplyFraming.empty : ReplyFraming.length;
   }
 
   get #persistence(): Persistence {

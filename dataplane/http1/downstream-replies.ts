@@ -1,3 +1,4 @@
+import { reasonPhrase } from '../message/reason-phrase.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { LocalReply } from '../pipeline/local-reply.ts';
 import { ascii, type OutBuffer } from '../transport/out-buffer.ts';
@@ -53,7 +54,7 @@ export class ReplyHeads {
   local(reply: LocalReply, persistence: Persistence, isToHead: boolean): void {
     const isBodyless = reply.status === 204 || reply.status === 304; // a user may choose them for a fallback
     this.#out.text(
-      `HTTP/1.1 ${reply.status} ${reasonPhrases[reply.status] ?? ''}\r\ncontent-type: ${reply.contentType}\r\n` +
+      `HTTP/1.1 ${reply.status} ${reasonPhrase(reply.status)}\r\ncontent-type: ${reply.contentType}\r\n` +
         (isBodyless ? '' : `content-length: ${reply.body.length}\r\n`) +
         `x-meshlane-reason: ${reply.reason}\r\ndate: ${new Date().toUTCString()}\r\n` +
         (persistence === '' ? '\r\n' : `connection: ${persistence}\r\n\r\n`),
@@ -61,22 +62,3 @@ export class ReplyHeads {
     if (!isToHead && !isBodyless) this.#out.constant(reply.body);
   }
 }
-
-const reasonPhrases: Readonly<Record<number, string>> = {
-  200: 'OK',
-  400: 'Bad Request',
-  403: 'Forbidden',
-  404: 'Not Found',
-  408: 'Request Timeout',
-  413: 'Content Too Large',
-  414: 'URI Too Long',
-  417: 'Expectation Failed',
-  431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error',
-  501: 'Not Implemented',
-  502: 'Bad Gateway',
-  503: 'Service Unavailable',
-  504: 'Gateway Timeout',
-  505: 'HTTP Version Not Supported',
-  508: 'Loop Detected',
-};

@@ -1,11 +1,12 @@
 import type { TraceContext } from '../../observability/tracing/trace-context.ts';
-import type { Caller } from '../message/caller.ts';
-import { FieldName, fieldNames, isHopByHop } from '../message/field-name.ts';
+import { type Caller, viaLine } from '../message/caller.ts';
+import { Case, droppedIn, notInTrailers, requestCases } from '../message/dropped-fields.ts';
+import { FieldName } from '../message/field-name.ts';
+import { writeForwarding } from '../message/forwarding.ts';
 import { type Head, isListedByConnection, noLength } from '../message/head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { ascii, type OutBuffer } from '../transport/out-buffer.ts';
-import { writeForwarding } from './forwarding.ts';
 
 /**
  * Forwards heads by splicing: what stays is copied in runs of whole lines, case and order kept; what belongs to the
@@ -28,44 +29,6 @@ const b3 = ascii('b3: ');
 const slash = ascii('/');
 const asterisk = ascii('*');
 const maxForwards = ascii('Max-Forwards: ');
-
-/**
- * When a field stays behind, by the number of its name: bits of the cases that a head can be in. A head is written with
- * the cases that hold for it.
- */
-const Case = {
-  always: 1,
-  request: 2,
-  absolute: 4,
-  old: 8,
-  newTrace: 16,
-  application: 32,
-  trusted: 64,
-  countsDown: 128,
-} as const;
-
-const droppedIn = new Uint8Array(fieldNames);
-for (let name = 0; name < isHopByHop.length; name++) if (isHopByHop[name] === 1) droppedIn[name] = Case.always;
-droppedIn[FieldName.removed] = droppedIn[FieldName.twin] = Case.always;
-for (const name of [
-  FieldName.traceparent,
-  FieldName.b3,
-  FieldName.b3TraceId,
-  FieldName.b3SpanId,
-  FieldName.b3Sampled,
-  FieldName.b3ParentSpanId,
-  FieldName.b3Flags,
-])
-  droppedIn[name] = Case.request;
-droppedIn[FieldName.meshlaneReason] = droppedIn[FieldName.meshlane] = Case.request | Case.application;
-// Written anew, with the caller's address behind what it said itself.
-droppedIn[FieldName.forwarded] = droppedIn[FieldName.forwardedFor] = Case.trusted;
-droppedIn[FieldName.maxForwards] = Case.countsDown;
-droppedIn[FieldName.host] = Case.absolute;
-// HTTP/1.0 knows no interim replies, so its callers cannot wait for one (RFC 9110 §10.1.1).
-droppedIn[FieldName.expect] = Case.old;
-// Without the traceparent it belongs to, it says nothing (W3C Trace Context §3.3).
-droppedIn[FieldName.tracestate] = Case.newTrace;
 
 /** Writes the head of one try. `isUpgrade` keeps the Upgrade field, for a caller that may be switched over. */
 export function writeRequestHead(
@@ -92,14 +55,14 @@ export function writeRequestHead(
     out.constant(crlf);
   }
 
-  writeFields(out, head, casesOf(head, trace, caller));
+  writeFields(out, head, requestCases(head, trace, caller));
 
   if (head.isChunked) out.constant(chunked);
   else if (head.contentLength !== noLength) writeLength(out, head.contentLength);
   if (isUpgrade) writeUpgrade(out, head);
   // After what Connection lists is gone, so that no caller can have it taken away (RFC 9110 §7.6.1).
   if (caller.forwarding !== null) writeForwarding(out, head, caller, caller.forwarding);
-  if (caller.via !== null) out.constant(head.minorVersion === 0 ? caller.via.oldLine : caller.via.line);
+  if (caller.via !== null) out.constant(viaLine(caller.via, head));
   if (head.maxForwards > 0) writeMaxForwards(out, head.maxForwards - 1);
   out.constant(traceparent);
   out.constant(trace.bytes);
@@ -113,7 +76,7 @@ export function writeRequestHead(
 }
 
 /** How the reply's body is framed towards the caller. */
-export const ReplyFraming = { none: 0, length: 1, chunked: 2, close: 3 } as const;
+export const ReplyFraming = { none: 0, length: 1, chunked: 2, close: 3, empty: 4 } as const;
 export type ReplyFraming = (typeof ReplyFraming)[keyof typeof ReplyFraming];
 
 export type ReplyOptions = {
@@ -138,6 +101,7 @@ export function writeReplyHead(out: OutBuffer, head: ReplyHead, options: ReplyOp
   writeFields(out, head, options.stripsReason ? Case.always | Case.application : Case.always);
 
   if (options.framing === ReplyFraming.chunked) out.constant(chunked);
+  else if (options.framing === ReplyFraming.empty) writeLength(out, 0);
   else if (head.contentLength !== noLength && head.status !== 204 && head.status >= 200)
     writeLength(out, head.contentLength);
   if (options.isUpgrade) writeUpgrade(out, head);
@@ -145,19 +109,6 @@ export function writeReplyHead(out: OutBuffer, head: ReplyHead, options: ReplyOp
   else if (options.saysKeepAlive) out.constant(connectionKeepAlive);
   out.constant(crlf);
 }
-
-const notInTrailers = isHopByHop.slice();
-for (const name of [
-  FieldName.host,
-  FieldName.trailer,
-  FieldName.expect,
-  FieldName.maxForwards,
-  FieldName.meshlaneReason,
-  FieldName.meshlane,
-  FieldName.twin,
-  FieldName.removed,
-])
-  notInTrailers[name] = 1;
 
 /** Writes the trailer section without what may not stand there (RFC 9110 §6.5.1), and the empty line. */
 export function writeTrailers(out: OutBuffer, trailers: Head): void {
@@ -169,16 +120,6 @@ export function writeTrailers(out: OutBuffer, trailers: Head): void {
     out.constant(crlf);
   }
   out.constant(crlf);
-}
-
-function casesOf(head: RequestHead, trace: TraceContext, caller: Caller): number {
-  let cases: number = Case.always | Case.request;
-  if (head.isAbsolute) cases |= Case.absolute;
-  if (head.minorVersion === 0) cases |= Case.old;
-  if (!trace.hasParent || trace.isB3) cases |= Case.newTrace;
-  if (caller.isTrusted) cases |= Case.trusted;
-  if (head.maxForwards > 0) cases |= Case.countsDown;
-  return cases;
 }
 
 /** Copies the field lines in runs, without those that are dropped by their name or because Connection lists them. */

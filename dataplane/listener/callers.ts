@@ -109,5 +109,10 @@ function forwardingText(address: string, scheme: string, sendsOlder: boolean, se
 }
 
 function viaText(name: string): ViaText {
-  return { name, line: ascii(`Via: 1.1 ${name}\r\n`), oldLine: ascii(`Via: 1.0 ${name}\r\n`) };
+  return {
+    name,
+    line: ascii(`Via: 1.1 ${name}\r\n`),
+    oldLine: ascii(`Via: 1.0 ${name}\r\n`),
+    http2Line: ascii(`Via: 2 ${name}\r\n`),
+  };
 }

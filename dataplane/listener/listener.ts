@@ -1,6 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { Http1DownstreamConnection } from '../http1/downstream-connection.ts';
+import { Http2DownstreamConnection } from '../http2/downstream-connection.ts';
 import { revive, takeOver } from '../transport/open.ts';
 import type { StreamHandle } from '../transport/stream-handle.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -9,16 +10,21 @@ import { type CallerSettings, Callers } from './callers.ts';
 import type { ConnectionCount } from './connection-count.ts';
 import type { HandOver } from './hand-over.ts';
 import type { ListenerStats } from './listener-stats.ts';
+import { type DetectedProtocol, ProtocolDetector } from './protocol-detector.ts';
 import type { TlsAcceptor } from './tls-acceptor.ts';
 
-export type ListenerSettings = CallerSettings & Pick<ProxyListener, 'connect'>;
+export type ListenerSettings = CallerSettings & Pick<ProxyListener, 'connect' | 'protocol'>;
+
+/** A connection whose bytes are read by somebody. */
+type Served = { drain(): void; destroy(): void };
 
 const backlog = 4096;
+const nothing = Buffer.alloc(0);
 
 /** How often a draining worker asks whether others are still about to give it a connection. */
 const arrivalsEveryMs = 20;
 
-/** One place where connections come in, clear or under TLS. What they speak is HTTP/1.1. */
+/** One place where connections come in, clear or under TLS, and what they speak is found out. */
 export class Listener {
   readonly #context: WorkerContext;
   readonly #settings: ListenerSettings;
@@ -29,7 +35,7 @@ export class Listener {
   readonly #tls: TlsAcceptor | null;
   /** Null where a worker keeps what it accepts. */
   readonly #handOver: HandOver | null;
-  readonly #connections = new Set<Http1DownstreamConnection>();
+  readonly #connections = new Set<Served>();
   /** Connections whose TLS handshake is under way. */
   #handshakes = 0;
   #isDraining = false;
@@ -121,13 +127,13 @@ export class Listener {
 
   #take(socket: Socket): void {
     this.#stats.onOpened();
-    if (this.#tls === null) return this.#begin(takeOver(socket, this.#context.transportKind));
+    if (this.#tls === null) return this.#begin(takeOver(socket, this.#context.transportKind), null);
     this.#handshakes++;
     this.#tls.accept(
       socket,
-      (transport) => {
+      (transport, protocol) => {
         this.#handshakes--;
-        this.#begin(transport);
+        this.#begin(transport, protocol);
       },
       () => {
         this.#handshakes--;
@@ -137,14 +143,41 @@ export class Listener {
     );
   }
 
-  #begin(transport: Transport): void {
+  /** `agreed` is what the handshake has settled; null where the first bytes tell. */
+  #begin(transport: Transport, agreed: DetectedProtocol | null): void {
+    const { protocol } = this.#settings;
+    const known = protocol === 'http1' || protocol === 'http2' ? protocol : agreed;
+    if (known !== null) return this.#serve(transport, known, nothing);
+    const detector: ProtocolDetector = new ProtocolDetector(
+      this.#context,
+      transport,
+      (detected, early) => {
+        this.#connections.delete(detector);
+        this.#serve(transport, detected, early);
+      },
+      () => this.#onServed(detector),
+    );
+    this.#enter(detector);
+  }
+
+  #serve(transport: Transport, protocol: DetectedProtocol, early: Buffer): void {
     const caller = this.#callers.at(transport.remoteAddress);
-    const connection = new Http1DownstreamConnection(this.#context, transport, this.#settings, caller, (closed) => {
-      this.#connections.delete(closed);
-      this.#onGone();
-    });
+    const Connection = protocol === 'http2' ? Http2DownstreamConnection : Http1DownstreamConnection;
+    const connection = new Connection(this.#context, transport, this.#settings, caller, (closed) =>
+      this.#onServed(closed),
+    );
+    this.#enter(connection);
+    if (early.length > 0) connection.readEarly(early);
+  }
+
+  #enter(connection: Served): void {
     this.#connections.add(connection);
     if (this.#isDraining) connection.drain();
+  }
+
+  #onServed(connection: Served): void {
+    this.#connections.delete(connection);
+    this.#onGone();
   }
 
   /** A reset costs least, and tells the caller at once that nothing was begun. */

@@ -1,6 +1,7 @@
 import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
+import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import { takeOverSecured } from '../transport/open.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -14,7 +15,7 @@ export type ServerCertificate = {
   readonly ticketKeys: Uint8Array;
 };
 
-const alpnProtocols = ['http/1.1'];
+const alpnProtocols = { auto: ['h2', 'http/1.1'], http1: ['http/1.1'], http2: ['h2'], tcp: [] } as const;
 
 /** Throws where the certificate and its key are no pair, or no PEM. */
 export function secureContextOf(shown: ServerCertificate): SecureContext {
@@ -31,9 +32,11 @@ export function secureContextOf(shown: ServerCertificate): SecureContext {
 export class TlsAcceptor {
   readonly #context: WorkerContext;
   readonly #shaking = new Set<Socket>();
+  readonly #alpnProtocols: readonly string[];
   #secureContext: SecureContext;
 
-  constructor(context: WorkerContext, shown: ServerCertificate) {
+  constructor(context: WorkerContext, shown: ServerCertificate, protocol: ProxyListener['protocol']) {
+    this.#alpnProtocols = alpnProtocols[protocol];
     this.#context = context;
     this.#secureContext = secureContextOf(shown);
   }
@@ -44,12 +47,16 @@ export class TlsAcceptor {
   }
 
   /** Calls one of the two, once. */
-  accept(raw: Socket, onSecured: (transport: Transport) => void, onFailed: () => void): void {
+  accept(
+    raw: Socket,
+    onSecured: (transport: Transport, agreed: 'http1' | 'http2' | null) => void,
+    onFailed: () => void,
+  ): void {
     const { wheel, limits, transportKind } = this.#context;
     const secured = new TLSSocket(raw, {
       isServer: true,
       secureContext: this.#secureContext,
-      ALPNProtocols: alpnProtocols,
+      ALPNProtocols: [...this.#alpnProtocols],
     });
     const timer = new WheelTimer(() => raw.destroy());
     const fail = () => {
@@ -76,7 +83,7 @@ export class TlsAcceptor {
         this.#shaking.delete(raw);
         secured.off('close', fail);
         this.#context.tick();
-        onSecured(transport);
+        onSecured(transport, agreedOf(secured.alpnProtocol));
       });
     });
   }
@@ -84,4 +91,10 @@ export class TlsAcceptor {
   destroy(): void {
     for (const raw of this.#shaking) raw.destroy();
   }
+}
+
+/** What was agreed on (RFC 7301); null where the caller did not say. */
+function agreedOf(protocol: string | false | null): 'http1' | 'http2' | null {
+  if (protocol === 'h2') return 'http2';
+  return protocol === 'http/1.1' ? 'http1' : null;
 }

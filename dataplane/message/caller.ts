@@ -1,3 +1,5 @@
+import type { Head } from './head.ts';
+
 /** What a listener knows of whoever opened a connection, decided once for all of its requests. */
 export type Caller = {
   /** Guarded fields that it may not say: they stay behind. */
@@ -16,9 +18,16 @@ export type ViaText = {
   /** In lower case. */
   readonly name: string;
   readonly line: Buffer;
-  /** For a request that came as HTTP/1.0: the version is the one received (RFC 9110 §7.6.3). */
+  /** For a request that came as HTTP/1.0. */
   readonly oldLine: Buffer;
+  readonly http2Line: Buffer;
 };
+
+/** The line for a request in the version that it came in (RFC 9110 §7.6.3). */
+export function viaLine(via: ViaText, head: Head): Buffer {
+  if (head.isHttp2) return via.http2Line;
+  return head.minorVersion === 0 ? via.oldLine : via.line;
+}
 
 /** The fields that tell the next hop of this caller, as far as they are the same for all of its requests. */
 export type ForwardingText = {

@@ -20,6 +20,8 @@ const initialFields = 24;
 /** Each field is compared with each option, so there must not be many of both. */
 const mostConnectionOptions = 16;
 
+let lastSharedId = 0;
+
 /** What request and reply heads have in common. Reused for every message of a connection. */
 export class Head {
   bytes: Buffer = Buffer.alloc(0);
@@ -29,6 +31,8 @@ export class Head {
   /** First byte of the first field line. */
   fieldsStart = 0;
   minorVersion = 1;
+  /** It came over HTTP/2, and stands here as HTTP/1.1 would have written it. */
+  isHttp2 = false;
 
   fieldCount = 0;
   /** Per field: start and end of its name, start and end of its value. */
@@ -45,6 +49,10 @@ export class Head {
   connectionNamesFields = false;
   connectionOptions = 0;
   upgradeField = -1;
+  /** Places of fields that no table may take in, on no hop (RFC 7541 §7.1.3); null when there is none. */
+  neverIndexed: number[] | null = null;
+  /** Not 0 for a head that many messages share, and that nobody changes any more; each has another number. */
+  sharedId = 0;
   /** Why the head was refused. */
   refusal: ErrorCode = 'bad_request';
   refusalDetail = '';
@@ -53,6 +61,7 @@ export class Head {
     this.bytes = bytes;
     this.start = start;
     this.end = start;
+    this.isHttp2 = false;
     this.fieldCount = 0;
     this.contentLength = noLength;
     this.isChunked = false;
@@ -62,6 +71,12 @@ export class Head {
     this.connectionNamesFields = false;
     this.connectionOptions = 0;
     this.upgradeField = -1;
+    this.neverIndexed = null;
+  }
+
+  /** From now on nothing of it changes. */
+  share(): void {
+    this.sharedId = ++lastSharedId;
   }
 
   refuse(code: ErrorCode, detail: string): HeadVerdict {

@@ -8,11 +8,17 @@ export class ReplyHead extends Head {
   reasonEnd = 0;
   /** Place of `x-meshlane-reason`, -1 when there is none. */
   meshlaneReasonField = -1;
+  /** Place of `grpc-status`, -1 when there is none. */
+  grpcStatusField = -1;
+  /** The reply ended with its head, though it might have had a body. */
+  isEmpty = false;
 
   /** Forgets the reply before; `bytes` is where the next one stands. */
   override reset(bytes: Buffer, start: number): void {
     super.reset(bytes, start);
     this.meshlaneReasonField = -1;
+    this.grpcStatusField = -1;
+    this.isEmpty = false;
   }
 
   /** Takes in the fields that say something to a proxy, and what has to hold between them. */
@@ -23,6 +29,9 @@ export class ReplyHead extends Head {
           break;
         case FieldName.meshlaneReason:
           this.meshlaneReasonField = i;
+          break;
+        case FieldName.grpcStatus:
+          this.grpcStatusField = i;
           break;
         default: {
           const fault = readFramingField(this, i);

@@ -37,6 +37,11 @@ export class RequestHead extends Head {
   maxForwards = -1;
   /** Whether CONNECT is offered to this caller. */
   takesConnect = false;
+  /** `te: trailers`: its sender takes trailers (RFC 9110 §10.1.4). Only HTTP/2 says so to others than the next hop. */
+  takesTrailers = false;
+  grpcTimeoutField = -1;
+  /** Content-Type is one of gRPC's (not of gRPC-Web's). */
+  isGrpc = false;
   /** Port that a CONNECT names; 0 for every other method. */
   connectPort = 0;
 
@@ -72,6 +77,9 @@ export class RequestHead extends Head {
     this.b3SampledField = -1;
     this.guarded = 0;
     this.maxForwards = -1;
+    this.takesTrailers = false;
+    this.grpcTimeoutField = -1;
+    this.isGrpc = false;
     this.connectPort = 0;
   }
 
@@ -99,6 +107,12 @@ export class RequestHead extends Head {
           break;
         case FieldName.b3Sampled:
           this.b3SampledField = i;
+          break;
+        case FieldName.contentType:
+          this.isGrpc = isGrpcType(this.valueAt(i));
+          break;
+        case FieldName.grpcTimeout:
+          this.grpcTimeoutField = i;
           break;
         case FieldName.expect:
           if (!this.#expectsContinue(i)) return this.refuse('expectation_failed', 'only 100-continue is known');
@@ -168,4 +182,9 @@ export class RequestHead extends Head {
     for (let i = 0; i < length; i++) if (known[i] !== this.bytes[this.hostStart + i]) return false;
     return true;
   }
+}
+
+/** `application/grpc`, alone or with a message format or parameters behind it. */
+function isGrpcType(value: string): boolean {
+  return value.startsWith('application/grpc') && (value.length === 16 || /^[+;]/.test(value.slice(16)));
 }

@@ -2,7 +2,7 @@ import { type TimerWheel, WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { TimeoutSettings } from './rule.ts';
 
 /** What has run out, the most urgent first. */
-export type Expiry = 'request' | 'try' | 'idle' | 'retry' | null;
+export type Expiry = 'request' | 'try' | 'idle' | 'retry' | 'release' | null;
 
 /** The moments at which an exchange has waited long enough, in monotonic ms and 0 where there is none. One timer for all. */
 export class Deadlines {
@@ -10,6 +10,8 @@ export class Deadlines {
   tryAtMs = 0;
   /** When the pause before a retry is over. */
   retryAtMs = 0;
+  /** When a reply is held no longer. */
+  releaseAtMs = 0;
   /** When bytes moved last. */
   activeMs = 0;
   readonly #wheel: TimerWheel;
@@ -22,7 +24,14 @@ export class Deadlines {
 
   begin(nowMs: number): void {
     this.activeMs = nowMs;
-    this.requestAtMs = this.tryAtMs = this.retryAtMs = 0;
+    this.requestAtMs = this.tryAtMs = this.retryAtMs = this.releaseAtMs = 0;
+  }
+
+  /** The whole request may take no longer than this; 0 is no bound. */
+  limitRequest(nowMs: number, afterMs: number): void {
+    if (afterMs === 0) return;
+    const atMs = nowMs + afterMs;
+    if (this.requestAtMs === 0 || atMs < this.requestAtMs) this.requestAtMs = atMs;
   }
 
   /** Waits for the nearest of them. */
@@ -31,6 +40,7 @@ export class Deadlines {
     if (this.requestAtMs > 0 && this.requestAtMs < atMs) atMs = this.requestAtMs;
     if (this.tryAtMs > 0 && this.tryAtMs < atMs) atMs = this.tryAtMs;
     if (this.retryAtMs > 0 && this.retryAtMs < atMs) atMs = this.retryAtMs;
+    if (this.releaseAtMs > 0 && this.releaseAtMs < atMs) atMs = this.releaseAtMs;
     if (atMs !== Number.POSITIVE_INFINITY) this.#wheel.arm(this.#timer, atMs);
   }
 
@@ -39,6 +49,7 @@ export class Deadlines {
     if (this.requestAtMs > 0 && nowMs >= this.requestAtMs) return 'request';
     if (this.tryAtMs > 0 && nowMs >= this.tryAtMs) return 'try';
     if (idleMs > 0 && nowMs >= this.activeMs + idleMs) return 'idle';
+    if (this.releaseAtMs > 0 && nowMs >= this.releaseAtMs) return 'release';
     return this.retryAtMs > 0 && nowMs >= this.retryAtMs ? 'retry' : null;
   }
 

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import type { Head } from '../message/head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { LocalReply } from './local-reply.ts';
@@ -26,6 +27,6 @@ export type Downstream = {
   resumeRequest(): void;
   /** The exchange is over: the next request may begin. */
   onExchangeComplete(): void;
-  /** Breaks the connection, because the reply cannot be completed. */
-  abort(): void;
+  /** The reply cannot be completed, for this cause: it must not look whole. */
+  abort(cause: ErrorCode): void;
 };

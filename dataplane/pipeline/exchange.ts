@@ -2,6 +2,7 @@ import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import type { Caller } from '../message/caller.ts';
 import type { Head } from '../message/head.ts';
+import { keepReplyHead } from '../message/keep-head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import type { PoolWaiter } from '../upstream/pool.ts';
@@ -11,7 +12,9 @@ import type { WorkerContext } from '../worker/worker-context.ts';
 import { Attempt } from './attempt.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Downstream } from './downstream.ts';
+import { grpcStatusAt, grpcStatusIn, grpcTimeoutMs, httpStatusOf } from './grpc.ts';
 import { HeldBody } from './held-body.ts';
+import { HeldReply } from './held-reply.ts';
 import { localReply } from './local-reply.ts';
 import { mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import type { Rule, RuleBackend } from './rule.ts';
@@ -28,11 +31,14 @@ export type Direction = 'inbound' | 'outbound';
  * request it brings, so every field is set in `begin`.
  *
  *   idle -> waiting (for a connection, or for the pause before a retry) -> sent -> replying -> idle
- *                                                                              '-> tunnel --'
+ *                                                                          |-> held -'
+ *                                                                          '-> tunnel -> idle
  */
-type Phase = 'idle' | 'waiting' | 'sent' | 'replying' | 'tunnel';
+type Phase = 'idle' | 'waiting' | 'sent' | 'held' | 'replying' | 'tunnel';
 
 const clientClosedRequest = 499;
+/** How long the head of a gRPC reply waits for what follows it: a caller may want it before it sends more. */
+const mostHoldMs = 20;
 const noBody: readonly Buffer[] = [];
 
 export class Exchange implements UpstreamRequest, PoolWaiter {
@@ -63,6 +69,9 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #stats: TrafficStats | null = null;
   #connection: UpstreamConnection | null = null;
   readonly #held: HeldBody;
+  readonly #heldReply = new HeldReply();
+  /** The reply that just ended is not wanted: another try follows. */
+  #retriesWhenDone = false;
   #requestBytes = 0;
   #replyBytes = 0;
 
@@ -78,6 +87,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   get endpoint(): PooledEndpoint | null {
     return this.#try.endpoint;
+  }
+
+  get remainingMs(): number {
+    const { requestAtMs } = this.#deadlines;
+    return requestAtMs === 0 ? 0 : Math.max(1, requestAtMs - this.#context.now());
   }
 
   get attempts(): number {
@@ -105,6 +119,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#phase = 'waiting';
     this.#connection = null;
     this.#held.begin();
+    this.#retriesWhenDone = false;
     this.#requestBytes = 0;
     this.#replyBytes = 0;
     readTrace(this.trace, head, context);
@@ -120,8 +135,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (backend === null) return this.#replyLocally(rule === null ? 'route_not_found' : 'no_backend');
 
     backend.budget.onRequest(nowMs);
-    const { requestMs } = backend.timeouts;
-    if (requestMs > 0) this.#deadlines.requestAtMs = nowMs + requestMs;
+    this.#deadlines.limitRequest(nowMs, backend.timeouts.requestMs);
+    if (head.isGrpc) this.#deadlines.limitRequest(nowMs, grpcTimeoutMs(head));
     this.#attempt(nowMs, null);
   }
 
@@ -224,7 +239,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   onUpstreamFailure(code: ErrorCode, isStale: boolean): void {
     this.#connection = null;
-    if (this.#phase === 'sent') {
+    if (this.#phase === 'sent' || this.#phase === 'held') {
+      this.#heldReply.drop();
       if (!isStale || !this.#retriesStale(code)) this.#onAttemptFailed(code);
       return;
     }
@@ -266,7 +282,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const nowMs = this.#context.now();
     const pauseMs = this.#tries.another(this.backend!, this.#stats!, cause, nowMs, this.#deadlines.requestAtMs);
     if (pauseMs === -1) return false;
-    this.#deadlines.tryAtMs = 0; // of the try that is over: it must not end the pause
+    this.#deadlines.tryAtMs = this.#deadlines.releaseAtMs = 0; // of the try that is over: they must not end the pause
     this.#deadlines.retryAtMs = nowMs + pauseMs;
     return true;
   }
@@ -310,12 +326,80 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (status >= 502 && status <= 504) {
       if (this.#retriesGatewayError(head)) return false;
     } else if (endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= nowMs) endpoint.pool.onReached();
+    if (this.head.isGrpc && this.#takesGrpcHead(head, hasBody)) return this.#phase === 'held';
     this.#try.onStatus(status, nowMs);
-    this.#phase = 'replying';
-    this.#deadlines.tryAtMs = 0;
-    this.status = status;
-    this.#downstream.sendHead(head, hasBody);
+    this.#beginReply(head, hasBody);
     return true;
+  }
+
+  #beginReply(head: ReplyHead, hasBody: boolean): void {
+    this.#phase = 'replying';
+    this.#deadlines.tryAtMs = this.#deadlines.releaseAtMs = 0;
+    this.status = head.status;
+    this.#downstream.sendHead(head, hasBody);
+  }
+
+  // --- gRPC: a reply says in its last fields how the call went ------------------------------------------------------
+
+  /** True when the head is not passed on now: it is held, or the call is tried again. */
+  #takesGrpcHead(head: ReplyHead, hasBody: boolean): boolean {
+    const status = grpcStatusAt(head, head.grpcStatusField);
+    if (status !== -1) {
+      if (this.#retriesGrpc(status)) {
+        this.#retryAfter(status);
+        return true;
+      }
+      this.#onGrpcStatus(status);
+      return false;
+    }
+    if (!hasBody || !this.#mayRetryGrpc) return false;
+    this.#try.onStatus(head.status, this.#context.now());
+    this.#phase = 'held';
+    this.#heldReply.begin(keepReplyHead(head), hasBody);
+    this.#deadlines.tryAtMs = 0;
+    this.#deadlines.releaseAtMs = this.#context.now() + mostHoldMs;
+    this.#deadlines.arm(this.backend!.timeouts);
+    return true;
+  }
+
+  get #mayRetryGrpc(): boolean {
+    return this.#held.isComplete && this.backend!.retry.grpcStatuses.size > 0;
+  }
+
+  /** Plans another try after this status, if the policy asks for it and all else allows it. */
+  #retriesGrpc(status: number): boolean {
+    return this.#mayRetryGrpc && this.backend!.retry.grpcStatuses.has(status) && this.#planRetry(`grpc_${status}`);
+  }
+
+  /** The status counts for the instance, too. */
+  #retryAfter(status: number): void {
+    this.#connection = null;
+    this.#try.onStatus(httpStatusOf(status), this.#context.now());
+    this.#settle(null, 'none');
+    this.#startRetry();
+  }
+
+  #onGrpcStatus(status: number): void {
+    this.#stats!.onGrpcStatus(status);
+    this.#try.onStatus(httpStatusOf(status), this.#context.now());
+  }
+
+  /** Passes on what was held of a reply, which from here on goes its usual way. */
+  #release(): void {
+    const { head, hasBody } = this.#heldReply;
+    this.#beginReply(head!, hasBody);
+    for (const piece of this.#heldReply.take()) this.#downstream.sendBody(piece, 0, piece.length, true);
+  }
+
+  /** The turn in which the first bytes of a held reply came is over; called by the batch. */
+  flush(): void {
+    if (this.#phase === 'held' && this.#heldReply.hasBytes) this.#release();
+  }
+
+  #holdReply(bytes: Buffer, from: number, to: number): void {
+    if (!this.#heldReply.hasBytes) this.#context.batch.add(this);
+    this.#heldReply.add(bytes, from, to);
+    if (this.#heldReply.bytes > this.#context.limits.replayBytes) this.#release();
   }
 
   /**
@@ -338,6 +422,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   onReplyBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#replyBytes += to - from;
+    if (this.#phase === 'held') return this.#holdReply(bytes, from, to);
     this.#downstream.sendBody(bytes, from, to, isLasting);
   }
 
@@ -349,14 +434,37 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   onReplyEnd(trailers: Head | null): void {
     this.#connection = null;
+    if (this.head.isGrpc && this.#retriesAtEnd(trailers)) return;
     this.#downstream.sendEnd(trailers);
   }
 
+  #retriesAtEnd(trailers: Head | null): boolean {
+    const status = grpcStatusIn(trailers);
+    if (this.#phase === 'held') {
+      this.#retriesWhenDone = this.#retriesGrpc(status);
+      if (this.#retriesWhenDone) {
+        this.#heldReply.drop();
+        this.#try.onStatus(httpStatusOf(status), this.#context.now());
+        return true;
+      }
+      this.#release();
+    }
+    if (status !== -1) this.#onGrpcStatus(status);
+    return false;
+  }
+
   onReplyDone(): void {
+    if (this.#retriesWhenDone) return this.#tryAgain();
     this.#try.onWhole();
     this.#settle(null, 'none');
     this.#finish(this.status);
     this.#downstream.onExchangeComplete();
+  }
+
+  #tryAgain(): void {
+    this.#retriesWhenDone = false;
+    this.#settle(null, 'none');
+    this.#startRetry();
   }
 
   onDownstreamDrain(): void {
@@ -366,6 +474,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #replyLocally(code: ErrorCode, detail = ''): void {
     const reply = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
     this.#stats!.onLocalReply(code);
+    if (this.head.isGrpc) this.#stats!.onGrpcStatus(errorTable[code].grpc);
     this.status = reply.status;
     this.#connection = null;
     // A request that found no endpoint to try still has to show in its trace.
@@ -390,6 +499,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
       reportInbound(this, code, nowMs, this.#context);
     this.#try.endpoint = null;
     this.#held.forget();
+    this.#heldReply.drop();
   }
 
   // --- tunnels -----------------------------------------------------------------------------------------
@@ -474,6 +584,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
         return this.#expire(this.#awaitsUpstream() ? 'upstream_timeout' : 'body_idle_timeout');
       case 'retry':
         return this.#attempt(nowMs, this.endpoint);
+      case 'release':
+        this.#deadlines.releaseAtMs = 0;
+        if (this.#phase === 'held') this.#release();
+        return this.#deadlines.arm(timeouts);
       default:
         this.#deadlines.arm(timeouts);
     }
@@ -521,6 +635,6 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #cut(code: ErrorCode): void {
     this.#stats!.onCut(code);
     this.#finish(this.status);
-    this.#downstream.abort();
+    this.#downstream.abort(code);
   }
 }

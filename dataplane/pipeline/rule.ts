@@ -13,6 +13,8 @@ export type RetrySettings = {
   /** A request that met an idle connection being closed goes out again. */
   readonly onStale: boolean;
   readonly onGatewayError: boolean;
+  /** Statuses of gRPC calls that are tried again, whatever the method. */
+  readonly grpcStatuses: ReadonlySet<number>;
   /** Methods that may be tried again although the first try may have been executed. */
   readonly methods: ReadonlySet<string>;
   readonly backoffMs: number;

@@ -9,6 +9,8 @@ export class TrafficStats {
   readonly #inFlight: number;
   readonly #requestBytes: number;
   readonly #replyBytes: number;
+  /** Slot of the call counter per gRPC status. */
+  readonly #grpcStatuses: (number | undefined)[] = [];
   /** Slot of the request counter per status code; -1 until the code is first seen. */
   readonly #requests = new Int32Array(600).fill(-1);
 
@@ -56,6 +58,17 @@ export class TrafficStats {
       this.#labels,
     );
     this.#values[slot]! += 1;
+  }
+
+  /** A call of gRPC has ended with this status. */
+  onGrpcStatus(status: number): void {
+    const labels = { ...this.#labels, grpc_status: String(status) };
+    this.#grpcStatuses[status] ??= this.#table.counter(
+      'meshlane_grpc_calls_total',
+      'Calls of gRPC that ended, by status.',
+      labels,
+    );
+    this.#values[this.#grpcStatuses[status]]! += 1;
   }
 
   onLocalReply(reason: string): void {

@@ -11,8 +11,7 @@ import { RetryBudget } from '../cluster/retry-budget.ts';
 import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
 import { type RetrySettings, Rule, type RuleBackend } from '../pipeline/rule.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
-import type { Connect } from '../upstream/pool.ts';
-import { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+import { type MakePool, PooledEndpoint, type WireProtocol } from '../upstream/pooled-endpoint.ts';
 import { breakerGauge } from './breaker-gauge.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
@@ -28,7 +27,7 @@ import { Snapshot } from './snapshot.ts';
 /** What compiling needs besides the resources. */
 export type CompileContext = {
   readonly metrics: SlotTable;
-  readonly connect: Connect;
+  readonly makePool: MakePool;
   readonly now: () => number;
   readonly random: () => number;
   /** Retries are allowed per worker, so each gets its part of the floor. */
@@ -76,7 +75,8 @@ class Compiler {
     for (const instance of this.#store.instances()) {
       const { service, address, port, status } = instance.spec;
       if (status !== 'up') continue;
-      const endpoint = this.#endpoint(instance.name, address, port, instance.labels, service);
+      const protocol = instance.spec.protocol ?? this.#wireProtocolOf(service);
+      const endpoint = this.#endpoint({ name: instance.name, address, port, protocol }, instance.labels, service);
       const list = this.#byService.get(service);
       if (list) list.push(endpoint);
       else this.#byService.set(service, [endpoint]);
@@ -151,7 +151,9 @@ class Compiler {
     const { application } = this.#context;
     if (application === null) return null;
     const settings = applicationSettings(this.#store.policiesOf(application.service));
-    const endpoint = this.#endpoint(inboundEndpoint, application.address, application.port, {}, application.service);
+    const { address, port } = application;
+    const protocol = this.#wireProtocolOf(application.service);
+    const endpoint = this.#endpoint({ name: inboundEndpoint, address, port, protocol }, {}, application.service);
     const isOwn = this.#context.ownListeners.isReachedBy('inbound', application.address, application.port);
     const endpoints = isOwn ? [] : [endpoint];
     const noRetry: RetrySettings = { ...settings.retry, attempts: 0 };
@@ -171,8 +173,8 @@ class Compiler {
     const key = `${service} ${JSON.stringify(wanted.sort())}`;
     const known = this.#clusters.get(key);
     if (known) return known;
-    // What speaks another protocol must not be sent HTTP/1.1: its requests are refused with a word that says why.
-    const isCarried = this.#store.protocolOf(service) === 'http1';
+    // What speaks no HTTP must not be sent any: its requests are refused with a word that says why.
+    const isCarried = this.#store.protocolOf(service) !== 'tcp';
     const all = this.#byService.get(service) ?? [];
     const labelled = all.filter((endpoint) => wanted.every(([label, value]) => endpoint.labels[label] === value));
     const { ownListeners } = this.#context;
@@ -214,16 +216,21 @@ class Compiler {
   }
 
   /** The endpoint of an address: the one that is in use already, brought up to date, or a new one. */
-  #endpoint(name: string, address: string, port: number, labels: Labels, service: string): PooledEndpoint {
+  #endpoint(
+    at: { name: string; address: string; port: number; protocol: WireProtocol },
+    labels: Labels,
+    service: string,
+  ): PooledEndpoint {
+    const { name, address, port, protocol } = at;
     const { pool, breaker } =
       name === inboundEndpoint ? applicationSettings(this.#store.policiesOf(service)) : this.#settingsOf(service);
-    const key = `${name} ${address} ${port}`;
+    const key = `${name} ${address} ${port} ${protocol}`;
     let endpoint = this.#before?.endpoints.get(key);
     if (endpoint) {
       endpoint.labels = labels;
       endpoint.pool.settings = pool;
     } else {
-      endpoint = new PooledEndpoint(name, address, port, labels, pool, this.#context.connect, this.#context.now);
+      endpoint = new PooledEndpoint(at, labels, pool, this.#context.makePool);
     }
     if (breaker === null) {
       endpoint.breaker?.retire();
@@ -232,6 +239,11 @@ class Compiler {
     else endpoint.breaker = new Breaker(breaker, breakerGauge(this.#context.metrics, service, name));
     this.#endpoints.set(key, endpoint);
     return endpoint;
+  }
+
+  #wireProtocolOf(service: string): WireProtocol {
+    const protocol = this.#store.protocolOf(service);
+    return protocol === 'http2' || protocol === 'grpc' ? 'http2' : 'http1';
   }
 
   #closeGone(): void {

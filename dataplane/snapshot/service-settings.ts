@@ -11,6 +11,7 @@ import { documentSchemas, type PolicyResource } from '../../shared/resources/sch
 import { durationMs } from '../../shared/time/duration.ts';
 import type { BreakerSettings } from '../cluster/breaker.ts';
 import type { RetryBudgetSettings } from '../cluster/retry-budget.ts';
+import { retriableStatuses } from '../pipeline/grpc.ts';
 import type { RetrySettings, TimeoutSettings } from '../pipeline/rule.ts';
 import type { PoolSettings } from '../upstream/pool.ts';
 
@@ -44,6 +45,7 @@ export function serviceSettings(policies: readonly PolicyResource[]): ServiceSet
       idleTimeoutMs: durationMs(connections.idleTimeout),
       maxLifetimeMs: durationMs(connections.maxLifetime),
       maxRequests: connections.maxRequests,
+      streamsPerConnection: connections.streams,
       backoffMs: durationMs(connections.backoff),
       maxBackoffMs: durationMs(connections.maxBackoff),
     },
@@ -87,6 +89,9 @@ export function retrySettings(retry: RuleRetry): RetrySettings {
     onReset: retry.on.includes('reset'),
     onStale: retry.on.includes('reset') && retry.attempts > 0,
     onGatewayError: retry.on.includes('gateway-error'),
+    grpcStatuses: new Set(
+      retry.on.map((condition) => retriableStatuses[condition] ?? -1).filter((code) => code !== -1),
+    ),
     methods: new Set(retry.methods),
     backoffMs: durationMs(retry.backoff),
     maxBackoffMs: durationMs(retry.maxBackoff),

@@ -111,6 +111,7 @@ class Supervisor implements RunningProxy {
           halfClose: limits.halfClose,
           bufferBytes: limits.bufferBytes,
           replayBytes: limits.replayBytes,
+          http2: limits.http2,
         },
         transportKind: options.transportKind ?? 'handle',
         sampleRatio: tracing.sampleRatio,

@@ -1,6 +1,6 @@
 import type { Transport } from './transport.ts';
 
-const capacity = 48 * 1024;
+const usualCapacity = 48 * 1024;
 const smallCopy = 32;
 const viewCount = 64;
 const hexDigits = Buffer.from('0123456789abcdef', 'latin1');
@@ -11,9 +11,15 @@ const hexDigits = Buffer.from('0123456789abcdef', 'latin1');
  * to that write and the next message gets other memory. Only one message is put together at a time.
  */
 export class OutBuffer {
-  bytes = Buffer.allocUnsafeSlow(capacity);
+  bytes: Buffer<ArrayBuffer>;
   length = 0;
+  readonly #capacity: number;
   readonly #views = new Array<Buffer | undefined>(viewCount).fill(undefined);
+
+  constructor(capacity = usualCapacity) {
+    this.#capacity = capacity;
+    this.bytes = Buffer.allocUnsafeSlow(capacity);
+  }
 
   /** Copies a range of other bytes. A loop is quicker than a call for a few of them, and needs no view of the source. */
   copy(source: Buffer, from: number, to: number): void {
@@ -27,7 +33,7 @@ export class OutBuffer {
 
   /** Writes text of one byte a character. */
   text(text: string): void {
-    this.#reserve(text.length);
+    this.reserve(text.length);
     this.length += this.bytes.write(text, this.length, 'latin1');
   }
 
@@ -36,7 +42,7 @@ export class OutBuffer {
   }
 
   decimal(value: number): void {
-    this.#reserve(16);
+    this.reserve(16);
     let digits = 1;
     for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) digits++;
     for (let at = this.length + digits - 1; at >= this.length; at--) {
@@ -48,7 +54,7 @@ export class OutBuffer {
   }
 
   hex(value: number): void {
-    this.#reserve(16);
+    this.reserve(16);
     let digits = 1;
     for (let rest = value; rest >= 16; rest = Math.floor(rest / 16)) digits++;
     for (let at = this.length + digits - 1; at >= this.length; at--) {
@@ -70,7 +76,7 @@ export class OutBuffer {
     this.length = 0;
     // A connection that is behind keeps its bytes for long: give it a copy of its own rather than the whole memory.
     if (transport.unsentBytes > 0) transport.write(Buffer.from(this.bytes.subarray(0, length)));
-    else if (!transport.write(this.#view(length))) this.#renew(Buffer.allocUnsafeSlow(capacity));
+    else if (!transport.write(this.#view(length))) this.#renew(Buffer.allocUnsafeSlow(this.#capacity));
   }
 
   /** Writes what is here and then bytes of others, without copying those; `Transport.lend` says until when they must stay. */
@@ -94,7 +100,8 @@ export class OutBuffer {
     this.#views.fill(undefined);
   }
 
-  #reserve(size: number): void {
+  /** Makes room for `size` more bytes; `bytes` may be another buffer afterwards. */
+  reserve(size: number): void {
     if (this.length + size > this.bytes.length) this.#grow(size);
   }
 

@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
+import { Reachability } from './reachability.ts';
 import type { UpstreamConnection } from './upstream-connection.ts';
 
 export type PoolSettings = {
@@ -12,8 +13,28 @@ export type PoolSettings = {
   readonly maxLifetimeMs: number;
   /** Requests per connection; 0 is no bound. */
   readonly maxRequests: number;
+  /** Requests at once on each connection that carries several. */
+  readonly streamsPerConnection: number;
   readonly backoffMs: number;
   readonly maxBackoffMs: number;
+};
+
+/** The connections of one worker to one endpoint, as requests see them. */
+export type EndpointPool = {
+  settings: PoolSettings;
+  /** A connection is being made, so who waits may wait for the endpoint rather than for others. */
+  readonly isConnecting: boolean;
+  /** A connection at once, null when the waiter is called later, or why it gets none. */
+  acquire(waiter: PoolWaiter): UpstreamConnection | ErrorCode | null;
+  /** The same for a tunnel of bytes to the endpoint, which begins with its connection. */
+  acquireForTunnel(waiter: PoolWaiter): ErrorCode | null;
+  cancel(waiter: PoolWaiter): void;
+  /** The endpoint takes requests: it need not be avoided. */
+  onReached(): void;
+  /** The endpoint, or what is behind the proxy there, could not be reached: it is avoided for a while. */
+  onUnreachable(): void;
+  /** The endpoint left: what is under way is still served. */
+  close(): void;
 };
 
 /** A connection as its pool sees it. */
@@ -38,7 +59,7 @@ export type Connect = (pool: Pool) => PooledConnection;
  * The connections of one worker to one endpoint: idle ones are used last in, first out, so that a burst's surplus grows
  * old and leaves. Requests wait in order when there are as many connections as allowed.
  */
-export class Pool {
+export class Pool implements EndpointPool {
   readonly endpoint: Endpoint;
   settings: PoolSettings;
   readonly #connect: Connect;
@@ -49,7 +70,7 @@ export class Pool {
   /** Connections being made for a tunnel and who waits for each; null when nobody does any more. */
   readonly #forTunnels = new Map<PooledConnection, PoolWaiter | null>();
   #connecting = 0;
-  #failures = 0;
+  readonly #reachability: Reachability;
   #isClosed = false;
 
   constructor(endpoint: Endpoint, settings: PoolSettings, connect: Connect, now: () => number) {
@@ -57,13 +78,13 @@ export class Pool {
     this.settings = settings;
     this.#connect = connect;
     this.#now = now;
+    this.#reachability = new Reachability(endpoint, now);
   }
 
   get size(): number {
     return this.#all.size;
   }
 
-  /** A connection is being made, so who waits may wait for the endpoint rather than for others. */
   get isConnecting(): boolean {
     return this.#connecting > 0 || this.#forTunnels.size > 0;
   }
@@ -72,7 +93,6 @@ export class Pool {
     return this.#waiting.length;
   }
 
-  /** A connection at once, null when the waiter is called later, or why it gets none. */
   acquire(waiter: PoolWaiter): UpstreamConnection | ErrorCode | null {
     const nowMs = this.#now();
     for (;;) {
@@ -139,22 +159,12 @@ export class Pool {
     return waiter;
   }
 
-  /** The endpoint takes requests: it need not be avoided, and its next failure is the first one again. */
   onReached(): void {
-    this.#failures = 0;
-    this.endpoint.backoffUntilMs = 0;
+    this.#reachability.onReached();
   }
 
-  /**
-   * No connection could be made, or the proxy there could make none to its application: the endpoint is avoided for a
-   * while. Failures within that time are of requests that were on their way before and do not make it longer.
-   */
   onUnreachable(): void {
-    const nowMs = this.#now();
-    if (nowMs < this.endpoint.backoffUntilMs) return;
-    const { backoffMs, maxBackoffMs } = this.settings;
-    const pauseMs = Math.min(backoffMs * 2 ** Math.min(this.#failures++, 20), maxBackoffMs);
-    this.endpoint.backoffUntilMs = nowMs + pauseMs;
+    this.#reachability.onUnreachable(this.settings);
   }
 
   /** A connection is closed and gone. */

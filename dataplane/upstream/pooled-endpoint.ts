@@ -1,21 +1,24 @@
 import type { Labels } from '../../shared/resources/resource.ts';
 import { Endpoint } from '../cluster/endpoint.ts';
-import { type Connect, Pool, type PoolSettings } from './pool.ts';
+import type { EndpointPool, PoolSettings } from './pool.ts';
+
+/** What requests to an endpoint are spoken in. */
+export type WireProtocol = 'http1' | 'http2';
+
+/** Makes the pool of an endpoint. */
+export type MakePool = (endpoint: Endpoint, settings: PoolSettings, protocol: WireProtocol) => EndpointPool;
 
 /** An endpoint and the worker's connections to it. */
 export class PooledEndpoint extends Endpoint {
-  readonly pool: Pool;
+  readonly pool: EndpointPool;
 
   constructor(
-    name: string,
-    address: string,
-    port: number,
+    at: { readonly name: string; readonly address: string; readonly port: number; readonly protocol: WireProtocol },
     labels: Labels,
     settings: PoolSettings,
-    connect: Connect,
-    now: () => number,
+    makePool: MakePool,
   ) {
-    super(name, address, port, labels);
-    this.pool = new Pool(this, settings, connect, now);
+    super(at.name, at.address, at.port, labels);
+    this.pool = makePool(this, settings, at.protocol);
   }
 }

@@ -16,6 +16,8 @@ export type UpstreamRequest = {
   /** The whole request is here. */
   readonly isRequestWhole: boolean;
   readonly requestTrailers: Head | null;
+  /** Time that is left for it, in ms; 0 when there is no end to it. */
+  readonly remainingMs: number;
 
   onInterim(head: ReplyHead): void;
   /** Returns false when the reply is not wanted because the request is tried again. */

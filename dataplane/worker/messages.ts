@@ -5,6 +5,7 @@ import type { AnyResource } from '../../shared/resources/schema.ts';
 import type { ListenerSettings } from '../listener/listener.ts';
 import type { ServerCertificate } from '../listener/tls-acceptor.ts';
 import type { TransportKind } from '../transport/open.ts';
+import type { Http2Limits } from './worker-context.ts';
 
 /** What supervisor and workers say to each other. */
 
@@ -37,6 +38,7 @@ export type WorkerOptions = {
     readonly halfClose: 'answer' | 'cancel';
     readonly bufferBytes: number;
     readonly replayBytes: number;
+    readonly http2: Http2Limits;
   };
   readonly transportKind: TransportKind;
   readonly sampleRatio: number;

@@ -4,7 +4,15 @@ import type { HeadLimits } from '../message/head.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { TransportKind } from '../transport/open.ts';
 import type { OutBuffer } from '../transport/out-buffer.ts';
+import type { WriteBatch } from '../transport/write-batch.ts';
 import type { Closings } from './closings.ts';
+
+/** Bounds of connections that speak HTTP/2. */
+export type Http2Limits = {
+  readonly streams: number;
+  readonly streamWindowBytes: number;
+  readonly connectionWindowBytes: number;
+};
 
 /** What everything in one worker shares. */
 export type WorkerContext = {
@@ -22,6 +30,7 @@ export type WorkerContext = {
     readonly halfClose: 'answer' | 'cancel';
     readonly bufferBytes: number;
     readonly replayBytes: number;
+    readonly http2: Http2Limits;
   };
   readonly transportKind: TransportKind;
   readonly sampleRatio: number;
@@ -29,6 +38,7 @@ export type WorkerContext = {
   readonly recordsSpans: boolean;
   readonly wheel: TimerWheel;
   readonly out: OutBuffer;
+  readonly batch: WriteBatch;
   readonly closings: Closings;
   /** Monotonic ms of the event being handled: read once per event, not once per use. */
   now(): number;

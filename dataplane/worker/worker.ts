@@ -3,7 +3,9 @@ import { SlotTable } from '../../observability/metrics/slots.ts';
 import { randomUint32 } from '../../observability/tracing/trace-context.ts';
 import { compactHeap } from '../../shared/runtime/compact-heap.ts';
 import { TimerWheel } from '../../shared/time/timer-wheel.ts';
+import type { Endpoint } from '../cluster/endpoint.ts';
 import { Http1UpstreamConnection } from '../http1/upstream-connection.ts';
+import { connectHttp2 } from '../http2/upstream-connecting.ts';
 import { ConnectionCount } from '../listener/connection-count.ts';
 import { ConnectionShare } from '../listener/connection-share.ts';
 import { HandOver } from '../listener/hand-over.ts';
@@ -15,9 +17,12 @@ import { type CompileContext, compileSnapshot } from '../snapshot/compile.ts';
 import { OwnListeners } from '../snapshot/own-listeners.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
 import { OutBuffer } from '../transport/out-buffer.ts';
-import type { Pool } from '../upstream/pool.ts';
+import { WriteBatch } from '../transport/write-batch.ts';
+import { type EndpointPool, Pool, type PoolSettings } from '../upstream/pool.ts';
+import type { WireProtocol } from '../upstream/pooled-endpoint.ts';
+import { SharedPool } from '../upstream/shared-pool.ts';
 import { Closings } from './closings.ts';
-import type { FromWorker, ToWorker, WorkerOptions } from './messages.ts';
+import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from './messages.ts';
 import { SpanBatch } from './span-batch.ts';
 import type { WorkerContext } from './worker-context.ts';
 
@@ -50,7 +55,7 @@ class Worker {
     this.#metrics = metrics;
     this.#compileContext = {
       metrics,
-      connect: (pool: Pool) => new Http1UpstreamConnection(this.#context, pool),
+      makePool: (endpoint, settings, protocol) => this.#makePool(endpoint, settings, protocol),
       now: () => nowMs,
       random: randomUint32,
       workers: options.workers,
@@ -66,6 +71,7 @@ class Worker {
       recordsSpans: options.recordsSpans,
       wheel,
       out: new OutBuffer(),
+      batch: new WriteBatch(),
       closings: new Closings(metrics),
       now: () => nowMs,
       tick: () => {
@@ -76,6 +82,14 @@ class Worker {
     };
     wheel.start();
     port.on('message', (message: ToWorker) => this.#onMessage(message));
+  }
+
+  #makePool(endpoint: Endpoint, settings: PoolSettings, protocol: WireProtocol): EndpointPool {
+    const { now } = this.#compileContext;
+    const connect = (pool: Pool) => new Http1UpstreamConnection(this.#context, pool);
+    const exclusive = new Pool(endpoint, settings, connect, now);
+    if (protocol === 'http1') return exclusive;
+    return new SharedPool(endpoint, settings, (pool) => connectHttp2(this.#context, pool), exclusive, now);
   }
 
   #send(message: FromWorker): void {
@@ -155,7 +169,7 @@ class Worker {
       const { name, address, port, direction, shown } = settings;
       const count = new ConnectionCount(counts, place, this.#context.limits.connections);
       const stats = new ListenerStats(this.#metrics, { listener: name, direction }, index);
-      const tls = shown === undefined ? null : await this.#acceptor(name, shown);
+      const tls = shown === undefined ? null : await this.#acceptor(settings, shown);
       const handOver =
         shares === null || this.#pipes === null
           ? null
@@ -176,10 +190,10 @@ class Worker {
   }
 
   /** TLS is loaded only where a listener speaks it. */
-  async #acceptor(listener: string, shown: ServerCertificate): Promise<TlsAcceptor> {
+  async #acceptor({ name, protocol }: WorkerListener, shown: ServerCertificate): Promise<TlsAcceptor> {
     const { TlsAcceptor } = await import('../listener/tls-acceptor.ts');
-    const acceptor = new TlsAcceptor(this.#context, shown);
-    this.#acceptors.set(listener, acceptor);
+    const acceptor = new TlsAcceptor(this.#context, shown, protocol);
+    this.#acceptors.set(name, acceptor);
     return acceptor;
   }
 

@@ -132,6 +132,27 @@ export const errorTable = {
     retry: 'if-idempotent',
     text: 'The instance closed the connection before it replied.',
   },
+  upstream_refused: {
+    http: 503,
+    grpc: 14,
+    origin: 'upstream',
+    retry: 'always',
+    text: 'The instance refused the request before it handled it.',
+  },
+  upstream_cancelled: {
+    http: 502,
+    grpc: 1,
+    origin: 'upstream',
+    retry: 'if-idempotent',
+    text: 'The instance cancelled the request before it replied.',
+  },
+  upstream_exhausted: {
+    http: 503,
+    grpc: 8,
+    origin: 'upstream',
+    retry: 'if-idempotent',
+    text: 'The instance is asked for too much.',
+  },
   upstream_timeout: {
     http: 504,
     grpc: 4,

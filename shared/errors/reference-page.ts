@@ -25,7 +25,7 @@ export function errorPage(): string {
     'When a proxy answers a request itself, the reply names the reason in its field `x-meshlane-reason`, and its body says it in a',
     'sentence. The same words stand in the label `reason` of `meshlane_local_replies_total` and `cause` of',
     '`meshlane_retries_total` ([metrics](metrics.md)), and in `error.type` of the spans of failed tries. A sidecar takes the field',
-    'off what its application sends. gRPC statuses are the ones that gRPC traffic will get; it is not carried yet.',
+    'off what its application sends. A gRPC caller gets status 200 and the gRPC status below, with the sentence as its message.',
     '',
     'A failure is tried again only within the attempts, the time and the budget of the service’s [policy](policy.md), and while',
     'the body of the request is still held. What the next proxy answered is judged by the word in its reply.',

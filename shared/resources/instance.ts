@@ -39,6 +39,12 @@ export const InstanceSpec = Type.Object(
       description: 'IP address or host name that other workloads reach it by.',
     }),
     port: Type.Integer({ minimum: 1, maximum: 65_535 }),
+    protocol: Type.Optional(
+      Type.Enum(['http1', 'http2'], {
+        description:
+          'What is spoken at this address, where that is not what the service’s applications speak: http2 at a sidecar.',
+      }),
+    ),
     metadata: Type.Optional(Labels),
     healthCheck: Type.Optional(HealthCheck),
     status: Type.Enum(['up', 'draining', 'down'], {

@@ -1,7 +1,15 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Name } from './field-schemas.ts';
 
-export const retryConditions = ['connect-failure', 'reset', 'gateway-error'] as const;
+const defaultConditions = ['connect-failure', 'reset', 'gateway-error'] as const;
+export const retryConditions = [
+  ...defaultConditions,
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+  'resource-exhausted',
+  'unavailable',
+] as const;
 
 const retryFields = {
   attempts: Type.Integer({
@@ -11,11 +19,11 @@ const retryFields = {
     description: 'Tries after the first one; 0 turns retries off.',
   }),
   on: Type.Array(Type.Enum([...retryConditions]), {
-    default: [...retryConditions],
+    default: [...defaultConditions],
     uniqueItems: true,
     maxItems: retryConditions.length,
     description:
-      'connect-failure: nothing was sent; reset: the connection broke before the reply, or was being closed as the request was sent on it; gateway-error: 502, 503 or 504.',
+      'connect-failure: nothing was sent; reset: the connection broke before the reply, or was being closed as the request was sent on it; gateway-error: 502, 503 or 504; the others are gRPC statuses, tried again whatever the method, before anything of the reply was passed on.',
   }),
   methods: Type.Array(Type.String({ pattern: '^[A-Z][A-Z0-9-]{0,31}$' }), {
     default: ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'],
@@ -101,6 +109,12 @@ export const Connections = Type.Object(
       minimum: 0,
       maximum: 1_000_000_000,
       description: 'Requests that one connection carries; 0 is no bound.',
+    }),
+    streams: Type.Integer({
+      default: 100,
+      minimum: 1,
+      maximum: 10_000,
+      description: 'Requests at once on one connection of HTTP/2, before another one is opened.',
     }),
     backoff: Duration({
       default: '100ms',

@@ -65,7 +65,8 @@ export const ProxyListener = Type.Object(
     }),
     protocol: Type.Enum(['auto', 'http1', 'http2', 'tcp'], {
       default: 'auto',
-      description: 'Only HTTP/1.1 is carried so far: auto and http1.',
+      description:
+        'What callers speak; auto finds out: by ALPN under TLS, else by the first bytes. Under TLS http2 offers h2 only.',
     }),
     connect: Type.Boolean({
       default: false,
@@ -149,6 +150,29 @@ export const ProxyLimits = Type.Object(
       description:
         'Bytes that may wait for a slow reader on each connection, in each direction; from there on nothing more is read for it. One read (32768) may come on top.',
     }),
+    http2: Type.Object(
+      {
+        streams: Type.Integer({
+          default: 256,
+          minimum: 1,
+          maximum: 10_000,
+          description: 'Requests at once on a downstream connection; one above is refused (REFUSED_STREAM).',
+        }),
+        streamWindowBytes: Type.Integer({
+          default: 262_144,
+          minimum: 65_535,
+          maximum: 16_777_216,
+          description: 'Bytes that a peer may send on one stream before they are taken.',
+        }),
+        connectionWindowBytes: Type.Integer({
+          default: 1_048_576,
+          minimum: 65_535,
+          maximum: 67_108_864,
+          description: 'The same over all streams of a connection: what one connection may make wait.',
+        }),
+      },
+      { additionalProperties: false, default: {}, description: 'Bounds of each connection that speaks HTTP/2.' },
+    ),
     replayBytes: Type.Integer({
       default: 65_536,
       minimum: 0,

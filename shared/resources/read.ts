@@ -56,11 +56,11 @@ export function readProxy(input: unknown): Parsed<ProxyDocument> {
 
 function checkListenerProtocols(proxy: Partial<ProxyDocument> | null): Issue[] {
   return listOf(proxy?.spec?.listeners).flatMap((listener, i) =>
-    listener?.protocol === 'http2' || listener?.protocol === 'tcp'
+    listener?.protocol === 'tcp'
       ? [
           {
             pointer: `/spec/listeners/${i}/protocol`,
-            message: `${listener.protocol} is not carried yet; take auto or http1`,
+            message: `${listener.protocol} is not carried yet; take auto, http1 or http2`,
           },
         ]
       : [],

@@ -5,7 +5,7 @@ export const ServiceSpec = Type.Object(
     protocol: Type.Enum(['http1', 'http2', 'grpc', 'tcp'], {
       default: 'http1',
       description:
-        'What the instances speak. Only http1 is carried so far; requests to a service of another protocol are answered with 501.',
+        'What the applications behind the instances speak: http2 and grpc without TLS (h2c). Requests to a service of tcp are answered with 501.',
     }),
   },
   { additionalProperties: false },

@@ -44,7 +44,7 @@ function acceptorFor(kind: TransportKind): TlsAcceptor {
     now,
     tick: () => undefined,
   };
-  return new TlsAcceptor(context as unknown as WorkerContext, shown);
+  return new TlsAcceptor(context as unknown as WorkerContext, shown, 'auto');
 }
 
 function secured(kind: TransportKind, version: 'TLSv1.2' | 'TLSv1.3'): MakePair {

@@ -89,8 +89,8 @@ t.test('a trace endpoint that is away costs no request anything', async (t) => {
 });
 
 t.test('requests to a service that speaks what is not carried are refused', async (t) => {
-  const grpc = { ...service('calls'), spec: { protocol: 'grpc' } } as ReturnType<typeof service>;
-  const proxy = await staticProxy(t, { resources: [grpc, instance('calls-1', 'calls', 9)] });
+  const tcp = { ...service('calls'), spec: { protocol: 'tcp' } } as ReturnType<typeof service>;
+  const proxy = await staticProxy(t, { resources: [tcp, instance('calls-1', 'calls', 9)] });
   const answer = await ask(t, proxy.port, get('/', 'calls'));
   t.equal(answer.status, 501);
   t.equal(answer.header('x-meshlane-reason'), 'not_implemented');

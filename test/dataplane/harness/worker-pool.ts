@@ -23,6 +23,7 @@ export async function runningWorkers(t: Owner, resources: readonly AnyResource[]
         halfClose: 'answer',
         bufferBytes: 65_536,
         replayBytes: 65_536,
+        http2: { streams: 256, streamWindowBytes: 262_144, connectionWindowBytes: 1_048_576 },
       },
       transportKind: 'handle',
       sampleRatio: 0,

@@ -6,7 +6,7 @@ import { OwnListeners } from '../../../dataplane/snapshot/own-listeners.ts';
 import { ResourceStore } from '../../../dataplane/snapshot/resource-store.ts';
 import { OutBuffer } from '../../../dataplane/transport/out-buffer.ts';
 import type { Transport, TransportOwner } from '../../../dataplane/transport/transport.ts';
-import type { PooledConnection } from '../../../dataplane/upstream/pool.ts';
+import { Pool, type PooledConnection } from '../../../dataplane/upstream/pool.ts';
 import type { WorkerContext } from '../../../dataplane/worker/worker-context.ts';
 import { newSlotMemory, SlotTable } from '../../../observability/metrics/slots.ts';
 import { TimerWheel } from '../../../shared/time/timer-wheel.ts';
@@ -37,7 +37,7 @@ function connection() {
   };
   const snapshot = compileSnapshot(new ResourceStore().with(serviceAt('app', 1), []), 1, null, {
     metrics: new SlotTable(newSlotMemory(), () => undefined),
-    connect: () => ({}) as PooledConnection,
+    makePool: (endpoint, settings) => new Pool(endpoint, settings, () => ({}) as PooledConnection, now),
     now,
     random: () => 0,
     workers: 1,

@@ -7,7 +7,7 @@ import { Exchange } from '../../../dataplane/pipeline/exchange.ts';
 import { compileSnapshot } from '../../../dataplane/snapshot/compile.ts';
 import { OwnListeners } from '../../../dataplane/snapshot/own-listeners.ts';
 import { ResourceStore } from '../../../dataplane/snapshot/resource-store.ts';
-import type { Pool, PooledConnection } from '../../../dataplane/upstream/pool.ts';
+import { Pool, type PooledConnection } from '../../../dataplane/upstream/pool.ts';
 import type { UpstreamRequest } from '../../../dataplane/upstream/upstream-connection.ts';
 import type { WorkerContext } from '../../../dataplane/worker/worker-context.ts';
 import { newSlotMemory, SlotTable } from '../../../observability/metrics/slots.ts';
@@ -44,7 +44,7 @@ t.test('a tunnel whose caller left first is let go of when the instance has take
   const limits = { headBytes: 65_536, headerCount: 100, targetBytes: 16_384, replayBytes: 65_536 };
   const snapshot = compileSnapshot(new ResourceStore().with(serviceAt('app', 1), []), 1, null, {
     metrics: new SlotTable(newSlotMemory(), ignore),
-    connect,
+    makePool: (endpoint, settings) => new Pool(endpoint, settings, connect, now),
     now,
     random: () => 0,
     workers: 1,

@@ -10,6 +10,7 @@ const settings: PoolSettings = {
   idleTimeoutMs: 0,
   maxLifetimeMs: 0,
   maxRequests: 0,
+  streamsPerConnection: 1,
   backoffMs: 100,
   maxBackoffMs: 1000,
 };

@@ -1,8 +1,8 @@
-import type { Caller, ForwardingText } from '../message/caller.ts';
-import { FieldName } from '../message/field-name.ts';
-import { Guard } from '../message/guard.ts';
-import type { RequestHead } from '../message/request-head.ts';
 import { ascii, type OutBuffer } from '../transport/out-buffer.ts';
+import type { Caller, ForwardingText } from './caller.ts';
+import { FieldName } from './field-name.ts';
+import { Guard } from './guard.ts';
+import type { RequestHead } from './request-head.ts';
 
 const crlf = ascii('\r\n');
 const comma = ascii(', ');

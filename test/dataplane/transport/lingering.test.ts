@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Lingering } from '../../../dataplane/http1/downstream-lingering.ts';
+import { Lingering } from '../../../dataplane/transport/lingering.ts';
 import type { Transport } from '../../../dataplane/transport/transport.ts';
 import type { WorkerContext } from '../../../dataplane/worker/worker-context.ts';
 import { TimerWheel } from '../../../shared/time/timer-wheel.ts';

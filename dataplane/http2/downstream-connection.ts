@@ -1,0 +1,353 @@
+import type { ProxyListener } from '../../shared/resources/proxy.ts';
+import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import type { Caller } from '../message/caller.ts';
+import { admit } from '../message/guarded-fields.ts';
+import { Head, HeadVerdict } from '../message/head.ts';
+import { RequestHead } from '../message/request-head.ts';
+import { Lingering } from '../transport/lingering.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
+import { BlockCache } from './block-cache.ts';
+import { Http2DownstreamStream } from './downstream-stream.ts';
+import { FrameType, H2Code, mostStreamId, preface, Setting } from './frame.ts';
+import { ReplyEncoder } from './reply-encoder.ts';
+import { RequestAssembler } from './request-assembler.ts';
+import { Session } from './session.ts';
+import { settingsPayload } from './settings.ts';
+import { TrailerAssembler } from './trailer-assembler.ts';
+
+/** Streams kept for the requests to come. */
+const mostSpare = 64;
+const drainPing = Buffer.from('draining');
+
+/** Heads and trailers are put together within one call, so all connections share what does it. */
+const requests = new RequestAssembler();
+const trailerSections = new TrailerAssembler();
+/** Takes the blocks of requests that are not served, which still have to go through the table. */
+const discarded = new RequestHead();
+
+/** The server side of HTTP/2: one connection of a caller and the streams on it. */
+export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
+  readonly caller: Caller;
+  readonly direction: ProxyListener['direction'];
+  readonly #takesConnect: boolean;
+  readonly #onGone: (connection: Http2DownstreamConnection) => void;
+  readonly #timer: WheelTimer;
+  readonly #cache = new BlockCache<RequestHead>();
+  readonly #replies: ReplyEncoder;
+  readonly #spare: Http2DownstreamStream[] = [];
+  /** Bytes of the preface that are still to come. */
+  #prefaceLeft = preface.length;
+  #requests = 0;
+  /** Streams above it are not served any more. */
+  #lastServed = mostStreamId;
+  #isDraining = false;
+  #hasEnded = false;
+  #lingering: Lingering | null = null;
+
+  constructor(
+    context: WorkerContext,
+    transport: Transport,
+    { direction, connect }: Pick<ProxyListener, 'direction' | 'connect'>,
+    caller: Caller,
+    onClosed: (connection: Http2DownstreamConnection) => void,
+  ) {
+    super(context, transport, true);
+    this.caller = caller;
+    this.direction = direction;
+    this.#takesConnect = connect;
+    this.#onGone = onClosed;
+    this.#replies = new ReplyEncoder(this.writer.encoder, direction === 'inbound');
+    this.#timer = new WheelTimer(() => this.#onDeadline());
+    this.#arm(context.limits.headTimeoutMs);
+    const { streams, streamWindowBytes } = context.limits.http2;
+    this.announce(
+      settingsPayload([
+        [Setting.maxConcurrentStreams, streams],
+        [Setting.initialWindowSize, streamWindowBytes],
+        [Setting.maxHeaderListSize, context.limits.headBytes],
+        [Setting.enableConnectProtocol, 1],
+      ]),
+    );
+    transport.start(this);
+  }
+
+  /** Reads what came before this connection was known to speak HTTP/2. */
+  readEarly(bytes: Buffer): void {
+    this.read(bytes, bytes.length);
+  }
+
+  // --- requests -------------------------------------------------------------------------------------------------------
+
+  protected override read(bytes: Buffer, size: number): void {
+    if (this.#lingering !== null) return this.#lingering.onRead();
+    let at = 0;
+    while (this.#prefaceLeft > 0 && at < size) {
+      if (bytes[at++] !== preface[preface.length - this.#prefaceLeft]) return void this.fail(H2Code.protocolError);
+      this.#prefaceLeft--;
+    }
+    if (at < size) super.read(at === 0 ? bytes : bytes.subarray(at, size), size - at);
+  }
+
+  protected override isIdle(stream: number): boolean {
+    return stream % 2 === 0 || stream > this.lastPeerStream;
+  }
+
+  protected override onHeaders(id: number, isEnd: boolean, bytes: Buffer, from: number, to: number): void {
+    const open = this.streams.get(id);
+    if (open !== undefined) return this.#onTrailers(open, isEnd, bytes, from, to);
+    if (id % 2 === 0) return void this.fail(H2Code.protocolError);
+    if (id <= this.lastPeerStream) return this.#onLateHeaders(id, bytes, from, to);
+    this.lastPeerStream = id;
+    const { limits } = this.context;
+    if (id > this.#lastServed || this.streams.size >= limits.http2.streams) {
+      if (!this.#discard(bytes, from, to) || id > this.#lastServed || !this.spendReset()) return;
+      this.rememberReset(id);
+      return this.writer.resetStream(id, H2Code.refusedStream);
+    }
+    const stream = this.#spare.pop() ?? this.#newStream();
+    const known = this.#cache.find(bytes, from, to, isEnd, this.decoder.generation);
+    const head = known ?? stream.ownHead;
+    const verdict = known === null ? this.#readHead(stream, isEnd, bytes, from, to) : HeadVerdict.whole;
+    if (verdict === null) return;
+    this.streams.set(id, stream);
+    if (this.streams.size === 1) this.#disarm();
+    stream.begin(id, this.peer.initialWindow, limits.http2.streamWindowBytes, isEnd);
+    if (verdict === HeadVerdict.whole) {
+      if (++this.#requests === limits.requestsPerConnection) this.#leaveSoon();
+      return stream.serve(head);
+    }
+    if (requests.fault === '') return stream.refuse(head, head.refusal, head.refusalDetail);
+    stream.countRefusal('bad_request', 400);
+    if (this.spendReset()) this.giveUp(stream, H2Code.protocolError);
+  }
+
+  #newStream(): Http2DownstreamStream {
+    return new Http2DownstreamStream(this.context, this, this.writer, this.#replies, this.direction, this.caller);
+  }
+
+  /** Decodes and checks a head; null when the connection failed over it. */
+  #readHead(
+    stream: Http2DownstreamStream,
+    isEnd: boolean,
+    bytes: Buffer,
+    from: number,
+    to: number,
+  ): HeadVerdict | null {
+    const head = stream.ownHead;
+    const { limits } = this.context;
+    const { generation } = this.decoder;
+    const isRepeated = this.#cache.isRepeated;
+    head.takesConnect = this.#takesConnect;
+    requests.begin(head, limits, this.decoder);
+    if (!this.#decode(bytes, from, to, requests)) return null;
+    let verdict = requests.finish(limits, isEnd);
+    if (verdict === HeadVerdict.whole && head.guarded !== 0) verdict = admit(head, this.caller);
+    // What asks for an upgrade has a key in it that is good once.
+    const isLasting = isRepeated && this.decoder.generation === generation && head.upgradeField === -1;
+    if (verdict === HeadVerdict.whole && isLasting) {
+      this.#cache.keep(bytes, from, to, isEnd, generation, head);
+      stream.giveHeadAway();
+    }
+    return verdict;
+  }
+
+  #decode(bytes: Buffer, from: number, to: number, into: Parameters<typeof this.decoder.decode>[3]): boolean {
+    if (this.decoder.decode(bytes, from, to, into) === null) return true;
+    return this.fail(H2Code.compressionError);
+  }
+
+  #discard(bytes: Buffer, from: number, to: number): boolean {
+    requests.begin(discarded, this.context.limits, this.decoder);
+    return this.#decode(bytes, from, to, requests);
+  }
+
+  #onLateHeaders(id: number, bytes: Buffer, from: number, to: number): void {
+    if (!this.wasReset(id)) return void this.fail(H2Code.streamClosed);
+    if (this.#discard(bytes, from, to)) this.spendReset();
+  }
+
+  #onTrailers(stream: Http2DownstreamStream, isEnd: boolean, bytes: Buffer, from: number, to: number): void {
+    const trailers = new Head();
+    trailerSections.begin(trailers, this.context.limits, this.decoder);
+    if (!this.#decode(bytes, from, to, trailerSections)) return;
+    if (stream.hasReceivedEnd) return this.onStreamFault(stream, H2Code.streamClosed);
+    // RFC 9113 §8.1: a second block is the trailer section, and ends the stream.
+    if (!isEnd || trailerSections.finish() !== '') return this.onStreamFault(stream, H2Code.protocolError);
+    stream.hasReceivedEnd = true;
+    stream.onTrailers(trailers);
+  }
+
+  protected override onStreamData(stream: Http2DownstreamStream, bytes: Buffer, from: number, to: number): void {
+    stream.onBody(bytes, from, to);
+  }
+
+  protected override onStreamEnd(stream: Http2DownstreamStream): void {
+    stream.onBodyEnd(null);
+  }
+
+  protected override onStreamReset(stream: Http2DownstreamStream): void {
+    this.forget(stream);
+    stream.onGone();
+    this.recycle(stream);
+  }
+
+  protected override onStreamFault(stream: Http2DownstreamStream, code: H2Code): void {
+    this.giveUp(stream, code);
+  }
+
+  /** Ends a stream at once, from our side. */
+  giveUp(stream: Http2DownstreamStream, code: H2Code): void {
+    this.reset(stream, code);
+    stream.onGone();
+    this.recycle(stream);
+  }
+
+  /** Request and reply are whole. What is left of a request that was answered early is not wanted (RFC 9113 §8.1). */
+  complete(stream: Http2DownstreamStream): void {
+    if (stream.hasReceivedEnd) this.forget(stream);
+    else this.reset(stream, H2Code.noError);
+    this.earnReset();
+    this.recycle(stream);
+  }
+
+  protected recycle(stream: Http2DownstreamStream): void {
+    if (this.#spare.length < mostSpare) this.#spare.push(stream);
+    if (this.streams.size === 0) this.#onQuiet();
+  }
+
+  // --- the connection's life ------------------------------------------------------------------------------------------
+
+  /** No request is under way. */
+  #onQuiet(): void {
+    if (this.isClosed || this.isFailed) return;
+    if (this.#isDraining && this.#lastServed !== mostStreamId) return this.#linger();
+    this.#arm(this.context.limits.keepAliveTimeoutMs);
+  }
+
+  /** 0 is no bound. */
+  #arm(afterMs: number): void {
+    if (afterMs > 0) this.context.wheel.arm(this.#timer, this.context.now() + afterMs);
+    else this.#disarm();
+  }
+
+  #disarm(): void {
+    this.context.wheel.disarm(this.#timer);
+  }
+
+  protected override onBlockOpen(): void {
+    this.#arm(this.context.limits.headTimeoutMs);
+  }
+
+  #onDeadline(): void {
+    if (this.isClosed) return;
+    if (this.#prefaceLeft > 0 || this.isWithinBlock) return this.#close();
+    if (this.streams.size > 0) return this.#dropStalled();
+    this.context.closings.count('downstream idle');
+    this.sayGoaway(this.lastPeerStream, H2Code.noError);
+    this.#linger();
+  }
+
+  /** Replies that nobody takes must not stay for good: whoever has not moved for as long as an idle connection may is cut off. */
+  #dropStalled(): void {
+    const { keepAliveTimeoutMs } = this.context.limits;
+    const nowMs = this.context.now();
+    let isSomeQueued = false;
+    for (const stream of [...this.streams.values()]) {
+      if (!stream.hasQueued) continue;
+      if (nowMs - stream.movedMs < keepAliveTimeoutMs) isSomeQueued = true;
+      else {
+        this.context.closings.count('downstream stalled');
+        this.giveUp(stream, H2Code.cancel);
+      }
+    }
+    if (isSomeQueued) this.#arm(keepAliveTimeoutMs);
+  }
+
+  /** A reply waits for its caller. */
+  watchQueue(): void {
+    if (this.#timer.deadlineMs === Number.POSITIVE_INFINITY) this.#arm(this.context.limits.keepAliveTimeoutMs);
+  }
+
+  /**
+   * Takes no new requests: first says so to whoever has some on their way, and refuses those that come after they must have
+   * heard it (RFC 9113 §6.8).
+   */
+  drain(): void {
+    if (this.#isDraining || this.isClosed || this.isFailed) return;
+    this.#isDraining = true;
+    if (this.#prefaceLeft > 0) return this.#close();
+    this.sayGoaway(mostStreamId, H2Code.noError);
+    this.writer.control(FrameType.ping, 0, 0, drainPing);
+  }
+
+  #leaveSoon(): void {
+    this.context.closings.count('downstream requests');
+    this.drain();
+  }
+
+  protected override onPong(payload: Buffer): void {
+    if (!this.#isDraining || !drainPing.equals(payload) || this.#lastServed !== mostStreamId) return;
+    this.#lastServed = this.lastPeerStream;
+    this.sayGoaway(this.#lastServed, H2Code.noError);
+    if (this.streams.size === 0) this.#onQuiet();
+  }
+
+  protected override onSettings(): void {
+    if (this.streams.size === 0) this.#arm(this.context.limits.keepAliveTimeoutMs);
+  }
+
+  protected override onGoaway(): void {
+    // The caller opens no more streams; it closes the connection when it has what it wants.
+  }
+
+  protected override onFailed(): void {
+    this.#endStreams();
+    this.#linger();
+  }
+
+  #linger(): void {
+    if (this.#lingering !== null || this.isClosed) return;
+    this.#disarm();
+    this.writer.flush();
+    this.#lingering = new Lingering(this.context, this.transport, this.#hasEnded, () => this.#close());
+  }
+
+  /** The caller sends no more, and so could not even make room for the rest of a reply: its requests are cancelled. */
+  override onEnd(): void {
+    this.context.tick();
+    this.#hasEnded = true;
+    if (this.#lingering !== null) return this.#lingering.onEnd();
+    this.#endStreams();
+    this.#linger();
+  }
+
+  /** Ends the connection with whatever is on it. */
+  destroy(): void {
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.isClosed) return;
+    this.transport.destroy();
+    this.onClosed();
+  }
+
+  #endStreams(): void {
+    const streams = [...this.streams.values()];
+    this.streams.clear();
+    for (const stream of streams) stream.onGone();
+  }
+
+  override onClosed(): void {
+    if (this.isClosed) return;
+    this.context.tick();
+    this.isClosed = true;
+    this.context.wheel.remove(this.#timer);
+    this.#lingering?.stop();
+    this.writer.close();
+    this.#endStreams();
+    this.#spare.length = 0;
+    this.#onGone(this);
+  }
+}

@@ -1,0 +1,265 @@
+import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
+import type { ProxyListener } from '../../shared/resources/proxy.ts';
+import type { Caller } from '../message/caller.ts';
+import { admitTrailers } from '../message/guarded-fields.ts';
+import { type Head, noLength } from '../message/head.ts';
+import type { ReplyHead } from '../message/reply-head.ts';
+import { RequestHead } from '../message/request-head.ts';
+import { isAccepted } from '../message/web-socket.ts';
+import type { Downstream } from '../pipeline/downstream.ts';
+import { Exchange } from '../pipeline/exchange.ts';
+import { type LocalReply, localReply } from '../pipeline/local-reply.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
+import { H2Code } from './frame.ts';
+import type { FrameWriter } from './frame-writer.ts';
+import { grpcTrailers } from './grpc-status.ts';
+import { encodeLocalReply, encodeTunnelOpen, type ReplyEncoder } from './reply-encoder.ts';
+import { resetCodeOf } from './reset-codes.ts';
+import { Stream } from './stream.ts';
+
+/** The connection that a stream belongs to. */
+export type StreamHost = {
+  /** Request and reply are whole, and everything of the reply is written. */
+  complete(stream: Http2DownstreamStream): void;
+  giveUp(stream: Http2DownstreamStream, code: H2Code): void;
+  resumeStream(stream: Http2DownstreamStream): void;
+  /** Something of the reply has to wait. */
+  watchQueue(): void;
+};
+
+/** One request that came over HTTP/2, and the way of its reply back. Used again for later requests of its connection. */
+export class Http2DownstreamStream extends Stream implements Downstream {
+  readonly #context: WorkerContext;
+  readonly #host: StreamHost;
+  readonly #writer: FrameWriter;
+  readonly #exchange: Exchange;
+  readonly #replies: ReplyEncoder;
+  readonly #caller: Caller;
+  readonly #mostBodyBytes: number;
+  #ownHead: RequestHead | null = null;
+  #head: RequestHead;
+  #bodyBytes = 0;
+  /** The request has been handed on, so that what follows it may be, too. */
+  #isServed = false;
+  #isReplyDone = false;
+  /** Waits for a tunnel, or is one. */
+  #tunnel: 'none' | 'wanted' | 'open' = 'none';
+  /** What came for a tunnel before it was open. */
+  #early: Buffer[] = [];
+
+  constructor(
+    context: WorkerContext,
+    host: StreamHost,
+    writer: FrameWriter,
+    replies: ReplyEncoder,
+    direction: ProxyListener['direction'],
+    caller: Caller,
+  ) {
+    super();
+    this.#context = context;
+    this.#host = host;
+    this.#writer = writer;
+    this.#caller = caller;
+    this.#replies = replies;
+    this.#head = this.ownHead;
+    this.#exchange = new Exchange(context, this, direction, caller, this.#head);
+    const { bodyBytes } = context.limits;
+    this.#mostBodyBytes = bodyBytes > 0 ? bodyBytes : Number.POSITIVE_INFINITY;
+  }
+
+  /** The head that is read for this stream, unless a known one takes its place. */
+  get ownHead(): RequestHead {
+    this.#ownHead ??= new RequestHead();
+    return this.#ownHead;
+  }
+
+  /** Others use the head, too, from now on. */
+  giveHeadAway(): void {
+    this.#ownHead = null;
+  }
+
+  begin(id: number, sendWindow: number, receiveWindow: number, isWhole: boolean): void {
+    this.open(id, sendWindow, receiveWindow);
+    this.hasReceivedEnd = isWhole;
+    this.#bodyBytes = 0;
+    this.#isServed = this.#isReplyDone = false;
+    this.#tunnel = 'none';
+    if (this.#early.length > 0) this.#early = [];
+  }
+
+  // --- the request ----------------------------------------------------------------------------------------------------
+
+  serve(head: RequestHead): void {
+    this.#head = head;
+    if (head.contentLength > this.#mostBodyBytes) return this.#refuseBody();
+    this.#isServed = true;
+    if (head.connectPort !== 0 || head.upgradeField !== -1) {
+      this.#tunnel = 'wanted';
+      this.isReadPaused = true; // what comes before it is open is bounded by the window
+      return this.#exchange.begin(head, true);
+    }
+    this.#exchange.begin(head, this.hasReceivedEnd);
+  }
+
+  /** Answers a request that is not served. */
+  refuse(head: RequestHead, code: ErrorCode, detail: string): void {
+    this.#head = head;
+    const reply = localReply(code, detail);
+    this.countRefusal(code, reply.status);
+    this.sendLocal(reply);
+    this.onExchangeComplete();
+  }
+
+  countRefusal(code: ErrorCode, status: number): void {
+    this.#exchange.countRefusal(code, status);
+  }
+
+  #refuseBody(): void {
+    const detail = `more than ${this.#mostBodyBytes} bytes`;
+    if (!this.#isServed) return this.refuse(this.#head, 'body_too_large', detail);
+    if (!this.#exchange.refuse('body_too_large', detail)) this.#host.giveUp(this, H2Code.cancel);
+  }
+
+  onBody(bytes: Buffer, from: number, to: number): void {
+    if (this.#isReplyDone) return;
+    if (this.#tunnel === 'open') return this.#exchange.onTunnelBytes(bytes.subarray(from, to), false);
+    if (this.#tunnel === 'wanted') return void this.#early.push(Buffer.from(bytes.subarray(from, to)));
+    this.#bodyBytes += to - from;
+    const { contentLength } = this.#head;
+    if (contentLength !== noLength && this.#bodyBytes > contentLength)
+      return this.#host.giveUp(this, H2Code.protocolError);
+    if (this.#bodyBytes > this.#mostBodyBytes) return this.#refuseBody();
+    if (this.#exchange.keepsBody) {
+      const kept = Buffer.from(bytes.subarray(from, to));
+      this.#exchange.onRequestBody(kept, 0, kept.length, false);
+    } else this.#exchange.onRequestBody(bytes, from, to, false);
+    this.#exchange.flushRequest();
+  }
+
+  onTrailers(trailers: Head): void {
+    admitTrailers(trailers, this.#caller);
+    this.onBodyEnd(trailers);
+  }
+
+  onBodyEnd(trailers: Head | null): void {
+    if (this.#isReplyDone) return this.#completeWhenSent();
+    if (this.#tunnel === 'open') return this.#exchange.onDownstreamTunnelEnd();
+    if (this.#tunnel === 'wanted') return;
+    const { contentLength } = this.#head;
+    // RFC 9113 §8.1.1: it would end for the next hop where it did not for the sender.
+    if (contentLength !== noLength && this.#bodyBytes !== contentLength)
+      return this.#host.giveUp(this, H2Code.protocolError);
+    this.#exchange.onRequestEnd(trailers);
+  }
+
+  pauseRequest(): void {
+    this.isReadPaused = true;
+  }
+
+  resumeRequest(): void {
+    if (this.#tunnel !== 'wanted') this.#host.resumeStream(this);
+  }
+
+  // --- the reply ------------------------------------------------------------------------------------------------------
+
+  get isBlocked(): boolean {
+    return this.#writer.isBlocked(this);
+  }
+
+  sendInterim(head: ReplyHead): void {
+    const out = this.#writer.openHeaders(this, false);
+    this.#replies.encode(out, head);
+    this.#writer.closeHeaders(out);
+  }
+
+  sendHead(head: ReplyHead, hasBody: boolean): void {
+    const out = this.#writer.openHeaders(this, !hasBody || head.isEmpty);
+    this.#replies.encode(out, head);
+    this.#writer.closeHeaders(out);
+  }
+
+  sendBody(bytes: Buffer, from: number, to: number): void {
+    this.#writer.data(this, bytes, from, to);
+    if (this.hasQueued) this.#host.watchQueue();
+  }
+
+  sendEnd(trailers: Head | null): void {
+    this.#writer.end(this, trailers);
+  }
+
+  sendLocal(reply: LocalReply): void {
+    const { isGrpc, method } = this.#head;
+    const isBare =
+      isGrpc || method === 'HEAD' || reply.status === 204 || reply.status === 304 || reply.body.length === 0;
+    const out = this.#writer.openHeaders(this, isBare);
+    encodeLocalReply(this.#writer.encoder, out, reply, isGrpc);
+    this.#writer.closeHeaders(out);
+    if (isBare) return;
+    this.sendBody(reply.body, 0, reply.body.length);
+    this.sendEnd(null);
+  }
+
+  sendUpgrade(head: ReplyHead): void {
+    if (!isAccepted(this.#head, head)) return this.abort('upstream_protocol');
+    const out = this.#writer.openHeaders(this, false);
+    encodeTunnelOpen(this.#writer.encoder, out, head);
+    this.#writer.closeHeaders(out);
+    this.#openTunnel();
+  }
+
+  sendTunnelOpen(): void {
+    const out = this.#writer.openHeaders(this, false);
+    encodeTunnelOpen(this.#writer.encoder, out, null);
+    this.#writer.closeHeaders(out);
+    this.#openTunnel();
+  }
+
+  #openTunnel(): void {
+    this.#tunnel = 'open';
+    const early = this.#early;
+    this.#early = [];
+    for (const bytes of early) this.#exchange.onTunnelBytes(bytes, true);
+    if (this.hasReceivedEnd) this.#exchange.onDownstreamTunnelEnd();
+  }
+
+  endTunnel(): void {
+    this.#writer.end(this, null);
+  }
+
+  flush(): void {
+    // Everything that is written leaves at the end of the turn.
+  }
+
+  override onUnblocked(): void {
+    this.#context.tick();
+    this.#exchange.onDownstreamDrain();
+  }
+
+  // --- endings --------------------------------------------------------------------------------------------------------
+
+  onExchangeComplete(): void {
+    this.#isReplyDone = true;
+    this.#completeWhenSent();
+  }
+
+  override onEndSent(): void {
+    if (this.#isReplyDone) this.#host.complete(this);
+  }
+
+  #completeWhenSent(): void {
+    if (this.hasSentEnd) this.#host.complete(this);
+  }
+
+  /** A gRPC caller can still be told why, behind what it has of the reply. */
+  abort(cause: ErrorCode): void {
+    if (!this.#head.isGrpc || this.#tunnel !== 'none') return this.#host.giveUp(this, resetCodeOf(cause));
+    this.#writer.end(this, grpcTrailers(errorTable[cause].grpc, errorTable[cause].text));
+    this.onExchangeComplete();
+  }
+
+  /** The stream is no more. */
+  onGone(): void {
+    this.#isReplyDone = true;
+    this.#exchange.onDownstreamClosed();
+  }
+}

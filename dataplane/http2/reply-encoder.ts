@@ -1,0 +1,63 @@
+import { errorTable } from '../../shared/errors/error-table.ts';
+import { Case } from '../message/dropped-fields.ts';
+import { noLength } from '../message/head.ts';
+import type { ReplyHead } from '../message/reply-head.ts';
+import type { OutBuffer } from '../transport/out-buffer.ts';
+import { EncodedHeads } from './encoded-heads.ts';
+import { encodeFields, encodeLength, encodeLines } from './field-encoder.ts';
+import { grpcStatusLines } from './grpc-status.ts';
+import type { HpackEncoder } from './hpack/encoder.ts';
+
+/** The reply that the proxy gives itself; the same words as `LocalReply` of the pipeline. */
+type OwnReply = {
+  readonly status: number;
+  readonly reason: keyof typeof errorTable;
+  readonly contentType: string;
+  readonly body: Buffer;
+};
+
+/** Encodes the heads of replies for one connection. */
+export class ReplyEncoder {
+  readonly #encoder: HpackEncoder;
+  readonly #cases: number;
+  readonly #encoded = new EncodedHeads();
+
+  /** `stripsReason` for replies of an application, which may not speak in our name. */
+  constructor(encoder: HpackEncoder, stripsReason: boolean) {
+    this.#encoder = encoder;
+    this.#cases = Case.always | Case.http2 | (stripsReason ? Case.application : 0);
+  }
+
+  /** Encodes a reply's head, or the one of an interim reply (1xx). */
+  encode(out: OutBuffer, head: ReplyHead): void {
+    const encoder = this.#encoder;
+    const known = head.sharedId === 0 ? null : this.#encoded.find(head, null, 0, encoder.generation);
+    if (known !== null) return out.constant(known);
+    const start = out.length;
+    const { generation } = encoder;
+    encoder.status(out, head.status);
+    encodeFields(encoder, out, head, this.#cases);
+    const saysLength = head.contentLength !== noLength && head.status !== 204 && head.status >= 200;
+    if (saysLength) encodeLength(encoder, out, head.contentLength);
+    if (head.sharedId !== 0 && encoder.generation === generation)
+      this.#encoded.keep(head, null, 0, generation, out.bytes.subarray(start, out.length));
+  }
+}
+
+/** Tells a caller that its tunnel is open; `head` is the 101 of an upgrade, null for a CONNECT. */
+export function encodeTunnelOpen(encoder: HpackEncoder, out: OutBuffer, head: ReplyHead | null): void {
+  encoder.status(out, 200);
+  if (head !== null) encodeFields(encoder, out, head, Case.always | Case.http2 | Case.application);
+}
+
+/** Encodes a reply of our own. To a gRPC caller it is all in the head, as status and message of the call. */
+export function encodeLocalReply(encoder: HpackEncoder, out: OutBuffer, reply: OwnReply, isGrpc: boolean): void {
+  encoder.status(out, isGrpc ? 200 : reply.status);
+  const common = `x-meshlane-reason: ${reply.reason}\r\ndate: ${new Date().toUTCString()}\r\n`;
+  const isBodyless = reply.status === 204 || reply.status === 304;
+  const lines = isGrpc
+    ? `content-type: application/grpc\r\n${grpcStatusLines(errorTable[reply.reason].grpc, reply.body.toString('utf8').trim())}`
+    : `content-type: ${reply.contentType}\r\n${isBodyless ? '' : `content-length: ${reply.body.length}\r\n`}`;
+  const bytes = Buffer.from(lines + common, 'latin1');
+  encodeLines(encoder, out, bytes, bytes.length);
+}

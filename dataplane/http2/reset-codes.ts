@@ -1,0 +1,29 @@
+import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import { H2Code } from './frame.ts';
+
+/** What an instance means by giving up a stream before its reply is whole (RFC 9113 §7). */
+export function failureOf(code: H2Code): ErrorCode {
+  switch (code) {
+    case H2Code.refusedStream:
+      return 'upstream_refused';
+    case H2Code.cancel:
+      return 'upstream_cancelled';
+    case H2Code.enhanceYourCalm:
+      return 'upstream_exhausted';
+    default:
+      return 'upstream_reset';
+  }
+}
+
+/** How a caller is told that its reply, which has begun, cannot be completed. */
+export function resetCodeOf(cause: ErrorCode): H2Code {
+  switch (cause) {
+    case 'upstream_cancelled':
+    case 'request_timeout':
+      return H2Code.cancel;
+    case 'upstream_exhausted':
+      return H2Code.enhanceYourCalm;
+    default:
+      return H2Code.internalError;
+  }
+}

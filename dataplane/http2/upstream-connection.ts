@@ -1,0 +1,291 @@
+import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import { Head, HeadVerdict } from '../message/head.ts';
+import { ReplyHead } from '../message/reply-head.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { SharedConnection, SharedPool } from '../upstream/shared-pool.ts';
+import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
+import { BlockCache } from './block-cache.ts';
+import { H2Code, mostStreamId, preface, Setting } from './frame.ts';
+import { ReplyAssembler } from './reply-assembler.ts';
+import { RequestEncoder } from './request-encoder.ts';
+import { Session } from './session.ts';
+import { settingsPayload } from './settings.ts';
+import { TrailerAssembler } from './trailer-assembler.ts';
+import { Http2UpstreamStream } from './upstream-stream.ts';
+
+const mostSpare = 64;
+/** Heads are put together and used within one call, so all connections share what does it. */
+const replies = new ReplyAssembler();
+const trailerSections = new TrailerAssembler();
+let replyHead = new ReplyHead();
+
+/** The client side of HTTP/2: one connection to an endpoint and the requests on it. */
+export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implements SharedConnection {
+  readonly #pool: SharedPool;
+  readonly #timer: WheelTimer;
+  readonly #bornMs: number;
+  readonly #cache = new BlockCache<ReplyHead>();
+  readonly #requestEncoder: RequestEncoder;
+  readonly #spare: Http2UpstreamStream[] = [];
+  #nextStream = 1;
+  #requests = 0;
+  /** The other side has said what it is: requests may come. */
+  #isReady = false;
+  #isRetired = false;
+  #hasLeftPool = false;
+  /** Bytes have come since the connection last was without a request. */
+  #hasAnswered = false;
+
+  constructor(context: WorkerContext, transport: Transport, pool: SharedPool) {
+    super(context, transport, false);
+    this.#pool = pool;
+    this.#bornMs = context.now();
+    this.#timer = new WheelTimer(() => this.#onDeadline());
+    this.#requestEncoder = new RequestEncoder(this.writer.encoder);
+    this.writer.raw(preface);
+    this.announce(
+      settingsPayload([
+        [Setting.enablePush, 0],
+        [Setting.initialWindowSize, context.limits.http2.streamWindowBytes],
+        [Setting.maxHeaderListSize, context.limits.headBytes],
+      ]),
+    );
+    transport.start(this);
+    const { connectTimeoutMs } = pool.settings;
+    if (connectTimeoutMs > 0) context.wheel.arm(this.#timer, this.#bornMs + connectTimeoutMs);
+  }
+
+  // --- what the pool asks ---------------------------------------------------------------------------------------------
+
+  get load(): number {
+    return this.streams.size;
+  }
+
+  get capacity(): number {
+    if (this.#isRetired || this.#isUsedUp()) return 0;
+    return Math.min(this.peer.concurrentStreams, this.#pool.settings.streamsPerConnection);
+  }
+
+  #isUsedUp(): boolean {
+    const { maxLifetimeMs, maxRequests } = this.#pool.settings;
+    if (maxLifetimeMs > 0 && this.context.now() - this.#bornMs >= maxLifetimeMs) this.#useUp('upstream lifetime');
+    else if (maxRequests > 0 && this.#requests >= maxRequests) this.#useUp('upstream requests');
+    return this.#isRetired;
+  }
+
+  #useUp(closing: 'upstream lifetime' | 'upstream requests'): void {
+    this.context.closings.count(closing);
+    this.#isRetired = true; // the pool, which asks, goes on without it
+    setImmediate(() => this.retire());
+  }
+
+  take(): UpstreamConnection {
+    return this.#spare.pop() ?? new Http2UpstreamStream(this, this.writer);
+  }
+
+  retire(): void {
+    this.#stopTaking();
+    if (this.streams.size === 0) this.#close();
+  }
+
+  #stopTaking(): void {
+    if (this.#hasLeftPool) return;
+    this.#isRetired = this.#hasLeftPool = true;
+    this.#pool.onRetired(this);
+  }
+
+  // --- requests -------------------------------------------------------------------------------------------------------
+
+  /** False when the stream failed at once, which it has been told. */
+  open(stream: Http2UpstreamStream, request: UpstreamRequest): boolean {
+    if (request.isUpgrade && !this.peer.takesExtendedConnect) {
+      stream.onLost('not_implemented', false);
+      this.#recycle(stream);
+      return false;
+    }
+    const id = this.#nextStream;
+    this.#nextStream += 2;
+    if (this.#nextStream > mostStreamId) this.retire();
+    this.#requests++;
+    if (this.streams.size === 0) this.#hasAnswered = false;
+    this.context.wheel.disarm(this.#timer);
+    stream.enter(id, this.peer.initialWindow, this.context.limits.http2.streamWindowBytes);
+    this.streams.set(id, stream);
+    const isEnd =
+      request.isRequestWhole && request.requestTrailers === null && !request.isUpgrade && request.heldBody.length === 0;
+    const out = this.writer.openHeaders(stream, isEnd);
+    this.#requestEncoder.encode(out, request);
+    this.writer.closeHeaders(out);
+    return true;
+  }
+
+  done(stream: Http2UpstreamStream): void {
+    this.forget(stream);
+    this.#recycle(stream);
+  }
+
+  giveUp(stream: Http2UpstreamStream, code: H2Code): void {
+    if (this.streams.get(stream.id) !== stream) return;
+    this.reset(stream, code);
+    this.#recycle(stream);
+  }
+
+  #recycle(stream: Http2UpstreamStream): void {
+    if (this.#spare.length < mostSpare) this.#spare.push(stream);
+    if (this.isClosed || this.isFailed) return;
+    if (this.streams.size === 0) this.#rest();
+    if (!this.#isRetired) this.#pool.onRoom();
+  }
+
+  // --- replies --------------------------------------------------------------------------------------------------------
+
+  protected override isIdle(stream: number): boolean {
+    return stream % 2 === 0 || stream >= this.#nextStream;
+  }
+
+  protected override onHeaders(id: number, isEnd: boolean, bytes: Buffer, from: number, to: number): void {
+    this.#hasAnswered = true;
+    if (this.isIdle(id)) return void this.fail(H2Code.protocolError);
+    const stream = this.streams.get(id);
+    if (stream !== undefined && stream.request !== null && stream.awaitsTrailers)
+      return this.#onTrailers(stream, isEnd, bytes, from, to);
+    const known = this.#cache.find(bytes, from, to, isEnd, this.decoder.generation);
+    const head = known ?? replyHead;
+    const verdict = known === null ? this.#readHead(isEnd, bytes, from, to) : HeadVerdict.whole;
+    if (verdict === null || stream === undefined) return;
+    if (stream.hasReceivedEnd) return this.onStreamFault(stream, H2Code.streamClosed);
+    if (verdict !== HeadVerdict.whole) return this.onStreamFault(stream, H2Code.protocolError);
+    if (isEnd) stream.hasReceivedEnd = true;
+    stream.onHead(head, isEnd);
+  }
+
+  #readHead(isEnd: boolean, bytes: Buffer, from: number, to: number): HeadVerdict | null {
+    const { limits } = this.context;
+    const { generation } = this.decoder;
+    const { isRepeated } = this.#cache;
+    replies.begin(replyHead, limits, this.decoder);
+    if (this.decoder.decode(bytes, from, to, replies) !== null) {
+      this.fail(H2Code.compressionError);
+      return null;
+    }
+    const verdict = replies.finish(limits, isEnd);
+    if (verdict === HeadVerdict.whole && isRepeated && this.decoder.generation === generation) {
+      this.#cache.keep(bytes, from, to, isEnd, generation, replyHead);
+      replyHead = new ReplyHead();
+    }
+    return verdict;
+  }
+
+  #onTrailers(stream: Http2UpstreamStream, isEnd: boolean, bytes: Buffer, from: number, to: number): void {
+    const trailers = new Head();
+    trailerSections.begin(trailers, this.context.limits, this.decoder);
+    if (this.decoder.decode(bytes, from, to, trailerSections) !== null) return void this.fail(H2Code.compressionError);
+    if (stream.hasReceivedEnd) return this.onStreamFault(stream, H2Code.streamClosed);
+    if (!isEnd || trailerSections.finish() !== '') return this.onStreamFault(stream, H2Code.protocolError);
+    stream.hasReceivedEnd = true;
+    stream.onBodyEnd(trailers);
+  }
+
+  protected override onStreamData(stream: Http2UpstreamStream, bytes: Buffer, from: number, to: number): void {
+    stream.onBody(bytes, from, to);
+  }
+
+  protected override onStreamEnd(stream: Http2UpstreamStream): void {
+    stream.onBodyEnd(null);
+  }
+
+  protected override onStreamReset(stream: Http2UpstreamStream, code: H2Code): void {
+    this.forget(stream);
+    stream.onReset(code);
+    this.#recycle(stream);
+  }
+
+  protected override onStreamFault(stream: Http2UpstreamStream, code: H2Code): void {
+    stream.onFault(code);
+  }
+
+  // --- the connection's life ------------------------------------------------------------------------------------------
+
+  /** No request is under way. */
+  #rest(): void {
+    if (this.#isRetired) return this.#close();
+    const { idleTimeoutMs } = this.#pool.settings;
+    if (idleTimeoutMs > 0) this.context.wheel.arm(this.#timer, this.context.now() + idleTimeoutMs);
+  }
+
+  #onDeadline(): void {
+    if (this.isClosed || this.streams.size > 0) return;
+    if (!this.#isReady) return this.#close();
+    this.context.closings.count('upstream idle');
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.sayGoaway(0, H2Code.noError);
+    this.writer.flush();
+    this.#close();
+  }
+
+  protected override onSettings(): void {
+    if (this.#isReady) return this.#isRetired ? undefined : this.#pool.onRoom();
+    this.#isReady = true;
+    this.#rest();
+    this.#pool.onReady(this);
+  }
+
+  protected override onPong(): void {
+    // None is asked for.
+  }
+
+  /** What the instance has not begun with goes elsewhere (RFC 9113 §6.8). */
+  protected override onGoaway(lastStream: number): void {
+    if (!this.#isReady) return this.#close();
+    this.#stopTaking();
+    for (const stream of [...this.streams.values()]) if (stream.id > lastStream) this.#lose(stream, 'upstream_refused');
+    if (this.streams.size === 0) this.#close();
+  }
+
+  #lose(stream: Http2UpstreamStream, failure: ErrorCode): void {
+    this.forget(stream);
+    stream.onLost(failure, false);
+    this.#recycle(stream);
+  }
+
+  protected override onFailed(): void {
+    this.writer.flush();
+    this.#endStreams('upstream_protocol');
+    this.#close();
+  }
+
+  override onEnd(): void {
+    this.context.tick();
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.isClosed) return;
+    this.transport.destroy();
+    this.onClosed();
+  }
+
+  #endStreams(failure: ErrorCode): void {
+    const isStale = !this.#hasAnswered && this.#requests > this.streams.size;
+    const streams = [...this.streams.values()];
+    this.streams.clear();
+    for (const stream of streams) stream.onLost(failure, isStale);
+  }
+
+  override onClosed(): void {
+    if (this.isClosed) return;
+    this.context.tick();
+    this.isClosed = true;
+    this.context.wheel.remove(this.#timer);
+    this.writer.close();
+    this.#spare.length = 0;
+    if (this.#isReady) this.#stopTaking();
+    else this.#pool.onConnectFailed();
+    this.#endStreams('upstream_reset');
+  }
+}

@@ -1,0 +1,22 @@
+import { FieldName } from './field-name.ts';
+import type { Head } from './head.ts';
+
+const guid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
+
+/** What a server answers to a key, to show that it speaks WebSocket (RFC 6455 §4.2.2). */
+export function acceptOf(key: string): string {
+  // Only loaded by who needs it: 5 MB a worker.
+  return process.getBuiltinModule('node:crypto').createHash('sha1').update(`${key}${guid}`).digest('base64');
+}
+
+/** Value of the first field of this name, or null. */
+export function fieldValue(head: Head, name: FieldName): string | null {
+  for (let i = 0; i < head.fieldCount; i++) if (head.names[i] === name) return head.valueAt(i);
+  return null;
+}
+
+/** Whether a 101 answers the very request that asked for it (RFC 6455 §4.1). */
+export function isAccepted(request: Head, reply: Head): boolean {
+  const key = fieldValue(request, FieldName.webSocketKey);
+  return key !== null && fieldValue(reply, FieldName.webSocketAccept) === acceptOf(key);
+}
