@@ -7,6 +7,7 @@ import { chartsOf, doubts, formatSummaries, type Measured, ratiosOf, summarize }
 import { type CpuProfile, selfTimes, threadOf } from './cpu-profile.ts';
 import { median, ratioByRound, spread } from './figures.ts';
 import { h1Marks } from './h1.ts';
+import { errorCount, requestsPerSecond } from './load.ts';
 import { formatMarks, judge } from './marks.ts';
 import { benchDocuments } from './mesh-config.ts';
 import { formatPerf, parsePerfScript } from './perf-breakdown.ts';
@@ -21,7 +22,8 @@ import {
 } from './proc.ts';
 import { formatTable } from './table.ts';
 import { fillTemplate } from './template.ts';
-import { errorCount, parseWrk, requestsPerSecond } from './wrk.ts';
+import { http1Traffic } from './traffic.ts';
+import { parseWrk } from './wrk.ts';
 
 t.test('the median is the middle value, or between the two middle ones, in numeric order', async (t) => {
   t.equal(median([9, 10, 100]), 10);
@@ -52,12 +54,12 @@ const wrkOutput = `Running 1s test @ http://127.0.0.1:8080/
   Thread Stats   Avg      Stdev     Max   +/- Stdev
     Latency   123.00us   45.00us   1.20ms   90.00%
   20000 requests in 1.00s, 22.05MB read
-report {"requests":20000,"bytes":23120000,"durationUs":1000500,"p50Us":120,"p90Us":150,"p99Us":310,"p999Us":800,"maxUs":1200,"errors":{"connect":0,"read":1,"write":2,"status":3,"timeout":4}}
+report {"requests":20000,"bytes":23120000,"durationUs":1000500,"meanUs":123.4,"p50Us":120,"p90Us":150,"p99Us":310,"p999Us":800,"maxUs":1200,"errors":{"connect":0,"read":1,"write":2,"status":3,"timeout":4}}
 `;
 
 t.test('wrk’s report line is read as a whole, errors of every kind included', async (t) => {
   const report = parseWrk(wrkOutput);
-  t.match(report, { requests: 20000, p50Us: 120, p99Us: 310 });
+  t.match(report, { requests: 20000, meanUs: 123.4, p50Us: 120, p99Us: 310 });
   t.equal(errorCount(report), 10);
   t.equal(Math.round(requestsPerSecond(report)), 19990);
 });
@@ -119,6 +121,7 @@ function blockOf(requestsPerCpuSecond: number, p99Us: number, errors = 0): Block
     requestsPerSecond: requestsPerCpuSecond * 0.97,
     requestsPerCpuSecond,
     bytesPerCpuSecond: requestsPerCpuSecond * 1100,
+    originBusyShare: 0.3,
     cpuSeconds: 1,
     errors,
     report,
@@ -138,7 +141,7 @@ t.test('marks are met at their bound, fall short beyond it, and say so in words'
     return judge(h1Marks, [ours, haproxy, envoy]);
   };
   const single = (p50Us: number) => ({ ...blockOf(1, 1), report: { ...blockOf(1, 1).report, p50Us } });
-  const bound = haproxy.singles[0]!.report.p50Us * 1.05;
+  const bound = haproxy.singles[0]!.report.p50Us! * 1.05;
   t.strictSame(
     verdicts(blockOf(100, 130), single(bound)).map(({ isMet }) => isMet),
     [true, true, true, true, true],
@@ -189,6 +192,14 @@ t.test('summaries, ratios and doubts come from every round', async (t) => {
   const direct = { name: 'no proxy', version: '', blocks: [origin], singles: [origin], residentBytes: null };
   t.match(formatSummaries([direct]), /no proxy +\d+ +- +- +- /);
   t.equal(ratiosOf(ours, direct), null);
+});
+
+t.test('where the load tells no quantiles, there are none in summaries and ratios', async (t) => {
+  const report = { ...blockOf(1, 1).report, p50Us: null, p99Us: null };
+  const measured = { ...measuredOf('meshlane', [{ ...blockOf(90, 100), report }]), singles: [] };
+  t.match(summarize(measured), { meanUs: 123.4, p50Us: null, p99Us: null });
+  t.match(ratiosOf(measured, measured), { mean: { median: 1 }, p50: null, p99: null, singleP50: null });
+  t.match(formatSummaries([measured]), / 97% +80% +30% +123 +- +- /);
 });
 
 t.test('tables align names to the left and figures to the right', async (t) => {
@@ -248,12 +259,14 @@ t.test('samples of perf are sorted by what ran: kernel, JavaScript, V8, C++', as
 });
 
 t.test('the bench’s mesh is sound: 20 services, 20 routes, and every document is accepted', async (t) => {
-  const documents = benchDocuments({ outbound: 1, admin: 2, origin: 3, spans: 4 });
-  for (const document of documents) {
-    const read = document.kind === 'Proxy' ? readProxy(document) : readResource(document);
-    t.ok(read.ok, `${document.kind} ${document.name}: ${read.ok ? 'accepted' : JSON.stringify(read.issues)}`);
+  for (const hop of http1Traffic.hops) {
+    const documents = benchDocuments({ outbound: 1, admin: 2, origin: 3, spans: 4 }, { hop });
+    for (const document of documents) {
+      const read = document.kind === 'Proxy' ? readProxy(document) : readResource(document);
+      t.ok(read.ok, `${document.kind} ${document.name}: ${read.ok ? 'accepted' : JSON.stringify(read.issues)}`);
+    }
+    for (const kind of ['Service', 'Route']) t.equal(documents.filter((document) => document.kind === kind).length, 20);
   }
-  for (const kind of ['Service', 'Route']) t.equal(documents.filter((document) => document.kind === kind).length, 20);
 });
 
 t.test('every peer template keeps to one worker and to the places it is given', async (t) => {
@@ -261,6 +274,7 @@ t.test('every peer template keeps to one worker and to the places it is given', 
   t.match(read('haproxy.cfg'), /nbthread 1/);
   t.match(read('origin.cfg'), /nbthread 1/);
   t.match(read('nginx.conf'), /master_process off/);
-  for (const name of ['haproxy.cfg', 'nginx.conf', 'envoy.yaml', 'origin.cfg'])
+  t.match(read('nghttpx.conf'), /single-process=yes\nworkers=1/);
+  for (const name of ['haproxy.cfg', 'nginx.conf', 'nghttpx.conf', 'envoy.yaml', 'origin.cfg'])
     t.match(read(name), /\{\{port\}\}/, name);
 });
