@@ -11,8 +11,11 @@ import { readProxy, readResource } from '../shared/resources/read.ts';
 import { documentSchemas } from '../shared/resources/schema.ts';
 import { command as all } from './bench/all.ts';
 import { command as download } from './bench/download.ts';
+import { command as grpc } from './bench/grpc.ts';
 import { command as h1 } from './bench/h1.ts';
+import { command as h2 } from './bench/h2.ts';
 import { command as open } from './bench/open.ts';
+import { command as pair } from './bench/pair.ts';
 import { command as rss } from './bench/rss.ts';
 import { command as stages } from './bench/stages/stages.ts';
 import { command as tls } from './bench/tls.ts';
@@ -32,7 +35,9 @@ for (const file of readdirSync(join(root, 'cli/commands'))) {
   commands.set(command.name, command);
 }
 const corpora = new Map([[http1.name, http1]]);
-const benches = new Map([h1, download, tls, open, workers, stages, all, rss].map((bench) => [bench.name, bench]));
+const benches = new Map(
+  [h1, download, tls, h2, grpc, pair, open, workers, stages, all, rss].map((bench) => [bench.name, bench]),
+);
 
 t.test('generated files are up to date', async (t) => {
   for (const { path, text } of generatedFiles()) {

@@ -6,12 +6,12 @@ import type { Command, Invocation } from '../../cli/command.ts';
 import { listFlag } from './flags.ts';
 import { formatMarks, type Mark } from './marks.ts';
 
-/** The benches that judge marks of HTTP/1.1, in the order in which they are run. */
-const judged = ['h1', 'open', 'workers', 'download', 'tls'] as const;
+/** The benches that judge speed, in the order in which they are run. */
+const judged = ['h1', 'open', 'workers', 'download', 'tls', 'h2', 'grpc', 'pair'] as const;
 
 export const command: Command = {
   name: 'all',
-  summary: 'Every bench of HTTP/1.1 one after the other, and all marks in one list; takes a quarter of an hour.',
+  summary: 'Every bench that judges speed one after the other, and all marks in one list; takes twenty minutes.',
   options: {
     only: { value: 'NAME,...', text: `Some of ${judged.join(', ')}.` },
     folder: { value: 'DIR', default: '.cache/bench', text: 'Where the JSON and the pictures go, and marks.txt.' },

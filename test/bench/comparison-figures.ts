@@ -1,7 +1,7 @@
 import type { Chart } from './bar-chart.ts';
 import type { Block } from './block.ts';
 import { median, ratioByRound, type Spread } from './figures.ts';
-import { formatCount, formatMegabytes, formatRatio, formatTable } from './table.ts';
+import { formatCount, formatMegabytes, formatRatio, formatShare, formatTable } from './table.ts';
 
 /** One proxy after all rounds: its blocks under full load, those with a single connection, and its memory at the end. */
 export type Measured = {
@@ -18,8 +18,13 @@ export type Summary = {
   readonly requestsPerCpuSecond: number | null;
   readonly bytesPerCpuSecond: number | null;
   readonly busyShare: number | null;
-  readonly p50Us: number;
-  readonly p99Us: number;
+  /** null: nothing is pinned. */
+  readonly loadCpuShare: number | null;
+  readonly originBusyShare: number;
+  readonly meanUs: number;
+  /** null: the load cannot tell. */
+  readonly p50Us: number | null;
+  readonly p99Us: number | null;
   /** null: no block with a single connection was run. */
   readonly singleP50Us: number | null;
   readonly singleP99Us: number | null;
@@ -33,8 +38,11 @@ export function summarize({ blocks, singles, residentBytes }: Measured): Summary
     requestsPerCpuSecond: medianOrNull(blocks.map((block) => block.requestsPerCpuSecond)),
     bytesPerCpuSecond: medianOrNull(blocks.map((block) => block.bytesPerCpuSecond)),
     busyShare: medianOrNull(blocks.map((block) => block.busyShare)),
-    p50Us: median(blocks.map((block) => block.report.p50Us)),
-    p99Us: median(blocks.map((block) => block.report.p99Us)),
+    loadCpuShare: medianOrNull(blocks.map((block) => block.loadCpuShare)),
+    originBusyShare: median(blocks.map((block) => block.originBusyShare)),
+    meanUs: median(blocks.map((block) => block.report.meanUs)),
+    p50Us: medianOrNull(blocks.map((block) => block.report.p50Us)),
+    p99Us: medianOrNull(blocks.map((block) => block.report.p99Us)),
     singleP50Us: medianOrNull(singles.map((block) => block.report.p50Us)),
     singleP99Us: medianOrNull(singles.map((block) => block.report.p99Us)),
     residentBytes: residentBytes?.now ?? null,
@@ -43,8 +51,12 @@ export function summarize({ blocks, singles, residentBytes }: Measured): Summary
 }
 
 function medianOrNull(values: readonly (number | null)[]): number | null {
-  const known = values.filter((value) => value !== null);
+  const known = knownOf(values);
   return known.length === 0 ? null : median(known);
+}
+
+function knownOf(values: readonly (number | null)[]): number[] {
+  return values.filter((value) => value !== null);
 }
 
 const header = [
@@ -53,6 +65,9 @@ const header = [
   'req/CPU-s',
   'MB/CPU-s',
   'busy',
+  'load',
+  'origin',
+  'mean us',
   'p50 us',
   'p99 us',
   'c=1 p50',
@@ -71,8 +86,8 @@ export function formatSummaries(all: readonly Measured[]): string {
         formatCount(summary.requestsPerSecond),
         formatCount(summary.requestsPerCpuSecond),
         formatMegabytes(summary.bytesPerCpuSecond),
-        summary.busyShare === null ? '-' : `${(summary.busyShare * 100).toFixed(0)}%`,
-        ...[summary.p50Us, summary.p99Us, summary.singleP50Us, summary.singleP99Us].map(formatCount),
+        ...[summary.busyShare, summary.loadCpuShare, summary.originBusyShare].map(formatShare),
+        ...[summary.meanUs, summary.p50Us, summary.p99Us, summary.singleP50Us, summary.singleP99Us].map(formatCount),
         formatMegabytes(summary.residentBytes),
         formatCount(summary.errors),
       ];
@@ -82,34 +97,39 @@ export function formatSummaries(all: readonly Measured[]): string {
 
 /** Meshlane’s figures divided by each peer’s, round by round; memory, measured once, as a plain quotient. */
 export type Ratios = Readonly<
-  Record<'requestsPerSecond' | 'requestsPerCpuSecond' | 'bytesPerCpuSecond' | 'p50' | 'p99', Spread>
-> & { readonly singleP50: Spread | null; readonly singleP99: Spread | null; readonly resident: number };
+  Record<'requestsPerSecond' | 'requestsPerCpuSecond' | 'bytesPerCpuSecond' | 'mean', Spread> &
+    Record<'p50' | 'p99' | 'singleP50' | 'singleP99', Spread | null>
+> & { readonly resident: number };
 
 export function ratiosOf(ours: Measured, peer: Measured): Ratios | null {
   if (!ours.residentBytes || !peer.residentBytes) return null;
   const by = (of: (measured: Measured) => number[]) => ratioByRound(of(ours), of(peer));
+  const byKnown = (of: (measured: Measured) => (number | null)[]) =>
+    knownOf(of(ours)).length === 0 ? null : by((measured) => knownOf(of(measured)));
   return {
     requestsPerSecond: by(({ blocks }) => blocks.map((block) => block.requestsPerSecond)),
     requestsPerCpuSecond: by(({ blocks }) => blocks.map((block) => block.requestsPerCpuSecond ?? Number.NaN)),
     bytesPerCpuSecond: by(({ blocks }) => blocks.map((block) => block.bytesPerCpuSecond ?? Number.NaN)),
-    p50: by(({ blocks }) => blocks.map((block) => block.report.p50Us)),
-    p99: by(({ blocks }) => blocks.map((block) => block.report.p99Us)),
-    singleP50: ours.singles.length === 0 ? null : by(({ singles }) => singles.map((block) => block.report.p50Us)),
-    singleP99: ours.singles.length === 0 ? null : by(({ singles }) => singles.map((block) => block.report.p99Us)),
+    mean: by(({ blocks }) => blocks.map((block) => block.report.meanUs)),
+    p50: byKnown(({ blocks }) => blocks.map((block) => block.report.p50Us)),
+    p99: byKnown(({ blocks }) => blocks.map((block) => block.report.p99Us)),
+    singleP50: byKnown(({ singles }) => singles.map((block) => block.report.p50Us)),
+    singleP99: byKnown(({ singles }) => singles.map((block) => block.report.p99Us)),
     resident: ours.residentBytes.now / peer.residentBytes.now,
   };
 }
 
 export function formatRatios(ratios: Readonly<Record<string, Ratios>>): string {
   return formatTable(
-    ['meshlane to', 'req/s', 'req/CPU-s', 'MB/CPU-s', '', 'p50 us', 'p99 us', 'c=1 p50', 'c=1 p99', 'RSS MB'],
+    ['meshlane to', 'req/s', 'req/CPU-s', 'MB/CPU-s', 'mean us', 'p50 us', 'p99 us', 'c=1 p50', 'c=1 p99', 'RSS MB'],
     Object.entries(ratios).map(([name, ratio]) => [
       name,
       formatRatio(ratio.requestsPerSecond.median),
       formatRatio(ratio.requestsPerCpuSecond.median),
       formatRatio(ratio.bytesPerCpuSecond.median),
-      '',
-      ...[ratio.p50, ratio.p99, ratio.singleP50, ratio.singleP99].map((by) => (by ? formatRatio(by.median) : '-')),
+      ...[ratio.mean, ratio.p50, ratio.p99, ratio.singleP50, ratio.singleP99].map((by) =>
+        by ? formatRatio(by.median) : '-',
+      ),
       formatRatio(ratio.resident),
     ]),
   );

@@ -1,7 +1,8 @@
 import { type Block, measureBlock } from './block.ts';
 import type { Measured } from './comparison-figures.ts';
-import { type ContenderName, type Subject, startContender } from './contenders.ts';
-import type { Origin } from './origin.ts';
+import { type ContenderName, originAlone, type Subject, startContender } from './contenders.ts';
+import type { Ends } from './ends.ts';
+import type { Hop } from './hop.ts';
 import { residentBytesOf } from './proc.ts';
 import type { Progress } from './progress.ts';
 import type { Rig } from './rig.ts';
@@ -13,11 +14,15 @@ export type ComparisonSettings = {
   readonly seconds: number;
   readonly warmupSeconds: number;
   readonly connections: number;
+  /** Requests under way at once on each connection. */
+  readonly streams: number;
   readonly sizeBytes: number;
   readonly sampleRatio: number;
   readonly isPinned: boolean;
   readonly isDirect: boolean;
   readonly only: readonly ContenderName[];
+  /** What each proxy on the way speaks, nearest to the load first. */
+  readonly hops: readonly Hop[];
   /** Whether a block with one connection follows each block under full load. */
   readonly hasSingles: boolean;
 };
@@ -34,7 +39,7 @@ export type Comparison = {
  */
 export async function compare(
   rig: Rig,
-  origin: Origin,
+  ends: Ends,
   settings: ComparisonSettings,
   tls: TlsFiles | null,
   progress: Progress,
@@ -42,34 +47,45 @@ export async function compare(
   const sink = await startSpanSink(rig);
   const subjects: Subject[] = [];
   const missing: { name: string; reason: string }[] = [];
-  if (settings.isDirect) subjects.push({ name: 'no proxy', version: '', port: origin.port, pid: null, tls: null });
+  if (settings.isDirect) subjects.push(originAlone(ends));
   for (const name of settings.only) {
     progress.status(`starting ${name}`);
-    const { sampleRatio } = settings;
-    const started = await startContender(name, rig, origin, { spansPort: sink.port, sampleRatio, tls });
+    const { hops, sampleRatio } = settings;
+    const started = await startContender(name, rig, ends, { hops, spansPort: sink.port, sampleRatio, tls });
     if ('missing' in started) missing.push({ name, reason: started.missing });
     else subjects.push(started);
   }
   for (const subject of subjects) {
     if (settings.warmupSeconds === 0) break;
     progress.status(`warming up ${subject.name}`);
-    await measureBlock(subject, { connections: settings.connections, seconds: settings.warmupSeconds }, rig.place);
+    await measureBlock(subject, ends, { ...settings, seconds: settings.warmupSeconds }, rig.place);
   }
   const rows = subjects.map((subject) => ({ subject, blocks: [] as Block[], singles: [] as Block[] }));
   const singleSeconds = Math.max(1, Math.round(settings.seconds / 4));
   for (let round = 1; round <= settings.rounds; round++)
     for (const { subject, blocks, singles } of rows) {
       progress.status(`round ${round} of ${settings.rounds}: ${subject.name}`);
-      blocks.push(await measureBlock(subject, settings, rig.place));
+      blocks.push(await measureBlock(subject, ends, settings, rig.place));
       if (settings.hasSingles)
-        singles.push(await measureBlock(subject, { connections: 1, seconds: singleSeconds }, rig.place));
+        singles.push(await measureBlock(subject, ends, { connections: 1, seconds: singleSeconds }, rig.place));
     }
-  const measured = rows.map(({ subject: { name, version, pid }, blocks, singles }) => ({
+  const measured = rows.map(({ subject: { name, version, processes }, blocks, singles }) => ({
     name,
     version,
     blocks,
     singles,
-    residentBytes: pid === null ? null : residentBytesOf(pid),
+    residentBytes: residentBytesOfAll(processes),
   }));
   return { measured, missing, spans: await sink.received() };
+}
+
+function residentBytesOfAll(processes: Subject['processes']): Measured['residentBytes'] {
+  if (processes.length === 0) return null;
+  const sum = { now: 0, peak: 0 };
+  for (const { pid } of processes) {
+    const { now, peak } = residentBytesOf(pid);
+    sum.now += now;
+    sum.peak += peak;
+  }
+  return sum;
 }

@@ -13,13 +13,13 @@ export type CpuUse = {
   readonly loadCpuShare: number | null;
 };
 
-/** Begins to watch a process and its descendants; the function returned ends it. A `pid` of null has no CPU time. */
-export function watchCpu(pid: number | null, place: Placement): () => CpuUse {
-  const before = look(pid, place);
+/** Begins to watch processes and their descendants as one; the function returned ends it. None at all have no CPU time. */
+export function watchCpu(watched: Watched, place: Placement): () => CpuUse {
+  const before = look(watched, place);
   return () => {
-    const after = look(pid, place);
+    const after = look(watched, place);
     const elapsed = after.atSeconds - before.atSeconds;
-    const cpuSeconds = pid === null ? null : after.cpuSeconds - before.cpuSeconds;
+    const cpuSeconds = watched.length === 0 ? null : after.cpuSeconds - before.cpuSeconds;
     const proxyCpu = shareOf(before.proxyCpu, after.proxyCpu);
     return {
       cpuSeconds,
@@ -32,11 +32,13 @@ export function watchCpu(pid: number | null, place: Placement): () => CpuUse {
 
 type Look = { atSeconds: number; cpuSeconds: number; proxyCpu: CpuTimes | null; loadCpu: CpuTimes | null };
 
-function look(pid: number | null, { proxyCpu, loadCpu }: Placement): Look {
+type Watched = readonly { readonly pid: number }[];
+
+function look(watched: Watched, { proxyCpu, loadCpu }: Placement): Look {
   const stat = readFileSync('/proc/stat', 'utf8');
   return {
     atSeconds: performance.now() / 1000,
-    cpuSeconds: pid === null ? 0 : cpuSecondsOf(pid),
+    cpuSeconds: watched.reduce((sum, { pid }) => sum + cpuSecondsOf(pid), 0),
     proxyCpu: proxyCpu === null ? null : parseCpuTimes(stat, proxyCpu),
     loadCpu: loadCpu === null ? null : parseCpuTimes(stat, loadCpu),
   };

@@ -1,5 +1,6 @@
 import { comparisonCommand } from './comparison-command.ts';
 import { bytesPerCpuSecond, type RatioMark } from './marks.ts';
+import { http1Traffic } from './traffic.ts';
 
 const downloadMarks: readonly RatioMark[] = [
   {
@@ -11,6 +12,7 @@ const downloadMarks: readonly RatioMark[] = [
 ];
 
 export const command = comparisonCommand({
+  ...http1Traffic,
   name: 'download',
   summary: 'Large replies through one worker, beside HAProxy, nginx and Envoy in the same run.',
   title: 'HTTP/1.1 downloads',

@@ -7,6 +7,8 @@ import { chartsOf, doubts, formatSummaries, type Measured, ratiosOf, summarize }
 import { type CpuProfile, selfTimes, threadOf } from './cpu-profile.ts';
 import { median, ratioByRound, spread } from './figures.ts';
 import { h1Marks } from './h1.ts';
+import { parseH2load } from './h2load.ts';
+import { errorCount, requestsPerSecond } from './load.ts';
 import { formatMarks, judge } from './marks.ts';
 import { benchDocuments } from './mesh-config.ts';
 import { formatPerf, parsePerfScript } from './perf-breakdown.ts';
@@ -21,7 +23,8 @@ import {
 } from './proc.ts';
 import { formatTable } from './table.ts';
 import { fillTemplate } from './template.ts';
-import { errorCount, parseWrk, requestsPerSecond } from './wrk.ts';
+import { grpcTraffic, http1Traffic, http2Traffic, pairTraffic } from './traffic.ts';
+import { parseWrk } from './wrk.ts';
 
 t.test('the median is the middle value, or between the two middle ones, in numeric order', async (t) => {
   t.equal(median([9, 10, 100]), 10);
@@ -52,12 +55,12 @@ const wrkOutput = `Running 1s test @ http://127.0.0.1:8080/
   Thread Stats   Avg      Stdev     Max   +/- Stdev
     Latency   123.00us   45.00us   1.20ms   90.00%
   20000 requests in 1.00s, 22.05MB read
-report {"requests":20000,"bytes":23120000,"durationUs":1000500,"p50Us":120,"p90Us":150,"p99Us":310,"p999Us":800,"maxUs":1200,"errors":{"connect":0,"read":1,"write":2,"status":3,"timeout":4}}
+report {"requests":20000,"bytes":23120000,"durationUs":1000500,"meanUs":123.4,"p50Us":120,"p90Us":150,"p99Us":310,"p999Us":800,"maxUs":1200,"errors":{"connect":0,"read":1,"write":2,"status":3,"timeout":4}}
 `;
 
 t.test('wrk’s report line is read as a whole, errors of every kind included', async (t) => {
   const report = parseWrk(wrkOutput);
-  t.match(report, { requests: 20000, p50Us: 120, p99Us: 310 });
+  t.match(report, { requests: 20000, meanUs: 123.4, p50Us: 120, p99Us: 310 });
   t.equal(errorCount(report), 10);
   t.equal(Math.round(requestsPerSecond(report)), 19990);
 });
@@ -67,6 +70,52 @@ t.test('wrk output without a whole report is refused', async (t) => {
   t.throws(() => parseWrk(wrkOutput.replace('"p99Us":310,', '')), /lacks p99Us/);
   t.throws(() => parseWrk(wrkOutput.replace('"timeout":4', '"timeout":-4')), /lacks timeout/);
   t.throws(() => parseWrk(wrkOutput.replace('1000500', '0')), /no time at all/);
+});
+
+const h2loadOutput = `finished in 2.00s, 83248.00 req/s, 85.50MB/s
+requests: 166496 total, 167008 started, 166496 done, 166496 succeeded, 0 failed, 0 errored, 0 timeout
+status codes: 166496 2xx, 0 3xx, 0 4xx, 0 5xx
+traffic: 171.01MB (179316784) total, 5.56MB (5827360) headers (space savings 45.31%), 162.59MB (170491904) data
+                     min         max         mean         sd        +/- sd
+time for request:      194us     61.52ms      4.61ms      6.55ms    93.74%
+time for connect:      111us       629us       368us       160us    62.50%
+`;
+
+t.test('what h2load prints is read, and quantiles are not made up', async (t) => {
+  const report = parseH2load(h2loadOutput, 1024);
+  t.strictSame(report, {
+    requests: 166_496,
+    bytes: 179_316_784,
+    durationUs: 2e6,
+    meanUs: 4610,
+    p50Us: null,
+    p99Us: null,
+    errors: { status: 0, stream: 0, body: 0 },
+  });
+  t.equal(requestsPerSecond(report), 83_248);
+  const units = h2loadOutput.replace('in 2.00s', 'in 950.50ms').replace('4.61ms      6', '812us      6');
+  t.match(parseH2load(units, 1024), { durationUs: 950_500, meanUs: 812 });
+});
+
+t.test('a request that h2load saw reset, refused or without its body is an error', async (t) => {
+  const counts =
+    'requests: 18056 total, 18060 started, 18056 done, 9028 succeeded, 9028 failed, 4514 errored, 0 timeout';
+  const failed = h2loadOutput.replace(/^requests: .*$/m, counts).replace('(170491904) data', '(45000) data');
+  const report = parseH2load(failed, 5);
+  t.match(report, { requests: 13_542, errors: { status: 4514, stream: 4514, body: 28 } });
+  t.equal(errorCount(report), 9056);
+  t.equal(parseH2load(failed, 0).errors['body'], 0, 'none has one');
+});
+
+t.test('h2load output that lacks a figure is refused', async (t) => {
+  const lines = {
+    requests: 'requests:',
+    traffic: 'traffic:',
+    duration: 'finished in',
+    'time for request': 'time for request:',
+  };
+  for (const [what, begin] of Object.entries(lines))
+    t.throws(() => parseH2load(h2loadOutput.replace(begin, ''), 1024), new RegExp(`printed no ${what}`));
 });
 
 t.test('/proc/PID/stat is read past names with spaces and brackets', async (t) => {
@@ -119,6 +168,7 @@ function blockOf(requestsPerCpuSecond: number, p99Us: number, errors = 0): Block
     requestsPerSecond: requestsPerCpuSecond * 0.97,
     requestsPerCpuSecond,
     bytesPerCpuSecond: requestsPerCpuSecond * 1100,
+    originBusyShare: 0.3,
     cpuSeconds: 1,
     errors,
     report,
@@ -138,7 +188,7 @@ t.test('marks are met at their bound, fall short beyond it, and say so in words'
     return judge(h1Marks, [ours, haproxy, envoy]);
   };
   const single = (p50Us: number) => ({ ...blockOf(1, 1), report: { ...blockOf(1, 1).report, p50Us } });
-  const bound = haproxy.singles[0]!.report.p50Us * 1.05;
+  const bound = haproxy.singles[0]!.report.p50Us! * 1.05;
   t.strictSame(
     verdicts(blockOf(100, 130), single(bound)).map(({ isMet }) => isMet),
     [true, true, true, true, true],
@@ -189,6 +239,14 @@ t.test('summaries, ratios and doubts come from every round', async (t) => {
   const direct = { name: 'no proxy', version: '', blocks: [origin], singles: [origin], residentBytes: null };
   t.match(formatSummaries([direct]), /no proxy +\d+ +- +- +- /);
   t.equal(ratiosOf(ours, direct), null);
+});
+
+t.test('where the load tells no quantiles, there are none in summaries and ratios', async (t) => {
+  const report = { ...blockOf(1, 1).report, p50Us: null, p99Us: null };
+  const measured = { ...measuredOf('meshlane', [{ ...blockOf(90, 100), report }]), singles: [] };
+  t.match(summarize(measured), { meanUs: 123.4, p50Us: null, p99Us: null });
+  t.match(ratiosOf(measured, measured), { mean: { median: 1 }, p50: null, p99: null, singleP50: null });
+  t.match(formatSummaries([measured]), / 97% +80% +30% +123 +- +- /);
 });
 
 t.test('tables align names to the left and figures to the right', async (t) => {
@@ -248,12 +306,14 @@ t.test('samples of perf are sorted by what ran: kernel, JavaScript, V8, C++', as
 });
 
 t.test('the bench’s mesh is sound: 20 services, 20 routes, and every document is accepted', async (t) => {
-  const documents = benchDocuments({ outbound: 1, admin: 2, origin: 3, spans: 4 });
-  for (const document of documents) {
-    const read = document.kind === 'Proxy' ? readProxy(document) : readResource(document);
-    t.ok(read.ok, `${document.kind} ${document.name}: ${read.ok ? 'accepted' : JSON.stringify(read.issues)}`);
+  for (const hop of [http1Traffic, http2Traffic, grpcTraffic, pairTraffic].flatMap(({ hops }) => hops)) {
+    const documents = benchDocuments({ outbound: 1, admin: 2, origin: 3, spans: 4 }, { hop });
+    for (const document of documents) {
+      const read = document.kind === 'Proxy' ? readProxy(document) : readResource(document);
+      t.ok(read.ok, `${document.kind} ${document.name}: ${read.ok ? 'accepted' : JSON.stringify(read.issues)}`);
+    }
+    for (const kind of ['Service', 'Route']) t.equal(documents.filter((document) => document.kind === kind).length, 20);
   }
-  for (const kind of ['Service', 'Route']) t.equal(documents.filter((document) => document.kind === kind).length, 20);
 });
 
 t.test('every peer template keeps to one worker and to the places it is given', async (t) => {
@@ -261,6 +321,7 @@ t.test('every peer template keeps to one worker and to the places it is given', 
   t.match(read('haproxy.cfg'), /nbthread 1/);
   t.match(read('origin.cfg'), /nbthread 1/);
   t.match(read('nginx.conf'), /master_process off/);
-  for (const name of ['haproxy.cfg', 'nginx.conf', 'envoy.yaml', 'origin.cfg'])
+  t.match(read('nghttpx.conf'), /single-process=yes\nworkers=1/);
+  for (const name of ['haproxy.cfg', 'nginx.conf', 'nghttpx.conf', 'envoy.yaml', 'origin.cfg'])
     t.match(read(name), /\{\{port\}\}/, name);
 });

@@ -1,5 +1,6 @@
 import { comparisonCommand } from './comparison-command.ts';
 import { p99, type RatioMark, requestsPerCpuSecond, singleP50 } from './marks.ts';
+import { http1Traffic } from './traffic.ts';
 
 export const h1Marks: readonly RatioMark[] = [
   {
@@ -14,6 +15,7 @@ export const h1Marks: readonly RatioMark[] = [
 ];
 
 export const command = comparisonCommand({
+  ...http1Traffic,
   name: 'h1',
   summary: 'One worker on HTTP/1.1 keep-alive, beside HAProxy, nginx and Envoy in the same run.',
   title: 'HTTP/1.1 keep-alive',

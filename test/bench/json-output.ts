@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
-import { meshlaneVersion } from './contenders.ts';
+import { meshlaneVersion } from './start-meshlane.ts';
 
 /** Where it ran, so that figures of two files can be told apart. */
 export async function describeRun(): Promise<object> {

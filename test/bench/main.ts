@@ -5,6 +5,9 @@ const benches: Readonly<Record<string, { summary: string; load(): Promise<{ comm
   h1: { summary: 'One worker on HTTP/1.1 beside HAProxy, nginx and Envoy', load: () => import('./h1.ts') },
   download: { summary: '1 MB replies through one worker beside the same peers', load: () => import('./download.ts') },
   tls: { summary: 'One worker on HTTP/1.1 over TLS beside the same peers', load: () => import('./tls.ts') },
+  h2: { summary: 'One worker on HTTP/2 beside HAProxy, nghttpx, Envoy and Node', load: () => import('./h2.ts') },
+  grpc: { summary: 'Unary calls of gRPC through one worker beside the same peers', load: () => import('./grpc.ts') },
+  pair: { summary: 'HTTP/1.1 over HTTP/2 between two proxies, beside pairs of peers', load: () => import('./pair.ts') },
   open: { summary: 'Latency that each proxy adds at a fixed rate', load: () => import('./open.ts') },
   workers: {
     summary: 'CPU time a request of several workers beside one, and their shares',
@@ -12,7 +15,7 @@ const benches: Readonly<Record<string, { summary: string; load(): Promise<{ comm
   },
   stages: { summary: 'Each step of a request beside a plain version of it', load: () => import('./stages/stages.ts') },
   all: {
-    summary: 'Every bench of HTTP/1.1 that judges marks, and all marks in one list',
+    summary: 'Every bench that judges speed, and all marks in one list',
     load: () => import('./all.ts'),
   },
   rss: { summary: 'Memory of a sidecar with the shop’s configuration', load: () => import('./rss.ts') },

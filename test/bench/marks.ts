@@ -15,8 +15,8 @@ export type RatioMark = {
 export const requestsPerCpuSecond = ({ blocks }: Measured) =>
   blocks.map((block) => block.requestsPerCpuSecond ?? Number.NaN);
 export const bytesPerCpuSecond = ({ blocks }: Measured) => blocks.map((block) => block.bytesPerCpuSecond ?? Number.NaN);
-export const p99 = ({ blocks }: Measured) => blocks.map((block) => block.report.p99Us);
-export const singleP50 = ({ singles }: Measured) => singles.map((block) => block.report.p50Us);
+export const p99 = ({ blocks }: Measured) => blocks.map((block) => block.report.p99Us ?? Number.NaN);
+export const singleP50 = ({ singles }: Measured) => singles.map((block) => block.report.p50Us ?? Number.NaN);
 
 /** Judged on the median of the ratios of each round; that no request failed is promised always. */
 export function judge(ratioMarks: readonly RatioMark[], all: readonly Measured[]): Mark[] {

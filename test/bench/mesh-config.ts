@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Hop, http1Hop } from './hop.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 /** A resource or `Proxy` document as a user writes it: defaults left out. */
@@ -12,6 +13,9 @@ export type Document = {
 
 /** The request that every proxy gets; Meshlane finds its rule after a header match and an exact path did not fit. */
 export const benchRequest = { host: 'catalog', path: '/api/items/42?fields=name,price' } as const;
+
+/** The same for a call of gRPC, whose rule comes next. */
+export const benchCall = { host: 'catalog', path: '/bench.Echo/Unary' } as const;
 
 const neighbours =
   'accounts ads billing cart checkout currency email fraud gateway images inventory ledger orders payments profiles ratings search shipping stock'.split(
@@ -28,11 +32,13 @@ export function benchDocuments(
     workers = 1,
     sampleRatio = 0.01,
     tls = null,
-  }: { workers?: number; sampleRatio?: number; tls?: TlsFiles | null } = {},
+    hop = http1Hop,
+  }: { workers?: number; sampleRatio?: number; tls?: TlsFiles | null; hop?: Hop } = {},
 ): Document[] {
+  const protocol = hop.downstream === 'http1' ? 'http1' : 'auto';
   const listenerTls = tls ? { tls: { certificate: tls.certificate, privateKey: tls.privateKey } } : {};
   const service = (name: string): Document[] => [
-    { kind: 'Service', name, spec: { protocol: 'http1' } },
+    { kind: 'Service', name, spec: { protocol: hop.upstream } },
     { kind: 'Instance', name: `${name}-1`, spec: { service: name, address: '127.0.0.1', port: ports.origin } },
   ];
   return [
@@ -42,7 +48,7 @@ export function benchDocuments(
       spec: {
         workers,
         admin: { port: ports.admin },
-        listeners: [{ name: 'out', port: ports.outbound, direction: 'outbound', protocol: 'http1', ...listenerTls }],
+        listeners: [{ name: 'out', port: ports.outbound, direction: 'outbound', protocol, ...listenerTls }],
         tracing: { endpoint: `http://127.0.0.1:${ports.spans}`, sampleRatio },
         drainTimeout: '2s',
       },
@@ -83,6 +89,12 @@ export function benchDocuments(
           {
             name: 'item',
             matches: [{ path: { type: 'PathPrefix', value: '/api/items' }, method: 'GET' }],
+            backends: [{ service: benchRequest.host }],
+            timeouts: { request: '10s' },
+          },
+          {
+            name: 'call',
+            matches: [{ path: { type: 'Exact', value: benchCall.path }, method: 'POST' }],
             backends: [{ service: benchRequest.host }],
             timeouts: { request: '10s' },
           },

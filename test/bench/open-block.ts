@@ -12,12 +12,12 @@ export const openWarmupSeconds = 1;
 
 /** Loads a proxy at a fixed rate and watches it. Each round draws other times, and the same ones for all proxies. */
 export async function measureOpenBlock(
-  { pid, port, name }: Subject,
+  { processes, port, name }: Subject,
   { perSecond, seconds, connections }: OpenSettings,
   round: number,
   place: Placement,
 ): Promise<OpenBlock> {
-  const stop = watchCpu(pid, place);
+  const stop = watchCpu(processes, place);
   const load = { ...benchRequest, port, connections, perSecond, seconds, warmupSeconds: openWarmupSeconds };
   const report = await loadOpenly({ ...load, seed: round + 1 }).catch((error: Error) => {
     throw new Error(`${name}: ${error.message}`, { cause: error });

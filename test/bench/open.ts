@@ -1,13 +1,14 @@
 import type { Command, Invocation } from '../../cli/command.ts';
 import { barChart } from './bar-chart.ts';
-import { contenderNames, type Subject, startContender } from './contenders.ts';
+import { http1Contenders, originAlone, type Subject, startContender } from './contenders.ts';
 import { listFlag, numberFlag } from './flags.ts';
+import { http1Hop } from './hop.ts';
+import { startHttp1Ends } from './http1-ends.ts';
 import { describeRun, writeJson, writePicture } from './json-output.ts';
 import { formatMarks } from './marks.ts';
 import { measureOpenBlock, type OpenSettings, openWarmupSeconds } from './open-block.ts';
 import { formatOpen, judgeOpen, type OpenBlock, type OpenMeasured, openCharts, openDoubts } from './open-figures.ts';
 import { formatValidation, validateOpenLoad } from './open-validation.ts';
-import { startOrigin } from './origin.ts';
 import type { Placement } from './placement.ts';
 import { showProgress } from './progress.ts';
 import { withRig } from './rig.ts';
@@ -22,7 +23,7 @@ export const command: Command = {
     rate: { value: 'N', default: '5000', text: 'Requests a second.' },
     connections: { value: 'N', default: '64', text: 'Connections of the load.' },
     traces: { value: 'SHARE', default: '0.01', text: 'Share of Meshlane’s requests that make a span; 0 for none.' },
-    only: { value: 'NAME,...', text: `Some of ${contenderNames.join(', ')}; the origin without a proxy always.` },
+    only: { value: 'NAME,...', text: `Some of ${http1Contenders.join(', ')}; the origin without a proxy always.` },
     'no-pin': { text: 'Leave placement to the scheduler.' },
     json: {
       value: 'FILE',
@@ -50,7 +51,7 @@ async function run(invocation: Invocation): Promise<number> {
     connections: numberFlag(invocation, 'connections', { min: 1, max: 2000 }),
   };
   const sampleRatio = numberFlag(invocation, 'traces', { min: 0, max: 1, isWhole: false });
-  const only = listFlag(invocation, 'only', contenderNames);
+  const only = listFlag(invocation, 'only', http1Contenders);
   const jsonFile = invocation.flag('json');
   const print = (text: string) => (jsonFile === '-' ? process.stderr : process.stdout).write(`${text}\n`);
   const progress = showProgress(process.stderr);
@@ -61,13 +62,14 @@ async function run(invocation: Invocation): Promise<number> {
       print(text);
       return invocation.isSet('check') && !isMet ? 1 : 0;
     }
-    const origin = await startOrigin(rig, 1024, rig.place.originCpu);
+    const ends = await startHttp1Ends(rig, { sizeBytes: 1024, originCpu: rig.place.originCpu });
     const sink = await startSpanSink(rig);
-    const subjects: Subject[] = [{ name: 'no proxy', version: '', port: origin.port, pid: null, tls: null }];
+    const subjects: Subject[] = [originAlone(ends)];
     const notes: string[] = [];
     for (const name of only) {
       progress.status(`starting ${name}`);
-      const started = await startContender(name, rig, origin, { spansPort: sink.port, sampleRatio });
+      const options = { hops: [http1Hop], spansPort: sink.port, sampleRatio };
+      const started = await startContender(name, rig, ends, options);
       if ('missing' in started) notes.push(`${name} is left out: ${started.missing}`);
       else subjects.push(started);
     }
@@ -82,10 +84,10 @@ async function run(invocation: Invocation): Promise<number> {
         blocks.push(await measureOpenBlock(subject, settings, round, rig.place));
       }
     progress.clear();
-    const measured: OpenMeasured[] = rows.map(({ subject: { name, version, pid }, blocks }) => ({
+    const measured: OpenMeasured[] = rows.map(({ subject: { name, version, processes }, blocks }) => ({
       name,
       version,
-      isDirect: pid === null,
+      isDirect: processes.length === 0,
       blocks,
     }));
     const marks = judgeOpen(measured);

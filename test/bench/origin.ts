@@ -6,24 +6,27 @@ import { freePort } from '../harness/free-port.ts';
 import { findPeer } from '../harness/peers.ts';
 import { startProcess } from '../harness/process.ts';
 import { until } from '../harness/until.ts';
+import type { Origin } from './ends.ts';
 import { benchRequest } from './mesh-config.ts';
 import { onCpu } from './placement.ts';
+import { expectReply, type Fetched, filler } from './reply-check.ts';
 import type { Rig } from './rig.ts';
 import { writeTemplate } from './template.ts';
 import { type TlsFiles, tlsSuite } from './tls-files.ts';
-
-/** The server behind the proxies, and what it answers to every request. */
-export type Origin = { readonly port: number; readonly pid: number; readonly version: string; readonly body: Buffer };
 
 /** Largest reply: HAProxy answers from one buffer, and each connection has one. */
 export const maxReplyBytes = 1_048_576;
 
 /** Starts HAProxy as a server of one reply of `sizeBytes`, on the CPU of the load unless another is named. */
-export async function startOrigin(rig: Rig, sizeBytes: number, cpu: number | null = null): Promise<Origin> {
+export async function startOrigin(
+  rig: Rig,
+  sizeBytes: number,
+  cpu: number | null = null,
+): Promise<Origin & { readonly body: Buffer }> {
   const haproxy = await findPeer('haproxy');
   if (haproxy.path === null) throw new Error(`the origin is HAProxy, which is missing: ${haproxy.reason}`);
   const port = await freePort();
-  const body = Buffer.alloc(sizeBytes, 'The quick brown fox jumps over the lazy dog. ');
+  const body = filler(sizeBytes);
   const bodyFile = join(rig.folder, 'body');
   writeFileSync(bodyFile, body);
   const config = writeTemplate('origin.cfg', rig.folder, {
@@ -33,22 +36,13 @@ export async function startOrigin(rig: Rig, sizeBytes: number, cpu: number | nul
   });
   const { pid } = await startProcess({ ...onCpu(cpu, haproxy.path, ['-db', '-f', config]), t: rig.owner });
   await until(() => checkReply('the origin', port, body), { what: 'a reply from the origin' });
-  return { port, pid, version: haproxy.version, body };
+  return { port, pid, program: `haproxy ${haproxy.version}`, body };
 }
 
-/**
- * Sends the request of the bench once and throws unless the whole reply comes back, over the TLS that is to be measured
- * where one is: nobody measures an error page or a cheaper cipher.
- */
+/** Sends the request of the bench once, over the TLS that is to be measured where one is: see `expectReply`. */
 export async function checkReply(name: string, port: number, body: Buffer, tls: TlsFiles | null = null): Promise<true> {
-  const { status, reason, received } = await fetchOnce(port, tls);
-  if (status === 200 && received.equals(body)) return true;
-  throw new Error(
-    `${name} answers ${status}${reason ? ` (${reason})` : ''} with ${received.length} bytes; 200 with the origin’s ${body.length} bytes was expected`,
-  );
+  return expectReply(name, await fetchOnce(port, tls), body);
 }
-
-type Fetched = { status: number; reason: string; received: Buffer };
 
 function fetchOnce(port: number, tls: TlsFiles | null): Promise<Fetched> {
   return new Promise((resolve, reject) => {

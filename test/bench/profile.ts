@@ -3,13 +3,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { measureBlock } from './block.ts';
 import type { ComparisonSettings } from './comparison.ts';
-import { root, startMeshlane } from './contenders.ts';
+import { startMeshlaneAlone } from './contenders.ts';
 import { type CpuProfile, selfTimes, threadOf } from './cpu-profile.ts';
-import type { Origin } from './origin.ts';
+import type { Ends } from './ends.ts';
 import { formatPerf, recordPerf } from './perf-breakdown.ts';
 import type { Progress } from './progress.ts';
 import type { Rig } from './rig.ts';
 import { startSpanSink } from './span-sink.ts';
+import { root } from './start-meshlane.ts';
 import { formatCount, formatTable } from './table.ts';
 import type { TlsFiles } from './tls-files.ts';
 
@@ -23,7 +24,7 @@ const shownFunctions = 30;
 export async function profile(
   name: string,
   rig: Rig,
-  origin: Origin,
+  ends: Ends,
   settings: ComparisonSettings,
   tls: TlsFiles | null,
   progress: Progress,
@@ -34,17 +35,16 @@ export async function profile(
   mkdirSync(folder, { recursive: true });
   progress.status('starting meshlane under the profiler');
   const flags = ['--cpu-prof', `--cpu-prof-dir=${folder}`];
-  const { sampleRatio } = settings;
-  const started = await startMeshlane(rig, origin, { spansPort: sink.port, sampleRatio, tls, nodeFlags: flags });
-  if ('missing' in started) throw new Error(`meshlane cannot be measured: ${started.missing}`);
-  const { subject, running } = started;
+  const { hops, sampleRatio } = settings;
+  const options = { hops, spansPort: sink.port, sampleRatio, tls, nodeFlags: flags };
+  const { subject, running } = await startMeshlaneAlone(rig, ends, options);
   if (settings.warmupSeconds > 0) {
     progress.status('warming up');
-    await measureBlock(subject, { ...settings, seconds: settings.warmupSeconds }, rig.place);
+    await measureBlock(subject, ends, { ...settings, seconds: settings.warmupSeconds }, rig.place);
   }
   progress.status('measuring');
   const fromUs = monotonicUs();
-  const block = await measureBlock(subject, settings, rig.place);
+  const block = await measureBlock(subject, ends, settings, rig.place);
   const untilUs = monotonicUs();
   progress.status('waiting for the profiles');
   const exit = await running.stop();
@@ -59,14 +59,14 @@ export async function profile(
     const profile = JSON.parse(readFileSync(join(folder, name), 'utf8')) as CpuProfile;
     print(`\n${formatThread(threadOf(name)!, profile, fromUs, untilUs)}`);
   }
-  print(`\n${await formatKinds(rig, origin, settings, tls, sink.port, folder, progress)}`);
+  print(`\n${await formatKinds(rig, ends, settings, tls, sink.port, folder, progress)}`);
   return 0;
 }
 
 /** Runs Meshlane once more, without V8's profiler, whose view ends where the kernel and C++ begin. */
 async function formatKinds(
   rig: Rig,
-  origin: Origin,
+  ends: Ends,
   settings: ComparisonSettings,
   tls: TlsFiles | null,
   spansPort: number,
@@ -74,13 +74,12 @@ async function formatKinds(
   progress: Progress,
 ): Promise<string> {
   progress.status('starting meshlane for perf');
-  const started = await startMeshlane(rig, origin, { spansPort, sampleRatio: settings.sampleRatio, tls });
-  if ('missing' in started) throw new Error(`meshlane cannot be measured: ${started.missing}`);
-  const { subject } = started;
-  await measureBlock(subject, { ...settings, seconds: Math.max(1, settings.warmupSeconds) }, rig.place);
+  const { hops, sampleRatio } = settings;
+  const { subject, running } = await startMeshlaneAlone(rig, ends, { hops, spansPort, sampleRatio, tls });
+  await measureBlock(subject, ends, { ...settings, seconds: Math.max(1, settings.warmupSeconds) }, rig.place);
   const [block, perf] = await Promise.all([
-    measureBlock(subject, settings, rig.place),
-    recordPerf(subject.pid, settings.seconds, folder),
+    measureBlock(subject, ends, settings, rig.place),
+    recordPerf(running.pid, settings.seconds, folder),
   ]);
   progress.clear();
   if ('missing' in perf) return `perf shows nothing here: ${perf.missing}`;

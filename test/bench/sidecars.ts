@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { freePort } from '../harness/free-port.ts';
 import { startProcess } from '../harness/process.ts';
 import { runCommand } from '../harness/run-command.ts';
-import { mainFile, root } from './contenders.ts';
+import type { Origin } from './ends.ts';
 import type { Target } from './light-load.ts';
 import { type Document, writeDocuments } from './mesh-config.ts';
-import type { Origin } from './origin.ts';
 import { onProxyCpu } from './placement.ts';
 import type { Rig } from './rig.ts';
+import { mainFile, root } from './start-meshlane.ts';
 
 /** A sidecar of the shop’s order service, and where its application and its callers reach it. */
 export type Sidecar = { readonly pid: number; readonly targets: readonly Target[] };

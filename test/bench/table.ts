@@ -23,6 +23,10 @@ export function formatMegabytes(bytes: number | null): string {
   return bytes === null ? '-' : (bytes / 1e6).toFixed(0);
 }
 
+export function formatShare(share: number | null): string {
+  return share === null ? '-' : `${(share * 100).toFixed(0)}%`;
+}
+
 export function formatRatio(ratio: number): string {
   return `${ratio.toFixed(2)}x`;
 }

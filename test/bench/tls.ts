@@ -1,6 +1,7 @@
 import { comparisonCommand } from './comparison-command.ts';
 import { type RatioMark, requestsPerCpuSecond } from './marks.ts';
 import { tlsSuite } from './tls-files.ts';
+import { http1Traffic } from './traffic.ts';
 
 const tlsMarks: readonly RatioMark[] = [
   {
@@ -12,6 +13,7 @@ const tlsMarks: readonly RatioMark[] = [
 ];
 
 export const command = comparisonCommand({
+  ...http1Traffic,
   name: 'tls',
   summary: 'HTTP/1.1 over TLS 1.3 to one worker, plain to the origin, beside HAProxy, nginx and Envoy in the same run.',
   title: 'HTTP/1.1 keep-alive over TLS 1.3',

@@ -3,9 +3,9 @@ import t from 'tap';
 import { freePort } from '../harness/free-port.ts';
 import { startProcess } from '../harness/process.ts';
 import { tempFolder } from '../harness/temp-folder.ts';
-import { mainFile, root } from './contenders.ts';
 import { benchDocuments, writeDocuments } from './mesh-config.ts';
 import { loadOpenly } from './open-load.ts';
+import { mainFile, root } from './start-meshlane.ts';
 import { countWorkers, difference, probeFlags, unevenness, type WorkerCount } from './worker-shares.ts';
 import { judgeWorkers, type WorkersMeasured } from './workers-figures.ts';
 
@@ -70,14 +70,14 @@ function measuredOf(workers: number, cpuUsOfOne: number, shares: WorkerCount[][]
     counts,
     report: { answered: 1, starved: 0, errors: 0, measured: 1, ...latencies },
   }));
-  const errors = { connect: 0, read: 0, write: 0, status: 0, timeout: 0 };
   const full = shares.map(() => ({
     ...use,
+    originBusyShare: 0,
     requestsPerSecond: 1,
     requestsPerCpuSecond: 1e6 / cpuUsOfOne,
     bytesPerCpuSecond: 1,
     errors: 0,
-    report: { requests: 1, bytes: 1, durationUs: 1, p50Us: 1, p90Us: 1, p99Us: 1, p999Us: 1, maxUs: 1, errors },
+    report: { requests: 1, bytes: 1, durationUs: 1, meanUs: 1, p50Us: 1, p99Us: 1, errors: { status: 0 } },
   }));
   return { workers, apart: full.map((block) => [block]), part: full.map((block) => [block]), open, full, spread: full };
 }

@@ -1,11 +1,13 @@
 import type { Command, Invocation } from '../../cli/command.ts';
 import { type Block, measureBlock } from './block.ts';
-import { startMeshlane } from './contenders.ts';
+import { startMeshlaneAlone } from './contenders.ts';
+import type { Ends } from './ends.ts';
 import { numberFlag } from './flags.ts';
+import { http1Hop } from './hop.ts';
+import { startHttp1Ends } from './http1-ends.ts';
 import { describeRun, writeJson } from './json-output.ts';
 import { formatMarks } from './marks.ts';
 import { measureOpenBlock, type OpenSettings } from './open-block.ts';
-import { startOrigin } from './origin.ts';
 import { pinAgain, spreadWorkers } from './placement.ts';
 import { showProgress } from './progress.ts';
 import { type Rig, withRig } from './rig.ts';
@@ -87,21 +89,20 @@ async function measure(
   settings: Settings,
   status: (text: string) => void,
 ): Promise<[WorkersMeasured, WorkersMeasured]> {
-  const origin = await startOrigin(rig, 1024, rig.place.originCpu);
+  const ends = await startHttp1Ends(rig, { sizeBytes: 1024, originCpu: rig.place.originCpu });
   const { port: spansPort } = await startSpanSink(rig);
   const start = async (workers: number) => {
     status(`starting a proxy with ${workers} workers`);
-    const options = { spansPort, sampleRatio: 0.01, workers, nodeFlags: probeFlags };
-    const started = await startMeshlane(rig, origin, options);
-    if ('missing' in started) throw new Error(`meshlane cannot be measured: ${started.missing}`);
-    await measureBlock(started.subject, { ...settings, seconds: 3 }, rig.place);
+    const options = { hops: [http1Hop], spansPort, sampleRatio: 0.01, workers, nodeFlags: probeFlags };
+    const started = await startMeshlaneAlone(rig, ends, options);
+    await measureBlock(started.subject, ends, { ...settings, seconds: 3 }, rig.place);
     return { ...started, workers, open: [], full: [], spread: [], apart: [], part: [] } as Row;
   };
   const rows: [Row, Row] = [await start(1), await start(settings.workers)];
   for (let round = 1; round <= settings.rounds; round++)
     for (const row of rows) {
       status(`round ${round} of ${settings.rounds}: ${row.workers}`);
-      await measureRound(rig, origin.pid, row, settings, round);
+      await measureRound(rig, ends, row, settings, round);
     }
   const result = ({ workers, apart, part, open, full, spread }: Row): WorkersMeasured => ({
     workers,
@@ -114,19 +115,20 @@ async function measure(
   return [result(rows[0]), result(rows[1])];
 }
 
-type Started = Exclude<Awaited<ReturnType<typeof startMeshlane>>, { missing: string }>;
+type Started = Awaited<ReturnType<typeof startMeshlaneAlone>>;
 type Mutable<T> = { -readonly [K in keyof T]: T[K] extends readonly (infer E)[] ? E[] : T[K] };
 type Row = Started & Mutable<WorkersMeasured>;
 
-async function measureRound(rig: Rig, originPid: number, row: Row, settings: Settings, round: number): Promise<void> {
+async function measureRound(rig: Rig, ends: Ends, row: Row, settings: Settings, round: number): Promise<void> {
   const { subject, running, workers } = row;
+  const { pid: originPid } = ends.origin;
   const { proxyCpu, loadCpu, originCpu } = rig.place;
   await pinAgain(originPid, [originCpu]); // the open load needs its CPU for itself
   const before = await countWorkers(running, workers);
   const block = await measureOpenBlock(subject, settings, round, rig.place);
   row.open.push({ ...block, counts: difference(before, await countWorkers(running, workers)) });
   await pinAgain(originPid, [loadCpu]);
-  row.full.push(await measureBlock(subject, settings, rig.place));
+  row.full.push(await measureBlock(subject, ends, settings, rig.place));
   const cpus = [proxyCpu, loadCpu];
   await pinAgain(originPid, cpus);
   await pinAgain(process.pid, cpus); // and so the load, which this process starts
@@ -134,8 +136,8 @@ async function measureRound(rig: Rig, originPid: number, row: Row, settings: Set
   const apart = async (connections: number): Promise<Block[]> => {
     const blocks: Block[] = [];
     for (const places of workers === 1 ? cpus.map((cpu) => [cpu]) : [cpus]) {
-      await spreadWorkers(subject.pid, places);
-      blocks.push(await measureBlock(subject, { connections, seconds: settings.seconds, pauseMs }, rig.place));
+      await spreadWorkers(running.pid, places);
+      blocks.push(await measureBlock(subject, ends, { connections, seconds: settings.seconds, pauseMs }, rig.place));
     }
     return blocks;
   };
@@ -143,7 +145,7 @@ async function measureRound(rig: Rig, originPid: number, row: Row, settings: Set
   row.apart.push(whole);
   row.part.push(workers === 1 ? await apart(Math.ceil(settings.connections / settings.workers)) : whole);
   await pinAgain(process.pid, [loadCpu]);
-  await pinAgain(subject.pid, cpus);
-  row.spread.push(await measureBlock(subject, settings, rig.place));
-  await pinAgain(subject.pid, [proxyCpu]);
+  await pinAgain(running.pid, cpus);
+  row.spread.push(await measureBlock(subject, ends, settings, rig.place));
+  await pinAgain(running.pid, [proxyCpu]);
 }

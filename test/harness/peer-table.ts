@@ -33,6 +33,10 @@ export const peerTable = {
   },
   wrk: debian('wrk', ['-v'], /^wrk (?:debian\/)?(\S+)/),
   h2load: debian('nghttp2-client', ['--version'], /nghttp2\/(1\.\d+\.\d+)/, { command: 'h2load' }),
+  nghttpx: debian('nghttp2-proxy', ['--version'], /nghttp2\/(1\.\d+\.\d+)/, {
+    command: 'nghttpx',
+    isPrepared: false,
+  }),
   slowhttptest: debian('slowhttptest', ['-h'], /version (1\.\d+\S*)/),
   helm3: goTool('helm', 'helm.sh/helm/v3/cmd/helm', 'v3.21.4', ['version', '--short'], /^(v3\.\S+)/),
   helm4: goTool('helm', 'helm.sh/helm/v4/cmd/helm', 'v4.2.4', ['version', '--short'], /^(v4\.\S+)/),
