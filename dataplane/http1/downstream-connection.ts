@@ -134,8 +134,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
       case 'busy': {
         const chunk = memory.subarray(0, size);
         if (this.#body.isDone) this.#hold(Buffer.from(chunk));
-        // What may be kept for a retry gets memory of its own.
-        else this.#readBody(this.#exchange.keepsBody ? Buffer.from(chunk) : chunk, 0);
+        else this.#readBody(chunk, 0);
         if (size === memory.length) this.#transport.takeMemory();
         break;
       }

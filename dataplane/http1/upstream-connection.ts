@@ -121,16 +121,16 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     }
     this.#sendsChunks = request.head.isChunked;
     writeRequestHead(out, request.head, request.trace, request.caller, request.isUpgrade);
-    for (const piece of request.heldBody) this.#writePiece(piece);
+    if (request.heldBody.length > 0) this.#writeHeld(request.heldBody);
     if (request.isRequestWhole) this.#writeEnd(request.requestTrailers);
     out.flushTo(this.#transport);
   }
 
-  /** Small pieces leave together with the head. */
-  #writePiece(piece: Buffer): void {
-    if (piece.length < leastDirect) return this.#writeBody(piece, 0, piece.length);
+  /** A small body leaves together with the head. */
+  #writeHeld(body: Buffer): void {
+    if (body.length < leastDirect) return this.#writeBody(body, 0, body.length);
     this.#context.out.flushTo(this.#transport);
-    this.sendBody(piece, 0, piece.length, false);
+    this.sendBody(body, 0, body.length, false);
     this.flushRequest();
   }
 

@@ -2,7 +2,7 @@ import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Caller } from '../message/caller.ts';
 import { admit } from '../message/guarded-fields.ts';
-import { Head, HeadVerdict } from '../message/head.ts';
+import { HeadVerdict } from '../message/head.ts';
 import { RequestHead } from '../message/request-head.ts';
 import { Lingering } from '../transport/lingering.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -14,15 +14,14 @@ import { ReplyEncoder } from './reply-encoder.ts';
 import { RequestAssembler } from './request-assembler.ts';
 import { Session } from './session.ts';
 import { settingsPayload } from './settings.ts';
-import { TrailerAssembler } from './trailer-assembler.ts';
+import { TrailerReader } from './trailer-reader.ts';
 
 /** Streams kept for the requests to come. */
 const mostSpare = 64;
 const drainPing = Buffer.from('draining');
 
-/** Heads and trailers are put together within one call, so all connections share what does it. */
+/** Heads are put together within one call, so all connections share what does it. */
 const requests = new RequestAssembler();
-const trailerSections = new TrailerAssembler();
 /** Takes the blocks of requests that are not served, which still have to go through the table. */
 const discarded = new RequestHead();
 
@@ -34,6 +33,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
   readonly #onGone: (connection: Http2DownstreamConnection) => void;
   readonly #timer: WheelTimer;
   readonly #cache = new BlockCache<RequestHead>();
+  readonly #trailers = new TrailerReader(this.decoder, this.context.limits);
   readonly #replies: ReplyEncoder;
   readonly #spare: Http2DownstreamStream[] = [];
   /** Bytes of the preface that are still to come. */
@@ -168,12 +168,11 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
   }
 
   #onTrailers(stream: Http2DownstreamStream, isEnd: boolean, bytes: Buffer, from: number, to: number): void {
-    const trailers = new Head();
-    trailerSections.begin(trailers, this.context.limits, this.decoder);
-    if (!this.#decode(bytes, from, to, trailerSections)) return;
+    const trailers = this.#trailers.read(bytes, from, to);
+    if (trailers === 'lost') return void this.fail(H2Code.compressionError);
     if (stream.hasReceivedEnd) return this.onStreamFault(stream, H2Code.streamClosed);
     // RFC 9113 §8.1: a second block is the trailer section, and ends the stream.
-    if (!isEnd || trailerSections.finish() !== '') return this.onStreamFault(stream, H2Code.protocolError);
+    if (!isEnd || trailers === 'malformed') return this.onStreamFault(stream, H2Code.protocolError);
     stream.hasReceivedEnd = true;
     stream.onTrailers(trailers);
   }

@@ -129,10 +129,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     if (contentLength !== noLength && this.#bodyBytes > contentLength)
       return this.#host.giveUp(this, H2Code.protocolError);
     if (this.#bodyBytes > this.#mostBodyBytes) return this.#refuseBody();
-    if (this.#exchange.keepsBody) {
-      const kept = Buffer.from(bytes.subarray(from, to));
-      this.#exchange.onRequestBody(kept, 0, kept.length, false);
-    } else this.#exchange.onRequestBody(bytes, from, to, false);
+    this.#exchange.onRequestBody(bytes, from, to, false);
     this.#exchange.flushRequest();
   }
 

@@ -3,6 +3,7 @@ import { keepHead } from '../message/keep-head.ts';
 import type { OutBuffer } from '../transport/out-buffer.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Flushable, WriteBatch } from '../transport/write-batch.ts';
+import { EncodedHeads } from './encoded-heads.ts';
 import { encodeTrailers } from './field-encoder.ts';
 import { defaultWindow, Flag, FrameType, frameHeadBytes, type H2Code, mostFrameBytes } from './frame.ts';
 import type { HpackEncoder } from './hpack/encoder.ts';
@@ -19,6 +20,10 @@ export class FrameWriter implements Flushable {
   readonly encoder: HpackEncoder;
   /** Bytes of DATA that the peer still takes over all streams. */
   sendWindow = defaultWindow;
+  /** Frames of DATA that were sent. */
+  dataFrames = 0;
+  /** Trailer sections that come again and again. */
+  readonly #encoded = new EncodedHeads();
   readonly #transport: Transport;
   readonly #batch: WriteBatch;
   readonly #bufferBytes: number;
@@ -161,6 +166,7 @@ export class FrameWriter implements Flushable {
     this.#closeFrame(out);
     stream.sendWindow -= size;
     this.sendWindow -= size;
+    this.dataFrames++;
   }
 
   /** Ends the stream behind all that was sent on it. */
@@ -175,7 +181,7 @@ export class FrameWriter implements Flushable {
   #writeEnd(stream: Stream, trailers: Head | null): void {
     if (trailers !== null) {
       const out = this.openHeaders(stream, true);
-      encodeTrailers(this.encoder, out, trailers);
+      this.#encodeTrailers(out, trailers);
       return this.closeHeaders(out);
     }
     stream.hasSentEnd = true;
@@ -185,6 +191,17 @@ export class FrameWriter implements Flushable {
       return;
     }
     this.#closeFrame(this.#openFrame(FrameType.data, Flag.endStream, stream.id));
+  }
+
+  #encodeTrailers(out: OutBuffer, trailers: Head): void {
+    const { encoder } = this;
+    const known = trailers.sharedId === 0 ? null : this.#encoded.find(trailers, null, 0, encoder.generation);
+    if (known !== null) return out.constant(known);
+    const start = out.length;
+    const { generation } = encoder;
+    encodeTrailers(encoder, out, trailers);
+    if (trailers.sharedId !== 0 && encoder.generation === generation)
+      this.#encoded.keep(trailers, null, 0, generation, out.bytes.subarray(start, out.length));
   }
 
   /** More of a stream is not sent. */

@@ -10,8 +10,10 @@ export function failureOf(code: H2Code): ErrorCode {
       return 'upstream_cancelled';
     case H2Code.enhanceYourCalm:
       return 'upstream_exhausted';
+    case H2Code.inadequateSecurity:
+      return 'upstream_insecure';
     default:
-      return 'upstream_reset';
+      return 'upstream_aborted';
   }
 }
 
@@ -23,6 +25,10 @@ export function resetCodeOf(cause: ErrorCode): H2Code {
       return H2Code.cancel;
     case 'upstream_exhausted':
       return H2Code.enhanceYourCalm;
+    case 'upstream_insecure':
+      return H2Code.inadequateSecurity;
+    case 'upstream_refused':
+      return H2Code.refusedStream;
     default:
       return H2Code.internalError;
   }

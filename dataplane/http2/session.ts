@@ -53,6 +53,7 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
   #receiveWindow: number;
   #unreturned = 0;
   #unreadAnswers = 0;
+  #countedDataFrames = 0;
   /** Of the DATA frame that is being read; null when nobody wants it. */
   #dataStream: S | null = null;
   #dataBytes = 0;
@@ -259,6 +260,7 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
   #onWindowUpdate(stream: number, bytes: Buffer, from: number, to: number): boolean {
     if (to - from !== 4) return this.fail(H2Code.frameSizeError);
     const increment = uint31At(bytes, from);
+    this.#earnBySending();
     if (stream === 0) {
       if (increment === 0) return this.fail(H2Code.protocolError);
       this.writer.sendWindow += increment;
@@ -276,6 +278,13 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
     if (found.sendWindow > mostWindow) return this.#faultOf(stream, H2Code.flowControlError);
     this.writer.onWindow(found);
     return !this.isFailed;
+  }
+
+  /** Room for more data is what a peer has to give for what it was sent. */
+  #earnBySending(): void {
+    const { dataFrames } = this.writer;
+    this.#idleFrames.earn((dataFrames - this.#countedDataFrames) * earnedByData);
+    this.#countedDataFrames = dataFrames;
   }
 
   // --- data -----------------------------------------------------------------------------------------------------------

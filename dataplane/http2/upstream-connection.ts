@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
-import { Head, HeadVerdict } from '../message/head.ts';
+import { HeadVerdict } from '../message/head.ts';
 import { ReplyHead } from '../message/reply-head.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { SharedConnection, SharedPool } from '../upstream/shared-pool.ts';
@@ -12,13 +12,12 @@ import { ReplyAssembler } from './reply-assembler.ts';
 import { RequestEncoder } from './request-encoder.ts';
 import { Session } from './session.ts';
 import { settingsPayload } from './settings.ts';
-import { TrailerAssembler } from './trailer-assembler.ts';
+import { TrailerReader } from './trailer-reader.ts';
 import { Http2UpstreamStream } from './upstream-stream.ts';
 
 const mostSpare = 64;
 /** Heads are put together and used within one call, so all connections share what does it. */
 const replies = new ReplyAssembler();
-const trailerSections = new TrailerAssembler();
 let replyHead = new ReplyHead();
 
 /** The client side of HTTP/2: one connection to an endpoint and the requests on it. */
@@ -27,6 +26,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   readonly #timer: WheelTimer;
   readonly #bornMs: number;
   readonly #cache = new BlockCache<ReplyHead>();
+  readonly #trailers = new TrailerReader(this.decoder, this.context.limits);
   readonly #requestEncoder: RequestEncoder;
   readonly #spare: Http2UpstreamStream[] = [];
   #nextStream = 1;
@@ -179,11 +179,10 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   #onTrailers(stream: Http2UpstreamStream, isEnd: boolean, bytes: Buffer, from: number, to: number): void {
-    const trailers = new Head();
-    trailerSections.begin(trailers, this.context.limits, this.decoder);
-    if (this.decoder.decode(bytes, from, to, trailerSections) !== null) return void this.fail(H2Code.compressionError);
+    const trailers = this.#trailers.read(bytes, from, to);
+    if (trailers === 'lost') return void this.fail(H2Code.compressionError);
     if (stream.hasReceivedEnd) return this.onStreamFault(stream, H2Code.streamClosed);
-    if (!isEnd || trailerSections.finish() !== '') return this.onStreamFault(stream, H2Code.protocolError);
+    if (!isEnd || trailers === 'malformed') return this.onStreamFault(stream, H2Code.protocolError);
     stream.hasReceivedEnd = true;
     stream.onBodyEnd(trailers);
   }

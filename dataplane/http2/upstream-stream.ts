@@ -48,7 +48,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
     this.#interims = 0;
     this.#bodyBytes = 0;
     if (!this.#host.open(this, request)) return;
-    for (const piece of request.heldBody) this.sendBody(piece, 0, piece.length);
+    if (request.heldBody.length > 0) this.sendBody(request.heldBody, 0, request.heldBody.length);
     if (request.isRequestWhole && !request.isUpgrade) this.sendEnd(request.requestTrailers);
   }
 

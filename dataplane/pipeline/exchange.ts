@@ -39,7 +39,7 @@ type Phase = 'idle' | 'waiting' | 'sent' | 'held' | 'replying' | 'tunnel';
 const clientClosedRequest = 499;
 /** How long the head of a gRPC reply waits for what follows it: a caller may want it before it sends more. */
 const mostHoldMs = 20;
-const noBody: readonly Buffer[] = [];
+const noBody: Buffer = Buffer.alloc(0);
 
 export class Exchange implements UpstreamRequest, PoolWaiter {
   readonly trace = new TraceContext();
@@ -52,7 +52,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   head: RequestHead;
   isUpgrade = false;
-  heldBody: readonly Buffer[] = noBody;
+  heldBody: Buffer = noBody;
   isRequestWhole = false;
   requestTrailers: Head | null = null;
 
@@ -162,16 +162,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   // --- the request's body -------------------------------------------------------------------------------------------
 
-  /** Bytes of the body are kept, so they must stay as they are after `onRequestBody`. */
-  get keepsBody(): boolean {
-    return this.#held.isComplete;
-  }
-
   onRequestBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#requestBytes += to - from;
     this.#deadlines.activeMs = this.#context.now();
     const connection = this.#connection;
-    if (this.#held.isComplete) this.#hold(bytes.subarray(from, to), connection !== null);
+    if (this.#held.isComplete) this.#hold(bytes, from, to, connection !== null);
     connection?.sendBody(bytes, from, to, isLasting);
   }
 
@@ -183,8 +178,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (connection.isBlocked) this.#downstream.pauseRequest();
   }
 
-  #hold(piece: Buffer, isSent: boolean): void {
-    this.#held.add(piece);
+  #hold(bytes: Buffer, from: number, to: number, isSent: boolean): void {
+    this.#held.add(bytes, from, to);
     if (!this.#held.isOverBound) return;
     // Without a connection nothing can leave, so what is beyond the bound has to wait in the caller's socket.
     if (isSent) this.#held.forget();
@@ -226,7 +221,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   onConnection(connection: UpstreamConnection): void {
     this.#connection = connection;
     this.#phase = 'sent';
-    this.heldBody = this.#held.pieces;
+    this.heldBody = this.#held.bytes;
     connection.begin(this);
     this.heldBody = noBody;
     if (this.#held.isOverBound || this.backend!.retry.attempts === 0) this.#held.forget();
@@ -323,7 +318,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const nowMs = this.#context.now();
     this.#deadlines.activeMs = nowMs;
     const endpoint = this.endpoint!;
-    if (status >= 502 && status <= 504) {
+    if ((status >= 502 && status <= 504) || (this.head.isGrpc && head.meshlaneReasonField !== -1)) {
       if (this.#retriesGatewayError(head)) return false;
     } else if (endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= nowMs) endpoint.pool.onReached();
     if (this.head.isGrpc && this.#takesGrpcHead(head, hasBody)) return this.#phase === 'held';
@@ -352,7 +347,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
       this.#onGrpcStatus(status);
       return false;
     }
-    if (!hasBody || !this.#mayRetryGrpc) return false;
+    // Who sends more only after it has the head must not wait for it.
+    if (!hasBody || !this.isRequestWhole || !this.#mayRetryGrpc) return false;
     this.#try.onStatus(head.status, this.#context.now());
     this.#phase = 'held';
     this.#heldReply.begin(keepReplyHead(head), hasBody);
@@ -403,7 +399,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   /**
-   * Tries again after a 502, 503 or 504. The next proxy may have said that nothing reached its application: then any
+   * Tries again after a 502, 503 or 504, or what says the same to gRPC. The next proxy may have said that nothing reached its application: then any
    * method may go again, and the endpoint is avoided, as after a failed connect.
    */
   #retriesGatewayError(head: ReplyHead): boolean {

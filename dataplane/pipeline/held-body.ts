@@ -1,11 +1,12 @@
-/** A piece counts for no less, because it takes no less: a body in chunks of one byte would take a hundredfold. */
-const leastPerPiece = 128;
+const nothing = Buffer.alloc(0);
+/** Memory up to this size is kept for the next request: most bodies that are held are small. */
+const mostKept = 4096;
 
-/** The part of a request's body that is kept, because no connection is there yet or because it may be needed again. */
+/** A copy of the part of a request's body that is kept, because no connection is there yet or because it may be needed again. */
 export class HeldBody {
   readonly #mostBytes: number;
-  #pieces: Buffer[] = [];
-  #bytes = 0;
+  #memory: Buffer = nothing;
+  #length = 0;
   /** All of the body so far is here. */
   isComplete = true;
 
@@ -14,29 +15,39 @@ export class HeldBody {
     this.#mostBytes = mostBytes;
   }
 
-  get pieces(): readonly Buffer[] {
-    return this.#pieces;
+  /** What is held; good until something is added or forgotten. */
+  get bytes(): Buffer {
+    return this.#length === 0 ? nothing : this.#memory.subarray(0, this.#length);
   }
 
   get isOverBound(): boolean {
-    return this.#bytes > this.#mostBytes;
+    return this.#length > this.#mostBytes;
   }
 
   begin(): void {
-    if (this.#bytes > 0) this.#pieces = [];
-    this.#bytes = 0;
+    this.#drop();
     this.isComplete = true;
   }
 
-  add(piece: Buffer): void {
-    this.#pieces.push(piece);
-    this.#bytes += Math.max(piece.length, leastPerPiece);
+  add(bytes: Buffer, from: number, to: number): void {
+    const length = this.#length + to - from;
+    if (length > this.#memory.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.max(256, 2 ** Math.ceil(Math.log2(length))));
+      this.#memory.copy(larger, 0, 0, this.#length);
+      this.#memory = larger;
+    }
+    bytes.copy(this.#memory, this.#length, from, to);
+    this.#length = length;
   }
 
   /** The request cannot be sent again from here on. */
   forget(): void {
-    if (this.#bytes > 0) this.#pieces = [];
-    this.#bytes = 0;
+    this.#drop();
     this.isComplete = false;
+  }
+
+  #drop(): void {
+    this.#length = 0;
+    if (this.#memory.length > mostKept) this.#memory = nothing;
   }
 }

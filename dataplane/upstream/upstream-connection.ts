@@ -12,7 +12,7 @@ export type UpstreamRequest = {
   readonly trace: TraceContext;
   readonly isUpgrade: boolean;
   /** Body that came before the connection was there. */
-  readonly heldBody: readonly Buffer[];
+  readonly heldBody: Buffer;
   /** The whole request is here. */
   readonly isRequestWhole: boolean;
   readonly requestTrailers: Head | null;

@@ -146,6 +146,20 @@ export const errorTable = {
     retry: 'if-idempotent',
     text: 'The instance cancelled the request before it replied.',
   },
+  upstream_aborted: {
+    http: 502,
+    grpc: 13,
+    origin: 'upstream',
+    retry: 'if-idempotent',
+    text: 'The instance gave the request up before it replied.',
+  },
+  upstream_insecure: {
+    http: 502,
+    grpc: 7,
+    origin: 'upstream',
+    retry: 'never',
+    text: 'The connection is not secure enough for the instance.',
+  },
   upstream_exhausted: {
     http: 503,
     grpc: 8,
