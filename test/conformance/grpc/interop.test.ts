@@ -1,0 +1,21 @@
+import t from 'tap';
+import { skipWithout } from '../../harness/peers.ts';
+import { pairs } from './cases.ts';
+import { runCases } from './run-cases.ts';
+import { subjects } from './subject.ts';
+
+/** Whose proxies the cases go through: Envoy proves the cases themselves until ours carry gRPC. */
+const proxy = 'envoy';
+const titles = {
+  none: 'the interop cases pass between the clients and servers themselves',
+  one: 'the interop cases pass through a proxy',
+  two: 'the interop cases pass through two proxies',
+} as const;
+
+for (const subject of subjects)
+  t.test(titles[subject], await skipWithout('grpc-go-client', 'grpc-go-server', 'envoy'), async (t) => {
+    const results = await runCases(t, { subject, proxy, pairs });
+    t.equal(results.length, 68);
+    for (const { client, server, case: name, failure } of results)
+      t.equal(failure, null, `${name}: ${client} and ${server}`);
+  });
