@@ -1,28 +1,29 @@
 // `npm run conformance -- NAME`: standards as data, through Meshlane and its peers. Not part of the product.
 import { helpOf, readInvocation, UsageError } from '../../cli/command.ts';
-import { command } from './http1/command.ts';
+import { command as grpc } from './grpc/command.ts';
+import { command as http1 } from './http1/command.ts';
 
+const commands = [http1, grpc];
 const program = 'npm run conformance --';
 const help = `Runs a corpus of cases through Meshlane and the real peers, which are found or installed first.
 
 Usage: ${program} NAME [flags]
 
-  ${command.name.padEnd(10)} ${command.summary}
-
+${commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}\n`).join('')}
 ${program} NAME --help shows the flags of one.
 `;
-
-const asConformance = (text: string) => text.replaceAll('meshlane http1', `${program} http1`);
 
 async function main([name, ...rest]: readonly string[]): Promise<number> {
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(help);
     return name === undefined ? 2 : 0;
   }
-  if (name !== command.name) {
+  const command = commands.find((one) => one.name === name);
+  if (!command) {
     process.stderr.write(`conformance: there is no "${name}". See: ${program} --help\n`);
     return 2;
   }
+  const asConformance = (text: string) => text.replaceAll(`meshlane ${name}`, `${program} ${name}`);
   try {
     const invocation = readInvocation(command, rest, {});
     if (invocation !== 'help') return await command.run(invocation);

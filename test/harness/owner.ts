@@ -1,6 +1,16 @@
 /** Whoever owns what the harness opens: a tap test (`t`), or anything else that runs these functions when it ends. */
 export type Owner = { teardown(end: () => unknown): unknown };
 
+/** Runs something that needs an owner, and ends what that opened. */
+export async function withOwner<T>(run: (owner: Owner) => Promise<T>): Promise<T> {
+  const endings: (() => unknown)[] = [];
+  try {
+    return await run({ teardown: (end) => endings.push(end) });
+  } finally {
+    for (const end of endings.reverse()) await end();
+  }
+}
+
 const endings = new Set<() => void>();
 
 /**

@@ -44,7 +44,7 @@ export function isExecutable(path: string): boolean {
 /** Where a source puts the tool: a path in the cache, or null when it goes into the system. */
 export function cachedPath(source: PeerSource): string | null {
   if (source.from === 'python') return join(peersFolder, source.package.replaceAll('=', '-'), 'bin', source.binary);
-  if (source.from === 'go') return join(peersFolder, `${source.binary}-${source.version}`, source.binary);
+  if (source.from === 'go') return join(peersFolder, `${source.folder}-${source.version}`, source.binary);
   return null;
 }
 
@@ -56,7 +56,7 @@ export async function install(name: PeerName, { source }: Peer): Promise<string 
     case 'python':
       return installPython(name, source.package);
     case 'go':
-      return installGo(`${source.module}@${source.version}`, join(peersFolder, `${source.binary}-${source.version}`));
+      return installGo(`${source.module}@${source.version}`, join(peersFolder, `${source.folder}-${source.version}`));
     case 'jaeger-build':
       return null; // its own module builds it when asked for the path
   }

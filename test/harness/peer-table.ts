@@ -2,7 +2,15 @@
 export type PeerSource =
   | { readonly from: 'debian'; readonly package: string }
   | { readonly from: 'python'; readonly package: string; readonly binary: string }
-  | { readonly from: 'go'; readonly module: string; readonly version: string; readonly binary: string }
+  | {
+      readonly from: 'go';
+      readonly module: string;
+      readonly version: string;
+      /** What the module calls its program, which several modules may call alike. */
+      readonly binary: string;
+      /** Names the folder of the cache, together with the version. */
+      readonly folder: string;
+    }
   | { readonly from: 'jaeger-build' };
 
 export type Peer = {
@@ -40,6 +48,8 @@ export const peerTable = {
   slowhttptest: debian('slowhttptest', ['-h'], /version (1\.\d+\S*)/),
   helm3: goTool('helm', 'helm.sh/helm/v3/cmd/helm', 'v3.21.4', ['version', '--short'], /^(v3\.\S+)/),
   helm4: goTool('helm', 'helm.sh/helm/v4/cmd/helm', 'v4.2.4', ['version', '--short'], /^(v4\.\S+)/),
+  'grpc-go-client': grpcGoInterop('client'),
+  'grpc-go-server': grpcGoInterop('server'),
   jaeger: {
     command: null,
     versionArgs: [],
@@ -65,7 +75,19 @@ function goTool(binary: string, module: string, version: string, versionArgs: st
     command: binary,
     versionArgs,
     accepts,
-    source: { from: 'go', module, version, binary },
+    source: { from: 'go', module, version, binary, folder: binary },
+    isPrepared: true,
+  };
+}
+
+/** Neither program tells its version, but its usage names the path it was started by, and the cache has the version in it. */
+function grpcGoInterop(binary: 'client' | 'server'): Peer {
+  const folder = `grpc-go-${binary}`;
+  return {
+    command: null,
+    versionArgs: ['-help'],
+    accepts: new RegExp(`^Usage of \\S+/${folder}-(v1\\.85\\.0)/${binary}:`),
+    source: { from: 'go', module: `google.golang.org/grpc/interop/${binary}`, version: 'v1.85.0', binary, folder },
     isPrepared: true,
   };
 }

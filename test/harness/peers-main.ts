@@ -31,7 +31,8 @@ async function showPeers(names: readonly PeerName[]): Promise<void> {
     if (result.path === null) process.exitCode = 1;
     rows.push(result.path === null ? [name, '-', `missing: ${result.reason}`] : [name, result.version, result.path]);
   }
+  const nameWidth = Math.max(...rows.map(([name]) => name.length));
   const versionWidth = Math.max(...rows.map(([, version]) => version.length));
   for (const [name, version, place] of rows)
-    process.stdout.write(`${name.padEnd(14)}${version.padEnd(versionWidth + 2)}${place}\n`);
+    process.stdout.write(`${name.padEnd(nameWidth + 2)}${version.padEnd(versionWidth + 2)}${place}\n`);
 }

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type Command, type Invocation, UsageError } from '../../../cli/command.ts';
 import { showProgress } from '../../bench/progress.ts';
 import { formatTable } from '../../bench/table.ts';
-import type { Owner } from '../../harness/owner.ts';
+import { type Owner, withOwner } from '../../harness/owner.ts';
 import { replyCases, requestCases } from './corpus.ts';
 import { pageOf } from './page.ts';
 import { peerNames } from './peer-configs.ts';
@@ -97,15 +97,6 @@ function chosenNames(peers: readonly string[]): readonly Name[] {
   const stranger = peers.find((one) => !(peerNames as readonly string[]).includes(one));
   if (stranger !== undefined) throw new UsageError(`--peer knows ${peerNames.join(', ')}; got "${stranger}"`);
   return ['meshlane', ...peerNames.filter((name) => peers.length === 0 || peers.includes(name))];
-}
-
-async function withOwner<T>(work: (owner: Owner) => Promise<T>): Promise<T> {
-  const endings: (() => unknown)[] = [];
-  try {
-    return await work({ teardown: (end) => endings.push(end) });
-  } finally {
-    for (const end of endings.reverse()) await end();
-  }
 }
 
 function tableOf(reports: readonly Report[]): string {

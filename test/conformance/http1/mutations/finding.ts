@@ -1,4 +1,3 @@
-import type { Owner } from '../../../harness/owner.ts';
 import { escaped } from '../../../harness/property.ts';
 
 /** Something that went wrong with a mutated message, and what it takes to see it again. */
@@ -32,14 +31,4 @@ export type Observer = {
 
 export function sentBytes(request: Buffer | null, reply: Buffer | null): Pick<Finding, 'request' | 'reply'> {
   return { request: request && escaped(request), reply: reply && escaped(reply) };
-}
-
-/** Runs something that needs an owner, and ends what that opened. */
-export async function withOwner<T>(run: (owner: Owner) => Promise<T>): Promise<T> {
-  const endings: (() => unknown)[] = [];
-  try {
-    return await run({ teardown: (end) => endings.push(end) });
-  } finally {
-    for (const end of endings.reverse()) await end();
-  }
 }

@@ -1,7 +1,8 @@
 import t from 'tap';
+import { withOwner } from '../../../harness/owner.ts';
 import { codecCase, mutatedReply, mutatedRequest, plainRequest, type WireCase } from './cases.ts';
 import { type CodecCase, checkCodec } from './codec-check.ts';
-import { type Finding, withOwner } from './finding.ts';
+import type { Finding } from './finding.ts';
 import { readFound } from './found.ts';
 import { Random } from './random.ts';
 import { runMutations } from './run.ts';

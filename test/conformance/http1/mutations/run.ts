@@ -1,5 +1,6 @@
+import { withOwner } from '../../../harness/owner.ts';
 import { type CodecFigures, runCodec } from './codec-run.ts';
-import { type Finding, withOwner } from './finding.ts';
+import type { Finding } from './finding.ts';
 import { runWire, type WireFigures } from './wire-run.ts';
 
 export type MutationReport = {
