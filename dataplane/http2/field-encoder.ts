@@ -4,7 +4,7 @@ import { COLON, CR } from '../message/grammar.ts';
 import { type Head, isListedByConnection } from '../message/head.ts';
 import { ascii, OutBuffer } from '../transport/out-buffer.ts';
 import type { HpackEncoder } from './hpack/encoder.ts';
-import { Indexing } from './hpack/prepared-field.ts';
+import { Indexing } from './hpack/indexing.ts';
 
 const lengthName = ascii('content-length');
 /** Name and value of a length, as the encoder wants them: in one piece of memory. */

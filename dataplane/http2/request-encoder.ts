@@ -8,7 +8,8 @@ import { ascii, OutBuffer } from '../transport/out-buffer.ts';
 import { EncodedHeads } from './encoded-heads.ts';
 import { encodeFields, encodeLength, encodeLines } from './field-encoder.ts';
 import type { HpackEncoder } from './hpack/encoder.ts';
-import { Indexing, prepareField } from './hpack/prepared-field.ts';
+import { Indexing } from './hpack/indexing.ts';
+import { prepareField } from './hpack/prepared-field.ts';
 
 const http = ascii('http');
 const connect = ascii('CONNECT');

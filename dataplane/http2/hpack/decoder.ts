@@ -1,11 +1,11 @@
 import { copyBytes } from './copy-bytes.ts';
 import { DynamicTable, Entry, entryShift, initialTableBytes } from './dynamic-table.ts';
-import { type Classify, type FieldSink, lineExtra, separatorLength } from './field-sink.ts';
+import { lineOverhead, separatorLength } from './field-line.ts';
+import type { Classify, FieldSink } from './field-sink.ts';
 import { decodeHuffman, mostDecoded } from './huffman-decode.ts';
+import { mostMoreOctets } from './integer.ts';
 import { staticCount, staticEntries, staticLines } from './static-table.ts';
 
-/** Octets that may follow the first one of an integer, which then ends below 2^28 + 2^7. */
-const mostMoreOctets = 4;
 /** One to tell the least size in between, and one to tell the last (RFC 7541 §4.2). */
 const mostUpdates = 2;
 
@@ -148,7 +148,7 @@ export class HpackDecoder {
     const line = lineFor(
       (isNameHuffman ? mostDecoded(nameSize) : nameSize) +
         (isValueHuffman ? mostDecoded(valueSize) : valueSize) +
-        lineExtra,
+        lineOverhead,
     );
     const nameLength = putString(nameSource, nameFrom, nameSize, isNameHuffman, line, 0);
     if (nameLength === -1) return this.#fail('a Huffman string that ends wrong');
@@ -171,7 +171,7 @@ export class HpackDecoder {
 
   #enter(line: Buffer, nameLength: number, valueLength: number, kind: number): void {
     const at = this.#table.add(nameLength, valueLength, kind);
-    if (at !== -1) copyBytes(line, 0, nameLength + valueLength + lineExtra, this.#table.bytes, at);
+    if (at !== -1) copyBytes(line, 0, nameLength + valueLength + lineOverhead, this.#table.bytes, at);
     this.generation++;
   }
 

@@ -1,4 +1,4 @@
-import { lineExtra } from './field-sink.ts';
+import { lineOverhead } from './field-line.ts';
 
 /** The limit that both sides begin with (RFC 9113 §6.5.2). */
 export const initialTableBytes = 4096;
@@ -65,7 +65,7 @@ export class DynamicTable {
     this.#evictTo(Math.max(0, this.limit - size));
     if (size > this.limit) return -1;
     if (this.count > this.mask || this.entries === noEntries) this.#growEntries();
-    const length = nameLength + valueLength + lineExtra;
+    const length = nameLength + valueLength + lineOverhead;
     let at = this.#placeFor(length);
     if (at === -1) {
       this.#growBytes(length);
@@ -120,7 +120,7 @@ export class DynamicTable {
   /** Moves all lines to memory that has room for another one behind them. */
   #growBytes(length: number): void {
     const { entries, mask } = this;
-    const lines = this.#size - this.count * (entryOverhead - lineExtra);
+    const lines = this.#size - this.count * (entryOverhead - lineOverhead);
     let capacity = Math.max(firstBytes, this.bytes.length);
     while (capacity < lines + length || capacity === this.bytes.length) capacity *= 2;
     const larger = Buffer.allocUnsafeSlow(Math.min(capacity, this.limit * 2));
@@ -133,7 +133,7 @@ export class DynamicTable {
         larger,
         end,
         from,
-        from + entries[slot + Entry.nameLength]! + entries[slot + Entry.valueLength]! + lineExtra,
+        from + entries[slot + Entry.nameLength]! + entries[slot + Entry.valueLength]! + lineOverhead,
       );
     }
     this.bytes = larger;

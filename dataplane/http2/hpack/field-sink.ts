@@ -1,19 +1,15 @@
 /**
- * Takes the fields of a block in order. `line` holds "name: value\r\n" from `at` on, names in the case they came in, and is
- * only good during the call. `kind` is what `Classify` said of the field. A field may be repeated at the cost of one byte
- * on the wire: a bound for all of them together is up to the sink (RFC 7541 §7.3).
+ * Takes the fields of a block in order. `line` holds "name: value\r\n" from `at` on and is only good during the call; `kind`
+ * is what `Classify` said of the field. One byte on the wire can repeat a field of any length: the bound for all fields of a
+ * block is the sink's to keep (RFC 7541 §7.3).
  */
 export type FieldSink = {
   onField(line: Buffer, at: number, nameLength: number, valueLength: number, kind: number): void;
 };
 
 /**
- * Names a field with 32 bits. Asked once for a field that comes as a literal; indexed ones have its answer from then, so
- * it must depend on nothing but the line.
+ * Names a field by 32 bits. It is asked once about a literal, and what it says stays with the field when that enters a table; so
+ * it may depend on nothing else. HPACK lets any byte through, so here is the place to look for those that may not be in a
+ * name or value (RFC 9113 §8.2.1).
  */
 export type Classify = (line: Buffer, at: number, nameLength: number, valueLength: number) => number;
-
-/** Bytes of a line beside name and value: ": " and CRLF. */
-export const lineExtra = 4;
-/** Bytes between name and value. */
-export const separatorLength = 2;

@@ -1,24 +1,27 @@
-import { hashField, hashName } from './field-hash.ts';
-import { separatorLength } from './field-sink.ts';
+import { separatorLength } from './field-line.ts';
+import { Indexing, indexingOf } from './indexing.ts';
+import { OutgoingField } from './outgoing-field.ts';
+import { findStaticField, findStaticName } from './static-search.ts';
 import { Words } from './words.ts';
 
-export const Indexing = { auto: 0, never: 1, without: 2 } as const;
-export type Indexing = (typeof Indexing)[keyof typeof Indexing];
-
+/** A field of always the same value, searched for where that needs no connection. */
 export type PreparedField = {
-  readonly line: Words;
-  readonly nameLength: number;
-  readonly valueFrom: number;
-  readonly valueTo: number;
-  readonly nameHash: number;
-  readonly hash: number;
+  readonly field: OutgoingField;
   readonly indexing: Indexing;
+  /** First index of its name in the static table, or 0. */
+  readonly nameIndex: number;
+  /** Its index in the static table, or 0. */
+  readonly index: number;
 };
 
-export function prepareField(name: string, value: string, indexing: Indexing): PreparedField {
-  const line = new Words(Buffer.from(`${name.toLowerCase()}: ${value}`, 'latin1'));
-  const nameHash = hashName(line.view, 0, name.length);
-  const valueFrom = name.length + separatorLength;
-  const hash = hashField(nameHash, line.view, valueFrom, line.bytes.length);
-  return { line, nameLength: name.length, valueFrom, valueTo: line.bytes.length, nameHash, hash, indexing };
+export function prepareField(name: string, value: string, wanted: Indexing): PreparedField {
+  const words = new Words(Buffer.from(`${name}: ${value}`, 'latin1'));
+  const field = new OutgoingField();
+  field.setName(words, 0, name.length);
+  field.setValue(words, name.length + separatorLength, value.length);
+  field.setHashes();
+  const nameIndex = findStaticName(field);
+  const indexing = indexingOf(nameIndex, value.length, wanted);
+  const index = indexing === Indexing.never ? 0 : findStaticField(field, nameIndex);
+  return { field, indexing, nameIndex, index };
 }

@@ -1,5 +1,5 @@
 import { Entry, entryShift } from './dynamic-table.ts';
-import { lineExtra } from './field-sink.ts';
+import { lineOverhead } from './field-line.ts';
 
 /** RFC 7541 Appendix A: the fields with index 1 to 61. */
 const fields: readonly (readonly [name: string, value: string])[] = [
@@ -80,7 +80,7 @@ fields.forEach(([name, value], i) => {
   staticEntries[slot + Entry.at] = end;
   staticEntries[slot + Entry.nameLength] = name.length;
   staticEntries[slot + Entry.valueLength] = value.length;
-  end += name.length + value.length + lineExtra;
+  end += name.length + value.length + lineOverhead;
 });
 
 /** The first index of this name, 0 when there is none. */
