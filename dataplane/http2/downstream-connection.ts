@@ -212,6 +212,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
 
   protected recycle(stream: Http2DownstreamStream): void {
     if (this.#spare.length < mostSpare) this.#spare.push(stream);
+    else stream.onGone();
     if (this.streams.size === 0) this.#onQuiet();
   }
 
@@ -335,7 +336,10 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
   #endStreams(): void {
     const streams = [...this.streams.values()];
     this.streams.clear();
-    for (const stream of streams) stream.onGone();
+    for (const stream of streams) {
+      this.writer.drop(stream);
+      stream.onGone();
+    }
   }
 
   override onClosed(): void {
@@ -346,6 +350,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
     this.#lingering?.stop();
     this.writer.close();
     this.#endStreams();
+    for (const stream of this.#spare) stream.onGone();
     this.#spare.length = 0;
     this.#onGone(this);
   }

@@ -254,7 +254,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     this.onExchangeComplete();
   }
 
-  /** The stream is no more. */
+  /** The stream is no more, or will not be used again: nothing may hold it. */
   onGone(): void {
     this.#isReplyDone = true;
     this.#exchange.onDownstreamClosed();

@@ -28,7 +28,7 @@ const resetsPerSecond = 50;
 /** Answers to frames that wait because the peer reads nothing. */
 const mostUnreadAnswers = 1000;
 /** Streams of which frames may still be on their way after we have reset them. */
-const rememberedResets = 128;
+const rememberedResets = 512;
 
 /** One connection of HTTP/2, as far as client and server are alike (RFC 9113). */
 export abstract class Session<S extends Stream> implements TransportOwner, FrameSink {
@@ -47,7 +47,7 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
   readonly #block: HeaderBlock;
   readonly #idleFrames = new Budget(mostIdleFrames, idleFramesPerSecond);
   readonly #resets = new Budget(mostResets, resetsPerSecond);
-  readonly #recentResets = new Int32Array(rememberedResets);
+  #recentResets: Int32Array | null = null;
   #resetCount = 0;
   #hasSettings = false;
   #receiveWindow: number;
@@ -315,8 +315,8 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
   /** Data of a stream that is no more: was it us who ended it, it may have been on its way (RFC 9113 §5.1). */
   #onLateData(stream: number, size: number): boolean {
     this.#return(size);
-    if (this.wasReset(stream)) return this.#spend(1);
-    return this.#faultOf(stream, H2Code.streamClosed);
+    if (!this.wasReset(stream)) return this.#faultOf(stream, H2Code.streamClosed);
+    return size > 0 || this.#spend(emptyFrameCost);
   }
 
   onData(bytes: Buffer, from: number, to: number): boolean {
@@ -384,6 +384,10 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
     this.#idleFrames.earn(earnedByRequest);
     if (stream.withheld > 0) this.#return(stream.withheld);
     stream.withheld = 0;
+    if (this.#dataStream !== stream) return;
+    // The rest of a frame that is being read is nobody's now.
+    this.#dataStream = null;
+    this.#return(this.#dataBytes);
   }
 
   /** Gives a stream up; frames of it that are still on their way are ignored. */
@@ -394,11 +398,12 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
   }
 
   protected rememberReset(stream: number): void {
+    this.#recentResets ??= new Int32Array(rememberedResets);
     this.#recentResets[this.#resetCount++ % rememberedResets] = stream;
   }
 
   protected wasReset(stream: number): boolean {
-    return this.#recentResets.includes(stream);
+    return this.#recentResets?.includes(stream) ?? false;
   }
 
   /** A stream error (RFC 9113 §5.4.2). Counts like a reset of the peer's own, which it could bring about as often. */

@@ -187,6 +187,20 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     stream.onBodyEnd(trailers);
   }
 
+  /** An instance may go on for a while with what we gave up, however much that was. */
+  protected override wasReset(): boolean {
+    return true;
+  }
+
+  protected override rememberReset(): void {
+    // Nobody asks for it.
+  }
+
+  /** Each costs a request of ours that we asked it to take, and nothing else. */
+  protected override spendReset(): boolean {
+    return true;
+  }
+
   protected override onStreamData(stream: Http2UpstreamStream, bytes: Buffer, from: number, to: number): void {
     stream.onBody(bytes, from, to);
   }
@@ -273,7 +287,10 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     const isStale = !this.#hasAnswered && this.#requests > this.streams.size;
     const streams = [...this.streams.values()];
     this.streams.clear();
-    for (const stream of streams) stream.onLost(failure, isStale);
+    for (const stream of streams) {
+      this.writer.drop(stream);
+      stream.onLost(failure, isStale);
+    }
   }
 
   override onClosed(): void {

@@ -2,8 +2,12 @@ import { OutBuffer } from './out-buffer.ts';
 
 export type Flushable = { flush(): void };
 
-/** Buffers kept for the next turn; more are only needed when that many connections write within one. */
-const mostSpare = 16;
+/** Most connections have little to write in one turn. */
+const bufferBytes = 16_384;
+/** One that has grown beyond this is let go of. */
+const mostKeptBytes = 65_536;
+/** Buffers kept for the next turn: as many as connections write within one, or each turn would leave garbage behind. */
+const mostSpare = 256;
 
 /**
  * Gathers what a turn of the event loop brings for each connection, so that it leaves in one write: the first frame of a
@@ -28,11 +32,11 @@ export class WriteBatch {
   };
 
   takeBuffer(): OutBuffer {
-    return this.#spare.pop() ?? new OutBuffer();
+    return this.#spare.pop() ?? new OutBuffer(bufferBytes);
   }
 
   /** Takes back an empty buffer. */
   giveBuffer(out: OutBuffer): void {
-    if (this.#spare.length < mostSpare) this.#spare.push(out);
+    if (this.#spare.length < mostSpare && out.bytes.length <= mostKeptBytes) this.#spare.push(out);
   }
 }

@@ -64,7 +64,7 @@ export class SharedPool implements EndpointPool {
       if (least !== null) return least.take();
     }
     const opensOne = this.#mayOpen();
-    if (!opensOne && this.#waiting.length >= this.settings.maxPending) return 'overloaded';
+    if (!opensOne && this.#unplaced >= this.settings.maxPending) return 'overloaded';
     this.#waiting.push(waiter);
     if (opensOne) this.#open();
     return null;
@@ -87,10 +87,13 @@ export class SharedPool implements EndpointPool {
     return least;
   }
 
-  /** One more is opened when those being made could not take all who wait. */
+  /** How many of those who wait the connections being made will not take; negative when they will take more. */
+  get #unplaced(): number {
+    return this.#waiting.length - this.#connecting * this.settings.streamsPerConnection;
+  }
+
   #mayOpen(): boolean {
-    const expected = this.#connecting * this.settings.streamsPerConnection;
-    return this.#waiting.length >= expected && this.#ready.length + this.#connecting < this.settings.max;
+    return this.#unplaced >= 0 && this.#ready.length + this.#connecting < this.settings.max;
   }
 
   #open(): void {
