@@ -22,6 +22,10 @@ export class BlockCache<H extends Head> {
   #place = 0;
   #isRepeated = false;
 
+  clear(): void {
+    this.#known = this.#seen = null;
+  }
+
   /** The head of a block, or null. */
   find(bytes: Buffer, from: number, to: number, isEnd: boolean, generation: number): H | null {
     if (to - from > mostBlockBytes) return null;

@@ -19,6 +19,10 @@ import { TrailerReader } from './trailer-reader.ts';
 /** Streams kept for the requests to come. */
 const mostSpare = 64;
 const drainPing = Buffer.from('draining');
+/** Who has not answered by then has heard of the drain, or never will. */
+const mostPingMs = 1000;
+/** A connection that was quiet for so long lets go of what it keeps for its next requests. */
+const restMs = 1000;
 
 /** Heads are put together within one call, so all connections share what does it. */
 const requests = new RequestAssembler();
@@ -39,6 +43,8 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
   /** Bytes of the preface that are still to come. */
   #prefaceLeft = preface.length;
   #requests = 0;
+  /** When the connection has been without a request for too long. */
+  #idleAtMs = 0;
   /** Streams above it are not served any more. */
   #lastServed = mostStreamId;
   #isDraining = false;
@@ -211,6 +217,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
   }
 
   protected recycle(stream: Http2DownstreamStream): void {
+    stream.rest();
     if (this.#spare.length < mostSpare) this.#spare.push(stream);
     else stream.onGone();
     if (this.streams.size === 0) this.#onQuiet();
@@ -221,8 +228,17 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
   /** No request is under way. */
   #onQuiet(): void {
     if (this.isClosed || this.isFailed) return;
-    if (this.#isDraining && this.#lastServed !== mostStreamId) return this.#linger();
-    this.#arm(this.context.limits.keepAliveTimeoutMs);
+    if (this.#isDraining) return this.#lastServed === mostStreamId ? this.#arm(mostPingMs) : this.#linger();
+    this.#idleAtMs = this.context.now() + this.context.limits.keepAliveTimeoutMs;
+    this.#arm(restMs);
+  }
+
+  #rest(): void {
+    for (const stream of this.#spare) stream.onGone();
+    this.#spare.length = 0;
+    this.#cache.clear();
+    this.#trailers.rest();
+    this.#replies.rest();
   }
 
   /** 0 is no bound. */
@@ -243,7 +259,13 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
     if (this.isClosed) return;
     if (this.#prefaceLeft > 0 || this.isWithinBlock) return this.#close();
     if (this.streams.size > 0) return this.#dropStalled();
-    this.context.closings.count('downstream idle');
+    const { keepAliveTimeoutMs } = this.context.limits;
+    const leftMs = keepAliveTimeoutMs === 0 ? 0 : this.#idleAtMs - this.context.now();
+    if (!this.#isDraining && (keepAliveTimeoutMs === 0 || leftMs > 0)) {
+      this.#rest();
+      return this.#arm(leftMs);
+    }
+    if (!this.#isDraining) this.context.closings.count('downstream idle');
     this.sayGoaway(this.lastPeerStream, H2Code.noError);
     this.#linger();
   }
@@ -279,6 +301,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
     if (this.#prefaceLeft > 0) return this.#close();
     this.sayGoaway(mostStreamId, H2Code.noError);
     this.writer.control(FrameType.ping, 0, 0, drainPing);
+    if (this.streams.size === 0) this.#arm(mostPingMs);
   }
 
   #leaveSoon(): void {
@@ -294,7 +317,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
   }
 
   protected override onSettings(): void {
-    if (this.streams.size === 0) this.#arm(this.context.limits.keepAliveTimeoutMs);
+    if (this.streams.size === 0) this.#onQuiet();
   }
 
   protected override onGoaway(): void {
@@ -350,8 +373,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
     this.#lingering?.stop();
     this.writer.close();
     this.#endStreams();
-    for (const stream of this.#spare) stream.onGone();
-    this.#spare.length = 0;
+    this.#rest();
     this.#onGone(this);
   }
 }

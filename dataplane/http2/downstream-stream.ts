@@ -17,6 +17,10 @@ import { encodeLocalReply, encodeTunnelOpen, type ReplyEncoder } from './reply-e
 import { resetCodeOf } from './reset-codes.ts';
 import { Stream } from './stream.ts';
 
+/** A head of up to this size keeps its memory for the next one. */
+const mostKeptBytes = 4096;
+const noHead = new RequestHead();
+
 /** The connection that a stream belongs to. */
 export type StreamHost = {
   /** Request and reply are whole, and everything of the reply is written. */
@@ -37,7 +41,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
   readonly #caller: Caller;
   readonly #mostBodyBytes: number;
   #ownHead: RequestHead | null = null;
-  #head: RequestHead;
+  #head = noHead;
   #bodyBytes = 0;
   /** The request has been handed on, so that what follows it may be, too. */
   #isServed = false;
@@ -61,8 +65,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     this.#writer = writer;
     this.#caller = caller;
     this.#replies = replies;
-    this.#head = this.ownHead;
-    this.#exchange = new Exchange(context, this, direction, caller, this.#head);
+    this.#exchange = new Exchange(context, this, direction, caller, noHead);
     const { bodyBytes } = context.limits;
     this.#mostBodyBytes = bodyBytes > 0 ? bodyBytes : Number.POSITIVE_INFINITY;
   }
@@ -252,6 +255,12 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     if (!this.#head.isGrpc || this.#tunnel !== 'none') return this.#host.giveUp(this, resetCodeOf(cause));
     this.#writer.end(this, grpcTrailers(errorTable[cause].grpc, errorTable[cause].text));
     this.onExchangeComplete();
+  }
+
+  /** Waits for the next request, without what only a large one has needed. */
+  rest(): void {
+    if (this.#ownHead !== null && this.#ownHead.bytes.length > mostKeptBytes) this.#ownHead = null;
+    this.#head = noHead;
   }
 
   /** The stream is no more, or will not be used again: nothing may hold it. */

@@ -15,6 +15,10 @@ type Encoded = {
 export class EncodedHeads {
   #known: (Encoded | undefined)[] | null = null;
 
+  clear(): void {
+    this.#known = null;
+  }
+
   find(head: Head, caller: Caller | null, cases: number, generation: number): Buffer | null {
     const known = this.#known?.[head.sharedId % places];
     if (known === undefined || known.head !== head || known.generation !== generation) return null;

@@ -17,7 +17,7 @@ export function encodeFields(encoder: HpackEncoder, out: OutBuffer, head: Head, 
     const name = names[i]!;
     if ((droppedIn[name]! & cases) !== 0) continue;
     if (connectionNamesFields && name !== FieldName.host && isListedByConnection(head, i)) continue;
-    const indexing = head.neverIndexed !== null && head.neverIndexed.includes(i) ? Indexing.never : Indexing.auto;
+    const indexing = head.neverIndexed?.includes(i) ? Indexing.never : Indexing.auto;
     const at = i * 4;
     encoder.field(out, bytes, offsets[at]!, offsets[at + 1]!, offsets[at + 2]!, offsets[at + 3]!, indexing);
   }

@@ -1,5 +1,8 @@
 import { Flag, FrameType, frameHeadBytes, H2Code, mostFrameBytes, uint31At } from './frame.ts';
 
+/** Memory for a frame in pieces that is kept for the next one. */
+const mostKeptBytes = 1024;
+
 /** Takes frames in the order in which they came. Bytes are only good during the call. */
 export type FrameSink = {
   /** A frame other than DATA, whole. Returns false when nothing more is to be read. */
@@ -41,6 +44,7 @@ export class FrameReader {
         if (wanted === -1) return H2Code.frameSizeError;
         if (this.#heldBytes < wanted) continue;
         this.#heldBytes = 0;
+        if (held.length > mostKeptBytes) this.#held = null;
         const next = this.#readFrame(held, 0, wanted, sink);
         if (next < 0) return next === -1 ? H2Code.noError : H2Code.protocolError;
         continue;

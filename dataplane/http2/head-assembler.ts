@@ -57,7 +57,7 @@ export abstract class HeadAssembler<H extends Head> implements FieldSink {
     if (!this.hasRegular) this.#beginRegular();
     const start = this.append(line, at, nameLength + valueLength + 4);
     const valueStart = start + nameLength + 2;
-    if (this.#decoder!.isNeverIndexed) (this.head.neverIndexed ??= []).push(this.head.fieldCount);
+    if (this.#decoder!.isNeverIndexed) this.head.keepOutOfTables(this.head.fieldCount);
     this.head.addField(kind as FieldName, start, start + nameLength, valueStart, valueStart + valueLength);
   }
 

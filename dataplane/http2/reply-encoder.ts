@@ -28,6 +28,11 @@ export class ReplyEncoder {
     this.#cases = Case.always | Case.http2 | (stripsReason ? Case.application : 0);
   }
 
+  /** Lets go of what it keeps for the replies to come. */
+  rest(): void {
+    this.#encoded.clear();
+  }
+
   /** Encodes a reply's head, or the one of an interim reply (1xx). */
   encode(out: OutBuffer, head: ReplyHead): void {
     const encoder = this.#encoder;

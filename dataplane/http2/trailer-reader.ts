@@ -18,6 +18,11 @@ export class TrailerReader {
     this.#limits = limits;
   }
 
+  /** Lets go of what it keeps for the sections to come. */
+  rest(): void {
+    this.#cache.clear();
+  }
+
   /** The section; 'malformed' concerns its stream alone, while with 'lost' the table is, and the connection with it. */
   read(bytes: Buffer, from: number, to: number): Head | 'malformed' | 'lost' {
     const { generation } = this.#decoder;

@@ -74,6 +74,12 @@ export class Head {
     this.neverIndexed = null;
   }
 
+  /** The field at this place is to enter no table on any hop. */
+  keepOutOfTables(field: number): void {
+    this.neverIndexed ??= [];
+    this.neverIndexed.push(field);
+  }
+
   /** From now on nothing of it changes. */
   share(): void {
     this.sharedId = ++lastSharedId;
