@@ -195,6 +195,7 @@ function instanceOf(invocation: Invocation, proxy: ProxyDocument, inbound: Addre
       address: invocation.flag('advertise') ?? inbound.host,
       port: inbound.port,
       protocol: 'http2',
+      workers: proxy.spec.workers,
       leaseSeconds: numberOf(invocation.flag('lease')!, '--lease'),
     },
   });

@@ -11,7 +11,7 @@ import { RetryBudget } from '../cluster/retry-budget.ts';
 import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
 import { type RetrySettings, Rule, type RuleBackend } from '../pipeline/rule.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
-import { type MakePool, PooledEndpoint, type WireProtocol } from '../upstream/pooled-endpoint.ts';
+import { type MakePool, type Place, PooledEndpoint, type WireProtocol } from '../upstream/pooled-endpoint.ts';
 import { breakerGauge } from './breaker-gauge.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
@@ -76,7 +76,8 @@ class Compiler {
       const { service, address, port, status } = instance.spec;
       if (status !== 'up') continue;
       const protocol = instance.spec.protocol ?? this.#wireProtocolOf(service);
-      const endpoint = this.#endpoint({ name: instance.name, address, port, protocol }, instance.labels, service);
+      const place = { name: instance.name, address, port, protocol, workers: instance.spec.workers ?? 1 };
+      const endpoint = this.#endpoint(place, instance.labels, service);
       const list = this.#byService.get(service);
       if (list) list.push(endpoint);
       else this.#byService.set(service, [endpoint]);
@@ -153,7 +154,8 @@ class Compiler {
     const settings = applicationSettings(this.#store.policiesOf(application.service));
     const { address, port } = application;
     const protocol = this.#wireProtocolOf(application.service);
-    const endpoint = this.#endpoint({ name: inboundEndpoint, address, port, protocol }, {}, application.service);
+    const place = { name: inboundEndpoint, address, port, protocol, workers: 1 };
+    const endpoint = this.#endpoint(place, {}, application.service);
     const isOwn = this.#context.ownListeners.isReachedBy('inbound', application.address, application.port);
     const endpoints = isOwn ? [] : [endpoint];
     const noRetry: RetrySettings = { ...settings.retry, attempts: 0 };
@@ -217,20 +219,20 @@ class Compiler {
 
   /** The endpoint of an address: the one that is in use already, brought up to date, or a new one. */
   #endpoint(
-    at: { name: string; address: string; port: number; protocol: WireProtocol },
+    place: Place,
     labels: Labels,
     service: string,
   ): PooledEndpoint {
-    const { name, address, port, protocol } = at;
+    const { name, address, port, protocol, workers } = place;
     const { pool, breaker } =
       name === inboundEndpoint ? applicationSettings(this.#store.policiesOf(service)) : this.#settingsOf(service);
-    const key = `${name} ${address} ${port} ${protocol}`;
+    const key = `${name} ${address} ${port} ${protocol} ${workers}`;
     let endpoint = this.#before?.endpoints.get(key);
     if (endpoint) {
       endpoint.labels = labels;
       endpoint.pool.settings = pool;
     } else {
-      endpoint = new PooledEndpoint(at, labels, pool, this.#context.makePool);
+      endpoint = new PooledEndpoint(place, labels, pool, this.#context.makePool);
     }
     if (breaker === null) {
       endpoint.breaker?.retire();

@@ -5,20 +5,30 @@ import type { EndpointPool, PoolSettings } from './pool.ts';
 /** What requests to an endpoint are spoken in. */
 export type WireProtocol = 'http1' | 'http2';
 
+/** Where an endpoint is, and what is there. */
+export type Place = {
+  readonly name: string;
+  readonly address: string;
+  readonly port: number;
+  readonly protocol: WireProtocol;
+  /** Threads that serve there, each with connections of its own. */
+  readonly workers: number;
+};
+
 /** Makes the pool of an endpoint. */
-export type MakePool = (endpoint: Endpoint, settings: PoolSettings, protocol: WireProtocol) => EndpointPool;
+export type MakePool = (endpoint: Endpoint, settings: PoolSettings, place: Place) => EndpointPool;
 
 /** An endpoint and the worker's connections to it. */
 export class PooledEndpoint extends Endpoint {
   readonly pool: EndpointPool;
 
   constructor(
-    at: { readonly name: string; readonly address: string; readonly port: number; readonly protocol: WireProtocol },
+    place: Place,
     labels: Labels,
     settings: PoolSettings,
     makePool: MakePool,
   ) {
-    super(at.name, at.address, at.port, labels);
-    this.pool = makePool(this, settings, at.protocol);
+    super(place.name, place.address, place.port, labels);
+    this.pool = makePool(this, settings, place);
   }
 }

@@ -20,8 +20,7 @@ export type ConnectShared = (pool: SharedPool) => void;
 
 /**
  * The few connections of one worker to one endpoint that speaks HTTP/2. A request goes to the one that carries least; another
- * connection is opened when all have as many as they take, so that one endpoint with several workers gets work for all of
- * them.
+ * connection is opened when all have as many as they take, or when the endpoint has more workers than there are connections.
  */
 export class SharedPool implements EndpointPool {
   readonly endpoint: Endpoint;
@@ -29,6 +28,7 @@ export class SharedPool implements EndpointPool {
   readonly #connect: ConnectShared;
   /** What tunnels of bytes go through, each on a connection of its own. */
   readonly #tunnels: EndpointPool;
+  readonly #spread: number;
   readonly #reachability: Reachability;
   /** Connections that are open and take requests. */
   readonly #ready: SharedConnection[] = [];
@@ -39,15 +39,20 @@ export class SharedPool implements EndpointPool {
   constructor(
     endpoint: Endpoint,
     settings: PoolSettings,
-    connect: ConnectShared,
-    tunnels: EndpointPool,
-    now: () => number,
+    means: {
+      readonly connect: ConnectShared;
+      readonly tunnels: EndpointPool;
+      /** Connections that there are at least once requests are carried at the same time. */
+      readonly spread: number;
+      readonly now: () => number;
+    },
   ) {
     this.endpoint = endpoint;
     this.settings = settings;
-    this.#connect = connect;
-    this.#tunnels = tunnels;
-    this.#reachability = new Reachability(endpoint, now);
+    this.#connect = means.connect;
+    this.#tunnels = means.tunnels;
+    this.#spread = means.spread;
+    this.#reachability = new Reachability(endpoint, means.now);
   }
 
   get isConnecting(): boolean {
@@ -61,13 +66,20 @@ export class SharedPool implements EndpointPool {
   acquire(waiter: PoolWaiter): UpstreamConnection | ErrorCode | null {
     if (this.#waiting.length === 0) {
       const least = this.#leastLoaded();
-      if (least !== null) return least.take();
+      if (least !== null) return this.#takeFrom(least);
     }
     const opensOne = this.#mayOpen();
     if (!opensOne && this.#unplaced >= this.settings.maxPending) return 'overloaded';
     this.#waiting.push(waiter);
     if (opensOne) this.#open();
     return null;
+  }
+
+  /** Another connection is opened beside those in use until there are as many as the endpoint has workers. */
+  #takeFrom(least: SharedConnection): UpstreamConnection {
+    const size = this.#ready.length + this.#connecting;
+    if (least.load > 0 && size < this.#spread && size < this.settings.max) this.#open();
+    return least.take();
   }
 
   acquireForTunnel(waiter: PoolWaiter): ErrorCode | null {
@@ -109,7 +121,7 @@ export class SharedPool implements EndpointPool {
   }
 
   onConnectFailed(): void {
-    this.onUnreachable();
+    if (this.#ready.length === 0) this.onUnreachable(); // else it takes requests, only not on one more connection
     this.#connecting--;
     // Whoever another connection will not be there for fails with this one.
     const failed = this.#waiting.splice(this.#connecting * this.settings.streamsPerConnection);

@@ -19,7 +19,7 @@ import { ResourceStore } from '../snapshot/resource-store.ts';
 import { OutBuffer } from '../transport/out-buffer.ts';
 import { WriteBatch } from '../transport/write-batch.ts';
 import { type EndpointPool, Pool, type PoolSettings } from '../upstream/pool.ts';
-import type { WireProtocol } from '../upstream/pooled-endpoint.ts';
+import type { Place } from '../upstream/pooled-endpoint.ts';
 import { SharedPool } from '../upstream/shared-pool.ts';
 import { Closings } from './closings.ts';
 import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from './messages.ts';
@@ -55,7 +55,7 @@ class Worker {
     this.#metrics = metrics;
     this.#compileContext = {
       metrics,
-      makePool: (endpoint, settings, protocol) => this.#makePool(endpoint, settings, protocol),
+      makePool: (endpoint, settings, place) => this.#makePool(endpoint, settings, place),
       now: () => nowMs,
       random: randomUint32,
       workers: options.workers,
@@ -84,12 +84,13 @@ class Worker {
     port.on('message', (message: ToWorker) => this.#onMessage(message));
   }
 
-  #makePool(endpoint: Endpoint, settings: PoolSettings, protocol: WireProtocol): EndpointPool {
+  #makePool(endpoint: Endpoint, settings: PoolSettings, { protocol, workers }: Place): EndpointPool {
     const { now } = this.#compileContext;
     const connect = (pool: Pool) => new Http1UpstreamConnection(this.#context, pool);
     const exclusive = new Pool(endpoint, settings, connect, now);
     if (protocol === 'http1') return exclusive;
-    return new SharedPool(endpoint, settings, (pool) => connectHttp2(this.#context, pool), exclusive, now);
+    const connectShared = (pool: SharedPool) => connectHttp2(this.#context, pool);
+    return new SharedPool(endpoint, settings, { connect: connectShared, tunnels: exclusive, spread: workers, now });
   }
 
   #send(message: FromWorker): void {

@@ -45,6 +45,14 @@ export const InstanceSpec = Type.Object(
           'What is spoken at this address, where that is not what the service’s applications speak: http2 at a sidecar.',
       }),
     ),
+    workers: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 256,
+        description:
+          'Worker threads of the proxy at this address: callers spread their requests over as many connections of HTTP/2, so that each has its share.',
+      }),
+    ),
     metadata: Type.Optional(Labels),
     healthCheck: Type.Optional(HealthCheck),
     status: Type.Enum(['up', 'draining', 'down'], {
