@@ -203,6 +203,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
 
   /** Ends a stream at once, from our side. */
   giveUp(stream: Http2DownstreamStream, code: H2Code): void {
+    if (this.streams.get(stream.id) !== stream) return;
     this.reset(stream, code);
     stream.onGone();
     this.recycle(stream);
@@ -210,6 +211,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
 
   /** Request and reply are whole. What is left of a request that was answered early is not wanted (RFC 9113 §8.1). */
   complete(stream: Http2DownstreamStream): void {
+    if (this.streams.get(stream.id) !== stream) return;
     if (stream.hasReceivedEnd) this.forget(stream);
     else this.reset(stream, H2Code.noError);
     this.earnReset();

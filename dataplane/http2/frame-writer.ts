@@ -238,6 +238,7 @@ export class FrameWriter implements Flushable {
     const wasBlocked = this.isBlocked(stream);
     const { queuedPiece, queuedFrom } = stream;
     const size = this.#sendableBytes(stream, stream.queuedTo - queuedFrom);
+    if (size <= 0) return; // SETTINGS has made the window smaller; when it grows the stream is back in line
     this.#writeData(stream, queuedPiece, queuedFrom, size);
     stream.takeQueued(size);
     stream.movedMs = this.#now();

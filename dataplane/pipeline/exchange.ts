@@ -261,7 +261,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   #onAttemptFailed(code: ErrorCode): void {
     this.#connection = null;
-    this.#settle(code, code === 'overloaded' ? 'none' : 'failure');
+    this.#settle(code, errorTable[code].origin === 'upstream' ? 'failure' : 'none');
     this.#retryOrReply(code);
   }
 
