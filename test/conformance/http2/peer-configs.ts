@@ -14,7 +14,7 @@ export function peerConfigs(
   name: PeerName,
   folder: string,
   ways: readonly Way[],
-  tls: CertificateFiles | undefined,
+  tls?: CertificateFiles,
 ): PeerConfig[] {
   switch (name) {
     case 'haproxy':

@@ -55,7 +55,7 @@ async function startPeer(t: Owner, name: PeerName, originPort: number): Promise<
   const found = await findPeer(name);
   if (found.path === null) throw new Error(`${name} is missing: ${found.reason}`);
   const port = await freePort();
-  const { file, text, args } = peerConfigs(name, tempFolder(t), [{ port, originPort }], undefined)[0]!;
+  const { file, text, args } = peerConfigs(name, tempFolder(t), [{ port, originPort }])[0]!;
   writeFileSync(file, text);
   const running = await startProcess({ command: found.path, args, t });
   return serving({ port, threads: /^(wrk:|haproxy|nghttpx)/, gauge: null }, running);
