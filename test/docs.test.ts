@@ -22,6 +22,7 @@ import { command as tls } from './bench/tls.ts';
 import { command as workers } from './bench/workers.ts';
 import { command as grpcCases } from './conformance/grpc/command.ts';
 import { command as http1 } from './conformance/http1/command.ts';
+import { command as http2 } from './conformance/http2/command.ts';
 import { readCheckout } from './harness/architecture/module-graph.ts';
 import { commandLines, type MarkdownFile, readMarkdown, takeApart } from './harness/docs/markdown.ts';
 
@@ -35,7 +36,7 @@ for (const file of readdirSync(join(root, 'cli/commands'))) {
   const { command } = (await import(`../cli/commands/${file}`)) as { command: Command };
   commands.set(command.name, command);
 }
-const corpora = new Map([http1, grpcCases].map((corpus) => [corpus.name, corpus]));
+const corpora = new Map([http1, http2, grpcCases].map((corpus) => [corpus.name, corpus]));
 const benches = new Map(
   [h1, download, tls, h2, grpc, pair, open, workers, stages, all, rss].map((bench) => [bench.name, bench]),
 );

@@ -2,10 +2,11 @@
 import { helpOf, readInvocation, UsageError } from '../../cli/command.ts';
 import { command as grpc } from './grpc/command.ts';
 import { command as http1 } from './http1/command.ts';
+import { command as http2 } from './http2/command.ts';
 
-const commands = [http1, grpc];
+const commands = [http1, http2, grpc];
 const program = 'npm run conformance --';
-const help = `Runs a corpus of cases through Meshlane and the real peers, which are found or installed first.
+const help = `Runs what standards say through Meshlane and the real peers, which are found or installed first.
 
 Usage: ${program} NAME [flags]
 

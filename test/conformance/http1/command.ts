@@ -2,13 +2,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, type Invocation, UsageError } from '../../../cli/command.ts';
 import { showProgress } from '../../bench/progress.ts';
-import { formatTable } from '../../bench/table.ts';
 import { type Owner, withOwner } from '../../harness/owner.ts';
+import { detailsOf, isBlemished, jsonOf, tableOf } from '../report-text.ts';
 import { replyCases, requestCases } from './corpus.ts';
 import { pageOf } from './page.ts';
 import { peerNames } from './peer-configs.ts';
-import { type Report, rowsOf, tally, tallyText } from './report.ts';
-import { type Result, runCorpus } from './run-corpus.ts';
+import type { Report } from './report.ts';
+import { runCorpus } from './run-corpus.ts';
 import { type Subject, startOurs, startPeer } from './subject.ts';
 
 const pageFile = 'docs/conformance/http1.md';
@@ -78,10 +78,6 @@ function start(owner: Owner, name: Name): Promise<Subject | { missing: string }>
   return name === 'meshlane' ? startOurs(owner, laneCounts[name]) : startPeer(owner, name, laneCounts[name]);
 }
 
-function isBlemished({ results }: Report): boolean {
-  return results.some(({ verdict }) => verdict !== 'pass');
-}
-
 function chosenCases(classes: readonly string[]) {
   const requests = requestCases();
   const replies = replyCases();
@@ -97,33 +93,4 @@ function chosenNames(peers: readonly string[]): readonly Name[] {
   const stranger = peers.find((one) => !(peerNames as readonly string[]).includes(one));
   if (stranger !== undefined) throw new UsageError(`--peer knows ${peerNames.join(', ')}; got "${stranger}"`);
   return ['meshlane', ...peerNames.filter((name) => peers.length === 0 || peers.includes(name))];
-}
-
-function tableOf(reports: readonly Report[]): string {
-  const rows = rowsOf(reports).map((row) => [`${row.kind} ${row.class}`, ...row.tallies.map(tallyText)]);
-  const sums = ['all', ...reports.map(({ results }) => tallyText(tally(results)))];
-  return formatTable(['', ...reports.map(({ name, version }) => `${name} ${version}`)], [...rows, sums]);
-}
-
-function detailsOf(reports: readonly Report[]): string {
-  const lineOf = ({ verdict, case: one, detail }: Result) => `  ${verdict} ${one.place} ${one.name}: ${detail}\n`;
-  return reports
-    .map(({ name, results }) => {
-      const blemishes = results.filter(({ verdict, detail }) => verdict !== 'pass' || detail !== '');
-      return `\n${name}\n${blemishes.map(lineOf).join('')}`;
-    })
-    .join('');
-}
-
-function jsonOf(reports: readonly Report[], isBytewise: boolean) {
-  return reports.map(({ name, version, results }) => ({
-    name,
-    version,
-    isBytewise,
-    tally: tally(results),
-    cases: results.map(({ case: one, kind, verdict, detail, isTaken }) => {
-      const { class: className, name: caseName, rfc, place } = one;
-      return { kind, class: className, name: caseName, rfc, place, verdict, isTaken, detail };
-    }),
-  }));
 }
