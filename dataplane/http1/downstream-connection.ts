@@ -90,6 +90,10 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     return this.#context.limits.bufferBytes;
   }
 
+  get borrows(): boolean {
+    return true;
+  }
+
   get isBlocked(): boolean {
     return this.#transport.isBlocked;
   }
@@ -135,12 +139,12 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
         const chunk = memory.subarray(0, size);
         if (this.#body.isDone) this.#hold(Buffer.from(chunk));
         else this.#readBody(chunk, 0);
-        if (size === memory.length) this.#transport.takeMemory();
+        if (size === memory.length && this.#exchange.borrowsRequest) this.#transport.takeMemory();
         break;
       }
       case 'tunnel':
         this.#exchange.onTunnelBytes(memory.subarray(0, size), this.#transport.hasOwnMemory);
-        if (size === memory.length) this.#transport.takeMemory();
+        if (size === memory.length && this.#exchange.borrowsRequest) this.#transport.takeMemory();
         break;
       default:
         this.#lingering?.onRead();

@@ -70,6 +70,10 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     return this.#context.limits.bufferBytes;
   }
 
+  get borrows(): boolean {
+    return true;
+  }
+
   get isBlocked(): boolean {
     return this.#transport.isBlocked;
   }
@@ -193,8 +197,8 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
     } else {
       this.#read(size);
     }
-    if (size === memory.length) this.#transport.takeMemory();
     const request = this.#request;
+    if (size === memory.length && request?.borrowsReply) this.#transport.takeMemory();
     if (request === null || request.flushReply()) return true;
     this.#isReadPaused = true;
     return false;

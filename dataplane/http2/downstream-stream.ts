@@ -162,6 +162,11 @@ export class Http2DownstreamStream extends Stream implements Downstream {
 
   // --- the reply ------------------------------------------------------------------------------------------------------
 
+  /** What is put into frames is copied. */
+  get borrows(): boolean {
+    return false;
+  }
+
   get isBlocked(): boolean {
     return this.#writer.isBlocked(this);
   }

@@ -223,9 +223,11 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
     const code = this.peer.read(bytes, from, to);
     if (code !== H2Code.noError) return this.fail(code);
     this.writer.encoder.limit(this.peer.headerTableBytes);
+    // What the new windows let through comes behind the word that they are known (RFC 9113 §6.5.3).
+    if (!this.#answer(FrameType.settings, nothing)) return false;
     if (!this.#growWindows(this.peer.initialWindow - windowBefore)) return this.fail(H2Code.flowControlError);
     this.onSettings();
-    return this.#answer(FrameType.settings, nothing);
+    return !this.isFailed;
   }
 
   /** RFC 9113 §6.9.2: windows of open streams change by the difference, and may fall below nothing. */

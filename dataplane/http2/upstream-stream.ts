@@ -66,6 +66,11 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
     return this.#state === 'body' || this.#state === 'tunnel';
   }
 
+  /** What is put into frames is copied. */
+  get borrows(): boolean {
+    return false;
+  }
+
   get isBlocked(): boolean {
     return this.#writer.isBlocked(this);
   }

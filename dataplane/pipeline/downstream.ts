@@ -7,6 +7,8 @@ import type { LocalReply } from './local-reply.ts';
 export type Downstream = {
   /** The socket has more than it wants; `onDownstreamDrain` of the exchange tells when that is over. */
   readonly isBlocked: boolean;
+  /** Bytes that last are written as they are, so that they are worth memory of their own. */
+  readonly borrows: boolean;
   sendInterim(head: ReplyHead): void;
   /** `hasBody` is false for replies to HEAD, 204 and 304. */
   sendHead(head: ReplyHead, hasBody: boolean): void;

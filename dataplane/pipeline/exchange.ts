@@ -89,6 +89,15 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     return this.#try.endpoint;
   }
 
+  get borrowsReply(): boolean {
+    return this.#downstream.borrows;
+  }
+
+  /** Who takes the request writes bytes that last as they are. */
+  get borrowsRequest(): boolean {
+    return this.#connection?.borrows ?? false;
+  }
+
   get remainingMs(): number {
     const { requestAtMs } = this.#deadlines;
     return requestAtMs === 0 ? 0 : Math.max(1, requestAtMs - this.#context.now());

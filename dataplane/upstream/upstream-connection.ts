@@ -18,6 +18,8 @@ export type UpstreamRequest = {
   readonly requestTrailers: Head | null;
   /** Time that is left for it, in ms; 0 when there is no end to it. */
   readonly remainingMs: number;
+  /** Who takes the reply writes bytes that last as they are. */
+  readonly borrowsReply: boolean;
 
   onInterim(head: ReplyHead): void;
   /** Returns false when the reply is not wanted because the request is tried again. */
@@ -42,6 +44,8 @@ export type UpstreamRequest = {
 /** A connection to an endpoint, while it carries a request. */
 export type UpstreamConnection = {
   readonly isBlocked: boolean;
+  /** As for `Downstream`. */
+  readonly borrows: boolean;
   begin(request: UpstreamRequest): void;
   /** Puts bytes together that leave with `flushRequest`; `isLasting` as for `Downstream.sendBody`. */
   sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void;
