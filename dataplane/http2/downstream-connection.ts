@@ -1,17 +1,13 @@
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Caller } from '../message/caller.ts';
-import { admit } from '../message/guarded-fields.ts';
-import { HeadVerdict } from '../message/head.ts';
-import { RequestHead } from '../message/request-head.ts';
 import { Lingering } from '../transport/lingering.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
-import { BlockCache } from './block-cache.ts';
 import { Http2DownstreamStream } from './downstream-stream.ts';
 import { FrameType, H2Code, mostStreamId, preface, Setting } from './frame.ts';
 import { ReplyEncoder } from './reply-encoder.ts';
-import { RequestAssembler } from './request-assembler.ts';
+import { RequestReader } from './request-reader.ts';
 import { Session } from './session.ts';
 import { settingsPayload } from './settings.ts';
 import { TrailerReader } from './trailer-reader.ts';
@@ -24,19 +20,13 @@ const mostPingMs = 1000;
 /** A connection that was quiet for so long lets go of what it keeps for its next requests. */
 const restMs = 1000;
 
-/** Heads are put together within one call, so all connections share what does it. */
-const requests = new RequestAssembler();
-/** Takes the blocks of requests that are not served, which still have to go through the table. */
-const discarded = new RequestHead();
-
 /** The server side of HTTP/2: one connection of a caller and the streams on it. */
 export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
   readonly caller: Caller;
   readonly direction: ProxyListener['direction'];
-  readonly #takesConnect: boolean;
   readonly #onGone: (connection: Http2DownstreamConnection) => void;
   readonly #timer: WheelTimer;
-  readonly #cache = new BlockCache<RequestHead>();
+  readonly #heads: RequestReader;
   readonly #trailers = new TrailerReader(this.decoder, this.context.limits);
   readonly #replies: ReplyEncoder;
   readonly #spare: Http2DownstreamStream[] = [];
@@ -61,7 +51,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
     super(context, transport, true);
     this.caller = caller;
     this.direction = direction;
-    this.#takesConnect = connect;
+    this.#heads = new RequestReader(this.decoder, context.limits, caller, connect);
     this.#onGone = onClosed;
     this.#replies = new ReplyEncoder(this.writer.encoder, direction === 'inbound');
     this.#timer = new WheelTimer(() => this.#onDeadline());
@@ -107,23 +97,23 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
     this.lastPeerStream = id;
     const { limits } = this.context;
     if (id > this.#lastServed || this.streams.size >= limits.http2.streams) {
-      if (!this.#discard(bytes, from, to) || id > this.#lastServed || !this.spendReset()) return;
+      if (!this.#heads.discard(bytes, from, to)) return void this.fail(H2Code.compressionError);
+      if (id > this.#lastServed || !this.spendReset()) return;
       this.rememberReset(id);
       return this.writer.resetStream(id, H2Code.refusedStream);
     }
     const stream = this.#spare.pop() ?? this.#newStream();
-    const known = this.#cache.find(bytes, from, to, isEnd, this.decoder.generation);
-    const head = known ?? stream.ownHead;
-    const verdict = known === null ? this.#readHead(stream, isEnd, bytes, from, to) : HeadVerdict.whole;
-    if (verdict === null) return;
+    const head = this.#heads.read(stream, isEnd, bytes, from, to);
+    const { verdict } = this.#heads;
+    if (verdict === 'lost') return void this.fail(H2Code.compressionError);
     this.streams.set(id, stream);
     if (this.streams.size === 1) this.#disarm();
     stream.begin(id, this.peer.initialWindow, limits.http2.streamWindowBytes, isEnd);
-    if (verdict === HeadVerdict.whole) {
+    if (verdict === 'whole') {
       if (++this.#requests === limits.requestsPerConnection) this.#leaveSoon();
       return stream.serve(head);
     }
-    if (requests.fault === '') return stream.refuse(head, head.refusal, head.refusalDetail);
+    if (verdict === 'refused') return stream.refuse(head, head.refusal, head.refusalDetail);
     stream.countRefusal('bad_request', 400);
     if (this.spendReset()) this.giveUp(stream, H2Code.protocolError);
   }
@@ -132,45 +122,10 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
     return new Http2DownstreamStream(this.context, this, this.writer, this.#replies, this.direction, this.caller);
   }
 
-  /** Decodes and checks a head; null when the connection failed over it. */
-  #readHead(
-    stream: Http2DownstreamStream,
-    isEnd: boolean,
-    bytes: Buffer,
-    from: number,
-    to: number,
-  ): HeadVerdict | null {
-    const head = stream.ownHead;
-    const { limits } = this.context;
-    const { generation } = this.decoder;
-    const isRepeated = this.#cache.isRepeated;
-    head.takesConnect = this.#takesConnect;
-    requests.begin(head, limits, this.decoder);
-    if (!this.#decode(bytes, from, to, requests)) return null;
-    let verdict = requests.finish(limits, isEnd);
-    if (verdict === HeadVerdict.whole && head.guarded !== 0) verdict = admit(head, this.caller);
-    // What asks for an upgrade has a key in it that is good once.
-    const isLasting = isRepeated && this.decoder.generation === generation && head.upgradeField === -1;
-    if (verdict === HeadVerdict.whole && isLasting) {
-      this.#cache.keep(bytes, from, to, isEnd, generation, head);
-      stream.giveHeadAway();
-    }
-    return verdict;
-  }
-
-  #decode(bytes: Buffer, from: number, to: number, into: Parameters<typeof this.decoder.decode>[3]): boolean {
-    if (this.decoder.decode(bytes, from, to, into) === null) return true;
-    return this.fail(H2Code.compressionError);
-  }
-
-  #discard(bytes: Buffer, from: number, to: number): boolean {
-    requests.begin(discarded, this.context.limits, this.decoder);
-    return this.#decode(bytes, from, to, requests);
-  }
-
   #onLateHeaders(id: number, bytes: Buffer, from: number, to: number): void {
     if (!this.wasReset(id)) return void this.fail(H2Code.streamClosed);
-    if (this.#discard(bytes, from, to)) this.spendReset();
+    if (!this.#heads.discard(bytes, from, to)) return void this.fail(H2Code.compressionError);
+    this.spendReset();
   }
 
   #onTrailers(stream: Http2DownstreamStream, isEnd: boolean, bytes: Buffer, from: number, to: number): void {
@@ -238,7 +193,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
   #rest(): void {
     for (const stream of this.#spare) stream.onGone();
     this.#spare.length = 0;
-    this.#cache.clear();
+    this.#heads.rest();
     this.#trailers.rest();
     this.#replies.rest();
   }

@@ -10,6 +10,7 @@ import { encodeFields, encodeLength, encodeLines } from './field-encoder.ts';
 import type { HpackEncoder } from './hpack/encoder.ts';
 import { Indexing } from './hpack/indexing.ts';
 import { prepareField } from './hpack/prepared-field.ts';
+import { traceTailStart } from './trace-tail.ts';
 
 const http = ascii('http');
 const connect = ascii('CONNECT');
@@ -17,14 +18,12 @@ const slash = ascii('/');
 const asterisk = ascii('*');
 const trailers = prepareField('te', 'trailers', Indexing.auto);
 const webSocket = prepareField(':protocol', 'websocket', Indexing.auto);
-const traceparentName = ascii('traceparent');
 const timeoutName = ascii('grpc-timeout');
 const milliseconds = ascii('m');
 const seconds = ascii('S');
 
 /** Where fields of our own are put together before they are encoded; few requests have any. */
 const lines = new OutBuffer(4096);
-const traceparent = Buffer.concat([traceparentName, Buffer.alloc(55)]);
 
 /** What of a request stands in its head. */
 type Encodable = {
@@ -64,8 +63,8 @@ export class RequestEncoder {
       if (isSame && encoder.generation === generation)
         this.#encoded.keep(head, caller, cases, generation, out.bytes.subarray(start, out.length));
     }
-    encodeTraceparent(encoder, out, trace);
     if (hasDeadline) encodeTimeout(encoder, out, remainingMs);
+    encodeTraceparent(out, trace);
   }
 }
 
@@ -111,10 +110,9 @@ function encodeOwn(
 }
 
 /** A trace's ids do not come again, so no table is asked for them. */
-function encodeTraceparent(encoder: HpackEncoder, out: OutBuffer, trace: TraceContext): void {
-  const at = traceparentName.length;
-  trace.bytes.copy(traceparent, at);
-  encoder.field(out, traceparent, 0, at, at, traceparent.length, Indexing.without);
+function encodeTraceparent(out: OutBuffer, trace: TraceContext): void {
+  out.constant(traceTailStart);
+  out.constant(trace.bytes);
 }
 
 /** What is left of the time of a call: at most 8 digits and a unit (gRPC over HTTP/2, "Timeout"). */

@@ -72,6 +72,31 @@ export class Head {
     this.connectionOptions = 0;
     this.upgradeField = -1;
     this.neverIndexed = null;
+    this.sharedId = 0;
+  }
+
+  /** Becomes a copy of another head, in memory of its own with room for `spareBytes` more. */
+  copyFrom(head: Head, spareBytes = 0): void {
+    const wanted = head.end + spareBytes;
+    this.reset(this.bytes.length < wanted ? Buffer.allocUnsafeSlow(wanted) : this.bytes, head.start);
+    head.bytes.copy(this.bytes, 0, 0, head.end);
+    this.end = head.end;
+    this.fieldsStart = head.fieldsStart;
+    this.minorVersion = head.minorVersion;
+    this.isHttp2 = head.isHttp2;
+    while (this.names.length < head.fieldCount) this.#grow();
+    for (let i = 0; i < head.fieldCount; i++) this.names[i] = head.names[i]!;
+    for (let i = 0; i < head.fieldCount * 4; i++) this.offsets[i] = head.offsets[i]!;
+    this.fieldCount = head.fieldCount;
+    this.contentLength = head.contentLength;
+    this.isChunked = head.isChunked;
+    this.connectionClose = head.connectionClose;
+    this.connectionKeepAlive = head.connectionKeepAlive;
+    this.connectionUpgrade = head.connectionUpgrade;
+    this.connectionNamesFields = head.connectionNamesFields;
+    this.connectionOptions = head.connectionOptions;
+    this.upgradeField = head.upgradeField;
+    this.neverIndexed = head.neverIndexed;
   }
 
   /** The field at this place is to enter no table on any hop. */

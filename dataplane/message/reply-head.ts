@@ -21,6 +21,16 @@ export class ReplyHead extends Head {
     this.isEmpty = false;
   }
 
+  override copyFrom(head: ReplyHead, spareBytes = 0): void {
+    super.copyFrom(head, spareBytes);
+    this.status = head.status;
+    this.reasonStart = head.reasonStart;
+    this.reasonEnd = head.reasonEnd;
+    this.meshlaneReasonField = head.meshlaneReasonField;
+    this.grpcStatusField = head.grpcStatusField;
+    this.isEmpty = head.isEmpty;
+  }
+
   /** Takes in the fields that say something to a proxy, and what has to hold between them. */
   readKnownFields(): HeadVerdict {
     for (let i = 0; i < this.fieldCount; i++) {

@@ -83,6 +83,34 @@ export class RequestHead extends Head {
     this.connectPort = 0;
   }
 
+  override copyFrom(head: RequestHead, spareBytes = 0): void {
+    super.copyFrom(head, spareBytes);
+    this.method = head.method;
+    this.targetStart = head.targetStart;
+    this.targetEnd = head.targetEnd;
+    this.pathStart = head.pathStart;
+    this.pathEnd = head.pathEnd;
+    this.isAbsolute = head.isAbsolute;
+    this.hostField = head.hostField;
+    this.hostStart = head.hostStart;
+    this.hostEnd = head.hostEnd;
+    this.traceparentField = head.traceparentField;
+    this.b3Field = head.b3Field;
+    this.b3TraceIdField = head.b3TraceIdField;
+    this.b3SpanIdField = head.b3SpanIdField;
+    this.b3SampledField = head.b3SampledField;
+    this.guarded = head.guarded;
+    this.maxForwards = head.maxForwards;
+    this.takesConnect = head.takesConnect;
+    this.takesTrailers = head.takesTrailers;
+    this.grpcTimeoutField = head.grpcTimeoutField;
+    this.isGrpc = head.isGrpc;
+    this.connectPort = head.connectPort;
+    this.#host = head.#host;
+    this.#hostBytes = head.#hostBytes;
+    this.#path = head.#path;
+  }
+
   /** Takes in the fields that say something to a proxy, and what has to hold between them (RFC 9112 §6.1, §6.3). */
   readKnownFields(): HeadVerdict {
     for (let i = 0; i < this.fieldCount; i++) {

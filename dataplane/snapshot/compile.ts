@@ -218,11 +218,7 @@ class Compiler {
   }
 
   /** The endpoint of an address: the one that is in use already, brought up to date, or a new one. */
-  #endpoint(
-    place: Place,
-    labels: Labels,
-    service: string,
-  ): PooledEndpoint {
+  #endpoint(place: Place, labels: Labels, service: string): PooledEndpoint {
     const { name, address, port, protocol, workers } = place;
     const { pool, breaker } =
       name === inboundEndpoint ? applicationSettings(this.#store.policiesOf(service)) : this.#settingsOf(service);

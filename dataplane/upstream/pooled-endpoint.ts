@@ -22,12 +22,7 @@ export type MakePool = (endpoint: Endpoint, settings: PoolSettings, place: Place
 export class PooledEndpoint extends Endpoint {
   readonly pool: EndpointPool;
 
-  constructor(
-    place: Place,
-    labels: Labels,
-    settings: PoolSettings,
-    makePool: MakePool,
-  ) {
+  constructor(place: Place, labels: Labels, settings: PoolSettings, makePool: MakePool) {
     super(place.name, place.address, place.port, labels);
     this.pool = makePool(this, settings, place);
   }
