@@ -9,7 +9,10 @@ import { staticCount, staticEntries, staticLines } from './static-table.ts';
 /** One to tell the least size in between, and one to tell the last (RFC 7541 §4.2). */
 const mostUpdates = 2;
 
-/** Where a literal is put together as a line. A longer one gets memory of its own, no more than its bytes account for. */
+/**
+ * Where a literal is put together as a line, for all decoders: none may be called while one calls its sink. A longer line gets
+ * memory of its own, no more than its bytes account for.
+ */
 const usualLine = Buffer.allocUnsafeSlow(16 * 1024);
 
 const CR = 13;
@@ -192,8 +195,8 @@ export class HpackDecoder {
     if (value === mask) {
       const last = at + mostMoreOctets;
       for (let shift = 0; ; shift += 7) {
-        if (at >= to) return this.#fail('an integer that is cut off');
         if (at === last) return this.#fail('an integer of too many octets');
+        if (at >= to) return this.#fail('an integer that is cut off');
         const octet = block[at++]!;
         value += (octet & 0x7f) << shift;
         if (octet < 0x80) break;

@@ -28,7 +28,7 @@ const statusDigits = new Words(Buffer.alloc(3));
  * byte, which a link of 1 Gbit/s carries in 8. What recurs is a single byte anyway.
  */
 export class HpackEncoder {
-  /** Changes whenever the dynamic table does: what was encoded at one generation can be sent again while that lasts. */
+  /** Changes whenever the dynamic table does: a block may be sent again if it is still the same after the next `begin`. */
   generation = 0;
   readonly #mostBytes: number;
   readonly #table = new DynamicTable(initialTableBytes);
@@ -165,13 +165,13 @@ export class HpackEncoder {
   /** Puts a field into the table if it is worth it, and returns whether it was. */
   #enter(field: OutgoingField): boolean {
     const { nameLength, valueLength } = field;
-    // One that takes most of the table would be pushed out before long.
-    if ((nameLength + valueLength + entryOverhead) * 2 > this.#table.limit) return false;
-    if (!this.#sightings.note(field.wholeHash())) return false;
+    const size = nameLength + valueLength + entryOverhead;
+    if (size > this.#table.limit / 2) return false;
+    if (!this.#sightings.note(field.wholeHash()) || !this.#index.hasRoom(size)) return false;
     const at = this.#table.add(nameLength, valueLength, field.hash);
     field.writeName(this.#table.bytes, at);
     field.writeValue(this.#table.bytes, at + nameLength + separatorLength);
-    this.#index.add(field.nameHash);
+    this.#index.add();
     this.generation++;
     return true;
   }

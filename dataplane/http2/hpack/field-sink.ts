@@ -1,5 +1,5 @@
 /**
- * Takes the fields of a block in order. `line` holds "name: value\r\n" from `at` on and is only good during the call; `kind`
+ * Takes the fields of a block in order. `line` holds "name: value\r\n" from `at` on, the name as it came, and is only good during the call; `kind`
  * is what `Classify` said of the field. One byte on the wire can repeat a field of any length: the bound for all fields of a
  * block is the sink's to keep (RFC 7541 §7.3).
  */

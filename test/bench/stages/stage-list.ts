@@ -12,6 +12,10 @@ export const stages: Readonly<Record<string, () => Promise<{ stage: Stage }>>> =
   'least-request': () => import('./least-request.ts'),
   pool: () => import('./pool.ts'),
   'out-buffer': () => import('./out-buffer.ts'),
+  'hpack-decode-grpc': async () => ({ stage: (await import('./hpack-decode.ts')).grpc }),
+  'hpack-decode-browser': async () => ({ stage: (await import('./hpack-decode.ts')).browser }),
+  'hpack-encode-grpc': async () => ({ stage: (await import('./hpack-encode.ts')).grpc }),
+  'hpack-encode-browser': async () => ({ stage: (await import('./hpack-encode.ts')).browser }),
 };
 
 export const stageNames = Object.keys(stages);
