@@ -124,10 +124,12 @@ class Compiler {
 
   /** Null for a service that is not there. */
   #backend(route: string, backend: Backend, rule: RouteRule): RuleBackend | null {
-    if (this.#store.protocolOf(backend.service) === null) return null;
+    const protocol = this.#store.protocolOf(backend.service);
+    if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
     return {
       cluster: this.#cluster(backend.service, backend.labels),
+      speaksGrpc: protocol === 'grpc',
       budget: this.#budget(backend.service, settings),
       retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
       timeouts: rule.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
@@ -159,6 +161,7 @@ class Compiler {
     const noRetry: RetrySettings = { ...settings.retry, attempts: 0 };
     const backend: RuleBackend = {
       cluster: new Cluster(application.service, endpoints, new RoundRobin(endpoints, 0), 'loop_detected'),
+      speaksGrpc: this.#store.protocolOf(application.service) === 'grpc',
       budget: new RetryBudget(settings.retryBudget),
       retry: noRetry,
       timeouts: settings.timeouts,
