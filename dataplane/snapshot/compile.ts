@@ -75,7 +75,7 @@ class Compiler {
     for (const instance of this.#store.instances()) {
       const { service, address, port, status } = instance.spec;
       if (status !== 'up') continue;
-      const protocol = instance.spec.protocol ?? this.#wireProtocolOf(service);
+      const protocol = this.#store.wireProtocolAt(instance);
       const endpoint = this.#endpoint({ name: instance.name, address, port, protocol }, instance.labels, service);
       const list = this.#byService.get(service);
       if (list) list.push(endpoint);
@@ -154,7 +154,7 @@ class Compiler {
     if (application === null) return null;
     const settings = applicationSettings(this.#store.policiesOf(application.service));
     const { address, port } = application;
-    const protocol = this.#wireProtocolOf(application.service);
+    const protocol = this.#store.wireProtocolOf(application.service);
     const endpoint = this.#endpoint({ name: inboundEndpoint, address, port, protocol }, {}, application.service);
     const isOwn = this.#context.ownListeners.isReachedBy('inbound', application.address, application.port);
     const endpoints = isOwn ? [] : [endpoint];
@@ -242,11 +242,6 @@ class Compiler {
     else endpoint.breaker = new Breaker(breaker, breakerGauge(this.#context.metrics, service, name));
     this.#endpoints.set(key, endpoint);
     return endpoint;
-  }
-
-  #wireProtocolOf(service: string): WireProtocol {
-    const protocol = this.#store.protocolOf(service);
-    return protocol === 'http2' || protocol === 'grpc' ? 'http2' : 'http1';
   }
 
   #closeGone(): void {
