@@ -10,7 +10,7 @@ import type { ReplyHead } from '../message/reply-head.ts';
 import { RequestHead } from '../message/request-head.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
 import { Exchange } from '../pipeline/exchange.ts';
-import { type LocalReply, localReply } from '../pipeline/local-reply.ts';
+import { inFormOf, type LocalReply, localReply } from '../pipeline/local-reply.ts';
 import { Lingering } from '../transport/lingering.ts';
 import { ascii } from '../transport/out-buffer.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
@@ -387,7 +387,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     this.#closesAfterReply = true;
     const reply = localReply(code, detail);
     this.#exchange.countRefusal(code, reply.status);
-    this.sendLocal(reply);
+    this.sendLocal(inFormOf(this.#head, reply));
     this.#linger();
   }
 
@@ -424,7 +424,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     }
     if (this.isBlocked) return this.#closeStalled();
     this.#state = 'busy';
-    this.#head.method = '';
+    this.#head.reset(nothing, 0);
     this.#body.begin(Framing.none, 0);
     this.#refuse('request_head_timeout', '');
   }

@@ -56,7 +56,7 @@ export class ReplyHeads {
     this.#out.text(
       `HTTP/1.1 ${reply.status} ${reasonPhrase(reply.status)}\r\ncontent-type: ${reply.contentType}\r\n` +
         (isBodyless ? '' : `content-length: ${reply.body.length}\r\n`) +
-        `x-meshlane-reason: ${reply.reason}\r\ndate: ${new Date().toUTCString()}\r\n` +
+        `${reply.fields}x-meshlane-reason: ${reply.reason}\r\ndate: ${new Date().toUTCString()}\r\n` +
         (persistence === '' ? '\r\n' : `connection: ${persistence}\r\n\r\n`),
     );
     if (!isToHead && !isBodyless) this.#out.constant(reply.body);

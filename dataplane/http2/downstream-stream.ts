@@ -1,6 +1,7 @@
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import type { Caller } from '../message/caller.ts';
+import { grpcTrailers } from '../message/grpc-status.ts';
 import { admitTrailers } from '../message/guarded-fields.ts';
 import { type Head, noLength } from '../message/head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
@@ -8,11 +9,10 @@ import { RequestHead } from '../message/request-head.ts';
 import { isAccepted } from '../message/web-socket.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
 import { Exchange } from '../pipeline/exchange.ts';
-import { type LocalReply, localReply } from '../pipeline/local-reply.ts';
+import { grpcReply, inFormOf, type LocalReply, localReply } from '../pipeline/local-reply.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { H2Code } from './frame.ts';
 import type { FrameWriter } from './frame-writer.ts';
-import { grpcTrailers } from './grpc-status.ts';
 import { encodeLocalReply, encodeTunnelOpen, type ReplyEncoder } from './reply-encoder.ts';
 import { resetCodeOf } from './reset-codes.ts';
 import { Stream } from './stream.ts';
@@ -109,7 +109,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     this.#head = head;
     const reply = localReply(code, detail);
     this.countRefusal(code, reply.status);
-    this.sendLocal(reply);
+    this.sendLocal(inFormOf(head, reply));
     this.onExchangeComplete();
   }
 
@@ -193,14 +193,14 @@ export class Http2DownstreamStream extends Stream implements Downstream {
   }
 
   sendLocal(reply: LocalReply): void {
-    const { isGrpc, method } = this.#head;
-    const isBare =
-      isGrpc || method === 'HEAD' || reply.status === 204 || reply.status === 304 || reply.body.length === 0;
+    const own = this.#head.isGrpc ? grpcReply(reply, 'application/grpc') : reply;
+    const { status, body } = own;
+    const isBare = this.#head.method === 'HEAD' || status === 204 || status === 304 || body.length === 0;
     const out = this.#writer.openHeaders(this, isBare);
-    encodeLocalReply(this.#writer.encoder, out, reply, isGrpc);
+    encodeLocalReply(this.#writer.encoder, out, own);
     this.#writer.closeHeaders(out);
     if (isBare) return;
-    this.sendBody(reply.body, 0, reply.body.length);
+    this.sendBody(body, 0, body.length);
     this.sendEnd(null);
   }
 

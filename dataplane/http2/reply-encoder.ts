@@ -1,18 +1,17 @@
-import { errorTable } from '../../shared/errors/error-table.ts';
 import { Case } from '../message/dropped-fields.ts';
 import { noLength } from '../message/head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { OutBuffer } from '../transport/out-buffer.ts';
 import { EncodedHeads } from './encoded-heads.ts';
 import { encodeFields, encodeLength, encodeLines } from './field-encoder.ts';
-import { grpcStatusLines } from './grpc-status.ts';
 import type { HpackEncoder } from './hpack/encoder.ts';
 
 /** The reply that the proxy gives itself; the same words as `LocalReply` of the pipeline. */
 type OwnReply = {
   readonly status: number;
-  readonly reason: keyof typeof errorTable;
+  readonly reason: string;
   readonly contentType: string;
+  readonly fields: string;
   readonly body: Buffer;
 };
 
@@ -55,14 +54,15 @@ export function encodeTunnelOpen(encoder: HpackEncoder, out: OutBuffer, head: Re
   if (head !== null) encodeFields(encoder, out, head, Case.always | Case.http2 | Case.application);
 }
 
-/** Encodes a reply of our own. To a gRPC caller it is all in the head, as status and message of the call. */
-export function encodeLocalReply(encoder: HpackEncoder, out: OutBuffer, reply: OwnReply, isGrpc: boolean): void {
-  encoder.status(out, isGrpc ? 200 : reply.status);
-  const common = `x-meshlane-reason: ${reply.reason}\r\ndate: ${new Date().toUTCString()}\r\n`;
-  const isBodyless = reply.status === 204 || reply.status === 304;
-  const lines = isGrpc
-    ? `content-type: application/grpc\r\n${grpcStatusLines(errorTable[reply.reason].grpc, reply.body.toString('utf8').trim())}`
-    : `content-type: ${reply.contentType}\r\n${isBodyless ? '' : `content-length: ${reply.body.length}\r\n`}`;
-  const bytes = Buffer.from(lines + common, 'latin1');
+/** Encodes a reply of our own. One without a body ends with its head, which says enough about its length. */
+export function encodeLocalReply(encoder: HpackEncoder, out: OutBuffer, reply: OwnReply): void {
+  encoder.status(out, reply.status);
+  const isBodyless = reply.status === 204 || reply.status === 304 || reply.body.length === 0;
+  const bytes = Buffer.from(
+    `content-type: ${reply.contentType}\r\n` +
+      (isBodyless ? '' : `content-length: ${reply.body.length}\r\n`) +
+      `${reply.fields}x-meshlane-reason: ${reply.reason}\r\ndate: ${new Date().toUTCString()}\r\n`,
+    'latin1',
+  );
   encodeLines(encoder, out, bytes, bytes.length);
 }

@@ -1,6 +1,7 @@
 import { hostOfAuthority } from './authority.ts';
 import { FieldName } from './field-name.ts';
 import { textAt } from './grammar.ts';
+import { isGrpcType, webTypeOf } from './grpc-type.ts';
 import { guardOf } from './guard.ts';
 import { framingFault, Head, HeadVerdict, readFramingField } from './head.ts';
 
@@ -42,6 +43,8 @@ export class RequestHead extends Head {
   grpcTimeoutField = -1;
   /** Content-Type is one of gRPC's (not of gRPC-Web's). */
   isGrpc = false;
+  /** Place of the Content-Type of a call of gRPC-Web; -1 for every other request. */
+  grpcWebField = -1;
   /** Port that a CONNECT names; 0 for every other method. */
   connectPort = 0;
 
@@ -80,6 +83,7 @@ export class RequestHead extends Head {
     this.takesTrailers = false;
     this.grpcTimeoutField = -1;
     this.isGrpc = false;
+    this.grpcWebField = -1;
     this.connectPort = 0;
   }
 
@@ -105,6 +109,7 @@ export class RequestHead extends Head {
     this.takesTrailers = head.takesTrailers;
     this.grpcTimeoutField = head.grpcTimeoutField;
     this.isGrpc = head.isGrpc;
+    this.grpcWebField = head.grpcWebField;
     this.connectPort = head.connectPort;
     this.#host = head.#host;
     this.#hostBytes = head.#hostBytes;
@@ -137,7 +142,7 @@ export class RequestHead extends Head {
           this.b3SampledField = i;
           break;
         case FieldName.contentType:
-          this.isGrpc = isGrpcType(this.valueAt(i));
+          this.#readContentType(i);
           break;
         case FieldName.grpcTimeout:
           this.grpcTimeoutField = i;
@@ -160,6 +165,12 @@ export class RequestHead extends Head {
     if ((this.isChunked || this.contentLength > 0) && this.method === 'TRACE')
       return this.refuse('bad_request', 'a TRACE with a body'); // RFC 9110 §9.3.8
     return HeadVerdict.whole;
+  }
+
+  #readContentType(field: number): void {
+    const value = this.valueAt(field);
+    this.isGrpc = isGrpcType(value);
+    this.grpcWebField = this.method === 'POST' && webTypeOf(value) !== null ? field : -1;
   }
 
   /** Of what a caller may expect there is one thing only (RFC 9110 §10.1.1), and in HTTP/1.0 nothing, which is ignored. */
@@ -210,9 +221,4 @@ export class RequestHead extends Head {
     for (let i = 0; i < length; i++) if (known[i] !== this.bytes[this.hostStart + i]) return false;
     return true;
   }
-}
-
-/** `application/grpc`, alone or with a message format or parameters behind it. */
-function isGrpcType(value: string): boolean {
-  return value.startsWith('application/grpc') && (value.length === 16 || /^[+;]/.test(value.slice(16)));
 }

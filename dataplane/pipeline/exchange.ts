@@ -10,9 +10,11 @@ import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { Attempt } from './attempt.ts';
+import type { Base64Decoder } from './base64-decoder.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Downstream } from './downstream.ts';
 import { grpcStatusAt, grpcStatusIn, grpcTimeoutMs, httpStatusOf } from './grpc.ts';
+import { GrpcWebCall } from './grpc-web.ts';
 import { HeldBody } from './held-body.ts';
 import { HeldReply } from './held-reply.ts';
 import { localReply } from './local-reply.ts';
@@ -46,7 +48,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   readonly direction: Direction;
   readonly caller: Caller;
   readonly #context: WorkerContext;
-  readonly #downstream: Downstream;
+  readonly #ownDownstream: Downstream;
   readonly #deadlines: Deadlines;
   readonly #try = new Attempt();
 
@@ -63,6 +65,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   status = 0;
 
   #phase: Phase = 'idle';
+  /** The caller, or what translates for it. */
+  #downstream: Downstream;
+  /** Of a request whose body is text, else null. */
+  #text: Base64Decoder | null = null;
   readonly #tries = new Tries();
   /** Directions of a tunnel that still carry bytes. */
   #openEnds = 2;
@@ -77,6 +83,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   constructor(context: WorkerContext, downstream: Downstream, direction: Direction, caller: Caller, head: RequestHead) {
     this.#context = context;
+    this.#ownDownstream = downstream;
     this.#downstream = downstream;
     this.direction = direction;
     this.caller = caller;
@@ -126,6 +133,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#deadlines.begin(nowMs);
     this.status = 0;
     this.#phase = 'waiting';
+    this.#downstream = this.#ownDownstream;
+    this.#text = null;
     this.#connection = null;
     this.#held.begin();
     this.#retriesWhenDone = false;
@@ -140,13 +149,23 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.backend = backend;
     this.#stats = backend === null ? context.snapshot.unmatched[this.direction] : backend.stats;
     this.#stats.onStart();
+    if (head.grpcWebField !== -1 && (backend === null || backend.speaksGrpc)) this.#translate();
     if (head.maxForwards === 0) return this.#answerItself(head);
     if (backend === null) return this.#replyLocally(rule === null ? 'route_not_found' : 'no_backend');
 
     backend.budget.onRequest(nowMs);
     this.#deadlines.limitRequest(nowMs, backend.timeouts.requestMs);
-    if (head.isGrpc) this.#deadlines.limitRequest(nowMs, grpcTimeoutMs(head));
+    if (this.head.isGrpc) this.#deadlines.limitRequest(nowMs, grpcTimeoutMs(this.head));
     this.#attempt(nowMs, null);
+  }
+
+  /** A call of gRPC-Web is one of gRPC from here on. */
+  #translate(): void {
+    const call = new GrpcWebCall(this.#downstream, this.head);
+    this.head = call.head;
+    this.isUpgrade = false;
+    this.#text = call.text;
+    this.#downstream = call;
   }
 
   /**
@@ -172,6 +191,16 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   // --- the request's body -------------------------------------------------------------------------------------------
 
   onRequestBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
+    if (this.#text === null) this.#takeBody(bytes, from, to, isLasting);
+    else this.#takeText(this.#text.decode(bytes, from, to));
+  }
+
+  #takeText(decoded: Buffer | null): void {
+    if (decoded === null) return this.#breakOff('a body that is not base64');
+    if (decoded.length > 0) this.#takeBody(decoded, 0, decoded.length, true);
+  }
+
+  #takeBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#requestBytes += to - from;
     this.#deadlines.activeMs = this.#context.now();
     const connection = this.#connection;
@@ -196,9 +225,17 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   onRequestEnd(trailers: Head | null): void {
+    if (this.#text !== null && !this.#text.isWhole) return this.#breakOff('base64 that is cut short');
     this.isRequestWhole = true;
     this.requestTrailers = trailers;
     this.#connection?.sendEnd(trailers);
+  }
+
+  /** The body makes no sense from here on. */
+  #breakOff(detail: string): void {
+    if (this.#phase === 'idle' || this.refuse('bad_request', detail)) return;
+    this.#abandon(null);
+    this.#cut('bad_request');
   }
 
   onUpstreamDrain(): void {

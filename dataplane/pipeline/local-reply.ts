@@ -1,5 +1,8 @@
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import type { Fallback } from '../../shared/resources/policy.ts';
+import { grpcStatusLines } from '../message/grpc-status.ts';
+import { webReplyType } from '../message/grpc-web-head.ts';
+import type { RequestHead } from '../message/request-head.ts';
 
 /** An answer that the proxy gives itself. Built when configuration changes, or once per error code. */
 export type LocalReply = {
@@ -7,10 +10,13 @@ export type LocalReply = {
   /** Goes out as `x-meshlane-reason`. */
   readonly reason: ErrorCode;
   readonly contentType: string;
+  /** Field lines beside those that every reply has, each with its CRLF. */
+  readonly fields: string;
   readonly body: Buffer;
 };
 
 const plainText = 'text/plain; charset=utf-8';
+const nothing = Buffer.alloc(0);
 
 const replies = new Map<ErrorCode, LocalReply>();
 for (const code of Object.keys(errorTable) as ErrorCode[])
@@ -18,6 +24,7 @@ for (const code of Object.keys(errorTable) as ErrorCode[])
     status: errorTable[code].http,
     reason: code,
     contentType: plainText,
+    fields: '',
     body: Buffer.from(`${errorTable[code].text}\n`),
   });
 
@@ -33,6 +40,18 @@ export function fallbackReply(fallback: Fallback): LocalReply {
     status: fallback.status,
     reason: 'breaker_open',
     contentType: fallback.contentType,
+    fields: '',
     body: Buffer.from(fallback.body),
   };
+}
+
+/** What a reply comes to for a caller of gRPC: the status of its call, all in the head. `contentType` is its form of gRPC. */
+export function grpcReply({ reason, body }: LocalReply, contentType: string): LocalReply {
+  const fields = grpcStatusLines(errorTable[reason].grpc, body.toString('utf8').trim());
+  return { status: 200, reason, contentType, fields, body: nothing };
+}
+
+/** A reply to a request of which nobody knows where it would have gone: it tells no more than its head. */
+export function inFormOf(head: RequestHead, reply: LocalReply): LocalReply {
+  return head.grpcWebField === -1 ? reply : grpcReply(reply, webReplyType(head).name);
 }

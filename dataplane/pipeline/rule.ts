@@ -31,6 +31,8 @@ export type TimeoutSettings = {
 /** One backend of a rule with all that a request sent there needs. */
 export type RuleBackend = {
   readonly cluster: Cluster<PooledEndpoint>;
+  /** Its instances are servers of gRPC, so calls of gRPC-Web have to become ones of gRPC. */
+  readonly speaksGrpc: boolean;
   readonly budget: RetryBudget;
   readonly retry: RetrySettings;
   readonly timeouts: TimeoutSettings;

@@ -11,7 +11,7 @@ import { RetryBudget } from '../cluster/retry-budget.ts';
 import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
 import { type RetrySettings, Rule, type RuleBackend } from '../pipeline/rule.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
-import { type MakePool, type Place, PooledEndpoint, type WireProtocol } from '../upstream/pooled-endpoint.ts';
+import { type MakePool, type Place, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { breakerGauge } from './breaker-gauge.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
@@ -75,7 +75,7 @@ class Compiler {
     for (const instance of this.#store.instances()) {
       const { service, address, port, status } = instance.spec;
       if (status !== 'up') continue;
-      const protocol = instance.spec.protocol ?? this.#wireProtocolOf(service);
+      const protocol = this.#store.wireProtocolAt(instance);
       const place = { name: instance.name, address, port, protocol, workers: instance.spec.workers ?? 1 };
       const endpoint = this.#endpoint(place, instance.labels, service);
       const list = this.#byService.get(service);
@@ -125,10 +125,12 @@ class Compiler {
 
   /** Null for a service that is not there. */
   #backend(route: string, backend: Backend, rule: RouteRule): RuleBackend | null {
-    if (this.#store.protocolOf(backend.service) === null) return null;
+    const protocol = this.#store.protocolOf(backend.service);
+    if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
     return {
       cluster: this.#cluster(backend.service, backend.labels),
+      speaksGrpc: protocol === 'grpc',
       budget: this.#budget(backend.service, settings),
       retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
       timeouts: rule.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
@@ -153,7 +155,7 @@ class Compiler {
     if (application === null) return null;
     const settings = applicationSettings(this.#store.policiesOf(application.service));
     const { address, port } = application;
-    const protocol = this.#wireProtocolOf(application.service);
+    const protocol = this.#store.wireProtocolOf(application.service);
     const place = { name: inboundEndpoint, address, port, protocol, workers: 1 };
     const endpoint = this.#endpoint(place, {}, application.service);
     const isOwn = this.#context.ownListeners.isReachedBy('inbound', application.address, application.port);
@@ -161,6 +163,7 @@ class Compiler {
     const noRetry: RetrySettings = { ...settings.retry, attempts: 0 };
     const backend: RuleBackend = {
       cluster: new Cluster(application.service, endpoints, new RoundRobin(endpoints, 0), 'loop_detected'),
+      speaksGrpc: this.#store.protocolOf(application.service) === 'grpc',
       budget: new RetryBudget(settings.retryBudget),
       retry: noRetry,
       timeouts: settings.timeouts,
@@ -237,11 +240,6 @@ class Compiler {
     else endpoint.breaker = new Breaker(breaker, breakerGauge(this.#context.metrics, service, name));
     this.#endpoints.set(key, endpoint);
     return endpoint;
-  }
-
-  #wireProtocolOf(service: string): WireProtocol {
-    const protocol = this.#store.protocolOf(service);
-    return protocol === 'http2' || protocol === 'grpc' ? 'http2' : 'http1';
   }
 
   #closeGone(): void {

@@ -8,6 +8,7 @@ import type {
   ServiceResource,
 } from '../../shared/resources/schema.ts';
 import type { ServiceSpec } from '../../shared/resources/service.ts';
+import type { WireProtocol } from '../upstream/pooled-endpoint.ts';
 
 /** The resources a proxy knows, as the control plane or its file has them. */
 export class ResourceStore {
@@ -34,6 +35,17 @@ export class ResourceStore {
   protocolOf(service: string): ServiceSpec['protocol'] | null {
     const found = this.#resources.get(`Service/${service}`);
     return found?.kind === 'Service' ? found.spec.protocol : null;
+  }
+
+  /** What is spoken at the address of an instance. */
+  wireProtocolAt({ spec }: InstanceResource): WireProtocol {
+    return spec.protocol ?? this.wireProtocolOf(spec.service);
+  }
+
+  /** What carries that of the applications of a service. */
+  wireProtocolOf(service: string): WireProtocol {
+    const protocol = this.protocolOf(service);
+    return protocol === 'http2' || protocol === 'grpc' ? 'http2' : 'http1';
   }
 
   *services(): Iterable<ServiceResource> {

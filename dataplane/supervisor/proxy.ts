@@ -293,8 +293,8 @@ class Supervisor implements RunningProxy {
 
   /** The checker, and undici with it, is loaded only where an instance asks for it. */
   async #followHealthChecks(): Promise<void> {
-    const checked = [...this.#store.instances()].filter(({ spec }) => spec.healthCheck);
-    if (checked.length === 0 && this.#health === null) return;
+    const isAskedFor = [...this.#store.instances()].some(({ spec }) => spec.healthCheck);
+    if (!isAskedFor && this.#health === null) return;
     if (this.#health === null) {
       const { HealthChecks } = await import('./health-checks.ts');
       this.#health = new HealthChecks((instance, isHealthy) => {
@@ -302,7 +302,7 @@ class Supervisor implements RunningProxy {
         this.#options.log.info('health check', { instance, isHealthy });
       });
     }
-    this.#health.follow(checked);
+    this.#health.follow(this.#store);
   }
 
   // --- what the admin port tells ------------------------------------------------------------------------------------

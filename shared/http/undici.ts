@@ -1,2 +1,2 @@
 /** The one door to undici. */
-export { Agent, Pool, request } from 'undici';
+export { Agent, type Dispatcher, H2CClient, Pool, request } from 'undici';

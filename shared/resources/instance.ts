@@ -3,15 +3,21 @@ import { Duration, Host, Labels, Name } from './field-schemas.ts';
 
 export const HealthCheck = Type.Object(
   {
-    type: Type.Enum(['http', 'tcp'], {
+    type: Type.Enum(['http', 'tcp', 'grpc'], {
       default: 'http',
-      description: 'http: a GET that answers 200-399; tcp: a connection.',
+      description:
+        'http: a GET that answers 200-399, over HTTP/2 (h2c) where that is what the instance speaks; tcp: a connection; grpc: a call of grpc.health.v1.Health/Check, always over HTTP/2 (h2c), that answers SERVING.',
     }),
     path: Type.String({
       default: '/healthz',
       pattern: '^/[\\x21-\\x7e]*$',
       maxLength: 1024,
       description: 'Path of the http check.',
+    }),
+    grpcService: Type.String({
+      default: '',
+      maxLength: 256,
+      description: 'Service that the grpc check asks for; the empty one is the server as a whole.',
     }),
     interval: Duration({ default: '5s', description: 'Time between two checks.' }),
     timeout: Duration({ default: '1s', description: 'Time after which a check has failed.' }),

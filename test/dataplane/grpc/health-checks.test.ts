@@ -95,7 +95,7 @@ for (const [title, name] of [
 ] as const)
   t.test(`a check asks for ${title}, as a call of gRPC`, async (t) => {
     const server = await checkedServer(t, 'first', (call) => call.answer(serving.serving));
-    await proxyBefore(t, [server], name === '' ? {} : { service: name });
+    await proxyBefore(t, [server], name === '' ? {} : { grpcService: name });
     const { fields, messages } = await until(() => checksOf(server)[0]);
     t.strictSame(messages[0]?.bytes, requestFor(name));
     t.equal(fieldOf(fields, ':method'), 'POST');

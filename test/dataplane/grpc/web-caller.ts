@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2';
 import { frameOf, type Message, MessageReader } from '../../harness/grpc/messages.ts';
 
 /** The two forms of gRPC-Web (PROTOCOL-WEB.md): bytes, or base64 of them. */
@@ -27,17 +29,71 @@ export async function webCall(
   fields: Readonly<Record<string, string>> = {},
 ): Promise<WebReply> {
   const begunMs = performance.now();
-  const frame = frameOf(message);
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method: 'POST',
-    headers: { 'content-type': webTypes[type], accept: webTypes[type], 'x-grpc-web': '1', ...fields },
-    body: type === 'text' ? frame.toString('base64') : new Uint8Array(frame),
+    headers: { ...fieldsOf(type), ...fields },
+    body: new Uint8Array(bodyOf(message, type)),
   });
+  return readReply(response.status, response.headers, response.body ?? [], type, begunMs);
+}
+
+/** The same over HTTP/2, on a connection of its own. */
+export async function webCallOverHttp2(port: number, ...call: WebCall): Promise<WebReply> {
+  const session = connect(`http://127.0.0.1:${port}`);
+  try {
+    return await webCallOn(session, ...call);
+  } finally {
+    session.destroy();
+  }
+}
+
+type WebCall = [path: string, message: Buffer, type: WebType, fields?: Readonly<Record<string, string>>];
+
+/** On a connection that may have other calls. */
+export async function webCallOn(
+  session: ClientHttp2Session,
+  path: string,
+  message: Buffer,
+  type: WebType,
+  fields: Readonly<Record<string, string>> = {},
+): Promise<WebReply> {
+  const begunMs = performance.now();
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': path,
+    ':authority': 'app',
+    ...fieldsOf(type),
+    ...fields,
+  });
+  stream.on('trailers', () => stream.destroy(new Error('trailers beside the body')));
+  stream.end(bodyOf(message, type));
+  const [head] = (await once(stream, 'response')) as [IncomingHttpHeaders & { ':status': number }];
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(head)) if (!name.startsWith(':')) headers.append(name, String(value));
+  return readReply(head[':status'], headers, stream, type, begunMs);
+}
+
+function fieldsOf(type: WebType): Readonly<Record<string, string>> {
+  return { 'content-type': webTypes[type], accept: webTypes[type], 'x-grpc-web': '1' };
+}
+
+function bodyOf(message: Buffer, type: WebType): Buffer {
+  const frame = frameOf(message);
+  return type === 'text' ? Buffer.from(frame.toString('base64')) : frame;
+}
+
+async function readReply(
+  httpStatus: number,
+  headers: Headers,
+  body: AsyncIterable<unknown> | readonly never[],
+  type: WebType,
+  begunMs: number,
+): Promise<WebReply> {
   const reader = new MessageReader();
   const decode = type === 'text' ? base64Decoder() : (bytes: Buffer) => bytes;
   const frames: Message[] = [];
   const arrivedMs: number[] = [];
-  for await (const piece of response.body ?? []) {
+  for await (const piece of body) {
     const fresh = reader.take(decode(Buffer.from(piece as Uint8Array)));
     frames.push(...fresh);
     for (const { flags } of fresh) if (flags < trailersFlag) arrivedMs.push(performance.now() - begunMs);
@@ -46,10 +102,10 @@ export async function webCall(
   const last = frames.at(-1);
   const hasTrailersFrame = last !== undefined && last.flags === trailersFlag;
   return {
-    httpStatus: response.status,
-    headers: response.headers,
+    httpStatus,
+    headers,
     messages: hasTrailersFrame ? frames.slice(0, -1) : frames,
-    trailers: hasTrailersFrame ? trailersOf(last.bytes.toString('latin1')) : new Map(response.headers),
+    trailers: hasTrailersFrame ? trailersOf(last.bytes.toString('latin1')) : new Map(headers),
     hasTrailersFrame,
     arrivedMs,
   };

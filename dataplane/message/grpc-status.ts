@@ -1,5 +1,5 @@
-import { FieldName } from '../message/field-name.ts';
-import { Head } from '../message/head.ts';
+import { FieldName } from './field-name.ts';
+import { Head } from './head.ts';
 
 /** Lines of a gRPC status; the message is percent-encoded (gRPC over HTTP/2, "Status-Message"). */
 export function grpcStatusLines(status: number, message: string): string {
