@@ -1,7 +1,8 @@
 import type { SlotTable } from '../../observability/metrics/slots.ts';
 import type { Labels } from '../../shared/resources/resource.ts';
 import type { Backend, RouteRule } from '../../shared/resources/route.ts';
-import { HostRoutes, matchesOf, type RouteEntry, RouteTable } from '../../shared/routing/route-table.ts';
+import type { RouteEntry } from '../../shared/routing/candidate.ts';
+import { HostRoutes, matchesOf, RouteTable } from '../../shared/routing/route-table.ts';
 import type { Balancer } from '../cluster/balancer/balancer.ts';
 import { LeastRequest } from '../cluster/balancer/least-request.ts';
 import { RoundRobin } from '../cluster/balancer/round-robin.ts';

@@ -1,5 +1,6 @@
 import { parseCidr } from '../discovery/cidr.ts';
 import type { Issue, Parsed } from '../errors/problem.ts';
+import { checkGrpcMatch } from '../routing/grpc-match.ts';
 import { checkPatterns } from '../routing/pattern.ts';
 import {
   type SchemaError,
@@ -23,7 +24,7 @@ const validators: Readonly<Record<Kind | 'Proxy', Validator>> = {
 
 /**
  * Reads an untrusted document as one of the resource kinds: defaults are filled in and every fault is reported, those of
- * the patterns too when the rest is faulty.
+ * a route's matches too when the rest is faulty.
  */
 export function readResource(input: unknown): Parsed<AnyResource> {
   const kind = (input as { kind?: unknown } | null)?.kind;
@@ -37,7 +38,7 @@ export function readResource(input: unknown): Parsed<AnyResource> {
   const document: unknown = structuredClone(input);
   const issues =
     kind === 'Route'
-      ? faultsOf(kind, document).concat(checkRoutePatterns(document as RouteResource))
+      ? faultsOf(kind, document).concat(checkMatches(document as RouteResource))
       : faultsOf(kind, document);
   return issues.length === 0 ? { ok: true, value: document as AnyResource } : { ok: false, issues };
 }
@@ -122,9 +123,12 @@ function valueAt(root: unknown, pointer: string): unknown {
 }
 
 /** Walks what may be a broken document, so nothing is taken for granted. */
-function checkRoutePatterns(route: Partial<RouteResource>): Issue[] {
+function checkMatches(route: Partial<RouteResource>): Issue[] {
   return listOf(route.spec?.rules).flatMap((rule, r) =>
-    listOf(rule?.matches).flatMap((match, m) => checkPatterns(match, `/spec/rules/${r}/matches/${m}`)),
+    listOf(rule?.matches).flatMap((match, m) => {
+      const at = `/spec/rules/${r}/matches/${m}`;
+      return [...checkPatterns(match, at), ...checkGrpcMatch(match, at)];
+    }),
   );
 }
 

@@ -25,7 +25,7 @@ const instanceNotes = `
 
 const route = `
 A route says which requests go where: by host, path, method and header fields, in the vocabulary and with the precedence
-of Gateway API's HTTPRoute.
+of Gateway API's HTTPRoute; calls of gRPC also by service and method, as its GRPCRoute has them.
 `;
 
 const routeNotes = `
@@ -33,6 +33,9 @@ const routeNotes = `
   a service has by itself.
 - Within a host: exact path, then pattern, then longest prefix; among equals the one that names a method, the one with most
   header conditions, the oldest route, the name. A match without a path matches every path.
+- Matches with \`grpc\` hold for POST requests to \`/service/method\`, those of gRPC-Web among them. They are asked before all
+  others of the host: the one with most characters in its service first, then in its method, then the one with most header
+  conditions, a name before a pattern, the oldest route, the name.
 - A pattern must match the whole path or value and runs in time linear in its length, so back references and look-around
   are refused.
 - \`retry\` of a rule stands in place of the one in the service's policy, and each of its \`timeouts\` in place of the

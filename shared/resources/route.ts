@@ -28,12 +28,42 @@ export const HeaderMatch = Type.Object(
 );
 export type HeaderMatch = Static<typeof HeaderMatch>;
 
+/** Gateway API GRPCMethodMatch. */
+export const GrpcMatch = Type.Object(
+  {
+    type: Type.Enum(['Exact', 'RegularExpression'], {
+      default: 'Exact',
+      description: 'For both names; RegularExpression must match the whole of each.',
+    }),
+    service: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 1024,
+        description: 'Name of the service with its package: shop.v1.Cart. Without it, any service.',
+      }),
+    ),
+    method: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 1024,
+        description: 'Name of the method: AddItem. Without it, any method.',
+      }),
+    ),
+  },
+  {
+    additionalProperties: false,
+    description: 'Calls of gRPC by service, by method or by both; stands in place of path and method.',
+  },
+);
+export type GrpcMatch = Static<typeof GrpcMatch>;
+
 export const RouteMatch = Type.Object(
   {
     path: Type.Optional(PathMatch),
     method: Type.Optional(
       Type.String({ pattern: '^[A-Z][A-Z0-9-]{0,31}$', description: 'Request method, in capitals.' }),
     ),
+    grpc: Type.Optional(GrpcMatch),
     headers: Type.Optional(Type.Array(HeaderMatch, { maxItems: 16, description: 'All of them must match.' })),
   },
   { additionalProperties: false, description: 'All conditions of one match must hold.' },

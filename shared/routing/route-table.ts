@@ -1,6 +1,7 @@
-import type { HeaderMatch, RouteMatch } from '../resources/route.ts';
+import type { RouteMatch } from '../resources/route.ts';
+import { byAge, byFields, type Candidate, candidateOf, holds, type RequestView, type RouteEntry } from './candidate.ts';
+import { GrpcRoutes } from './grpc-routes.ts';
 import { PathTree } from './path-tree.ts';
-import { compilePattern } from './pattern.ts';
 
 /**
  * Gateway API precedence, compiled. A host (exact, else longest `*.suffix`, else `*`) has three stores of candidates:
@@ -10,41 +11,9 @@ import { compilePattern } from './pattern.ts';
  *   prefix       found in the same tree, longest first
  *
  * so a match costs a walk along the path, however many routes there are. Within one store candidates are ordered:
- * method given, most headers, oldest route, name, place in the route.
+ * method given, most headers, oldest route, name, place in the route. Matches of gRPC have a precedence of their own and
+ * are asked before all of these.
  */
-
-/** What a matcher may ask of a request. Names of header fields are lower case. */
-export type RequestView = {
-  readonly method: string;
-  /** Host without port, lower case. */
-  readonly host: string;
-  /** Path without query. */
-  readonly path: string;
-  /** Value of a field, its lines joined by ", " (RFC 9110 §5.3), or null. */
-  header(name: string): string | null;
-};
-
-/** One match of one rule, as it goes into the table. */
-export type RouteEntry<Rule> = {
-  readonly hostnames: readonly string[];
-  readonly match: RouteMatch;
-  readonly rule: Rule;
-  /** Store revision at which the route was created: the oldest wins a tie. */
-  readonly created: number;
-  /** Name of the route: the last tie-break between routes. */
-  readonly name: string;
-  /** Place of the match within its route. */
-  readonly place: number;
-};
-
-type HeaderTest = { readonly name: string; readonly value: string | RegExp };
-
-type Candidate<Rule> = {
-  readonly rule: Rule;
-  readonly method: string | null;
-  readonly headers: readonly HeaderTest[];
-  readonly pattern: RegExp | null;
-};
 
 const matchesAll: RouteMatch = {};
 
@@ -54,39 +23,38 @@ export class HostRoutes<Rule> {
   readonly #patterns: Candidate<Rule>[] = [];
   /** The one rule that takes everything, when there is nothing else to look at. */
   readonly #only: Rule | null;
+  /** Null where no match is one of gRPC. */
+  readonly #grpc: GrpcRoutes<Rule> | null;
 
   constructor(entries: readonly RouteEntry<Rule>[]) {
-    const ordered = [...entries].sort(byPrecedence);
-    for (const { match, rule } of ordered) {
-      const path = match.path ?? { type: 'PathPrefix', value: '/' };
-      const candidate: Candidate<Rule> = {
-        rule,
-        method: match.method ?? null,
-        headers: (match.headers ?? []).map(compileHeader),
-        pattern: path.type === 'RegularExpression' ? compilePattern(path.value) : null,
-      };
+    const ofGrpc = entries.filter(({ match }) => match.grpc);
+    this.#grpc = ofGrpc.length === 0 ? null : new GrpcRoutes(ofGrpc);
+    const ordered = entries.filter(({ match }) => !match.grpc).sort(byPrecedence);
+    for (const entry of ordered) {
+      const path = entry.match.path ?? { type: 'PathPrefix', value: '/' };
+      const candidate = candidateOf(entry, path);
       if (path.type === 'Exact') this.#paths.atPath(path.value, noCandidates).push(candidate);
       else if (path.type === 'RegularExpression') this.#patterns.push(candidate);
       else this.#paths.atPrefix(path.value, noCandidates).push(candidate);
     }
     const first = ordered[0];
-    const single = ordered.length === 1 && first !== undefined && isUnconditional(first.match);
+    const single = entries.length === 1 && first !== undefined && isUnconditional(first.match);
     this.#only = single ? first.rule : null;
   }
 
   match(request: RequestView): Rule | null {
     if (this.#only !== null) return this.#only;
+    return this.#grpc?.match(request) ?? this.#matchPath(request);
+  }
+
+  #matchPath(request: RequestView): Rule | null {
     const path = request.path;
     const exact = this.#paths.exact(path);
     if (exact !== null) {
       const rule = firstHolding(exact, request);
       if (rule !== null) return rule;
     }
-    for (let i = 0; i < this.#patterns.length; i++) {
-      const candidate = this.#patterns[i]!;
-      if (candidate.pattern!.test(path) && holds(candidate, request)) return candidate.rule;
-    }
-    return this.#matchPrefix(request, path);
+    return firstHolding(this.#patterns, request) ?? this.#matchPrefix(request, path);
   }
 
   #matchPrefix(request: RequestView, path: string): Rule | null {
@@ -143,34 +111,13 @@ function isUnconditional(match: RouteMatch): boolean {
 }
 
 function byPrecedence<Rule>(a: RouteEntry<Rule>, b: RouteEntry<Rule>): number {
-  return (
-    Number(b.match.method !== undefined) - Number(a.match.method !== undefined) ||
-    (b.match.headers?.length ?? 0) - (a.match.headers?.length ?? 0) ||
-    a.created - b.created ||
-    (a.name < b.name ? -1 : a.name > b.name ? 1 : a.place - b.place)
-  );
+  const byMethod = Number(b.match.method !== undefined) - Number(a.match.method !== undefined);
+  return byMethod || byFields(a, b) || byAge(a, b);
 }
 
 function firstHolding<Rule>(candidates: readonly Candidate<Rule>[], request: RequestView): Rule | null {
   for (let i = 0; i < candidates.length; i++) if (holds(candidates[i]!, request)) return candidates[i]!.rule;
   return null;
-}
-
-function holds<Rule>(candidate: Candidate<Rule>, request: RequestView): boolean {
-  if (candidate.method !== null && candidate.method !== request.method) return false;
-  const tests = candidate.headers;
-  for (let i = 0; i < tests.length; i++) {
-    const { name, value } = tests[i]!;
-    const actual = request.header(name);
-    if (actual === null) return false;
-    if (typeof value === 'string' ? value !== actual : !value.test(actual)) return false;
-  }
-  return true;
-}
-
-function compileHeader(match: HeaderMatch): HeaderTest {
-  const value = match.type === 'RegularExpression' ? compilePattern(match.value) : match.value;
-  return { name: match.name.toLowerCase(), value };
 }
 
 function noCandidates<Rule>(): Candidate<Rule>[] {

@@ -1,6 +1,7 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import type { RouteSpec } from '../../../shared/resources/route.ts';
-import { matchesOf, type RequestView, type RouteEntry, RouteTable } from '../../../shared/routing/route-table.ts';
+import type { RequestView, RouteEntry } from '../../../shared/routing/candidate.ts';
+import { matchesOf, RouteTable } from '../../../shared/routing/route-table.ts';
 import { benchDocuments } from '../mesh-config.ts';
 import type { Stage } from './stage.ts';
 

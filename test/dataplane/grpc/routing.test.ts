@@ -1,4 +1,4 @@
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { wireClient } from '../../harness/grpc/wire-client.ts';
 import { wireServer } from '../../harness/grpc/wire-server.ts';
 import { route } from '../harness/resources.ts';
@@ -21,7 +21,9 @@ const rules = [
   to('rest', path('PathPrefix', '/shop.Order')),
 ];
 
-const calls: readonly (readonly [path: string, fields: Readonly<Record<string, string>>, service: string | null])[] = [
+type Calls = readonly (readonly [path: string, fields: Readonly<Record<string, string>>, service: string | null])[];
+
+const calls: Calls = [
   ['/shop.Cart/Add', {}, 'exact'],
   ['/shop.Cart/add', {}, 'prefix'],
   ['/shop.Cart/AddAll', {}, 'prefix'],
@@ -37,6 +39,34 @@ const calls: readonly (readonly [path: string, fields: Readonly<Record<string, s
 ];
 
 t.test('a call is routed by its service, its method and its metadata', async (t) => {
+  await checkCalls(t, rules, calls);
+});
+
+const grpcRules = [
+  to('method', { grpc: { method: 'Add' } }),
+  to('cart', { grpc: { service: 'shop.Cart' } }),
+  to('add', { grpc: { service: 'shop.Cart', method: 'Add' } }),
+  to('goldcart', { grpc: { service: 'shop.Cart' }, ...gold }),
+  to('getters', { grpc: { type: 'RegularExpression', service: 'shop[.](Stock|Price)', method: 'Get[A-Z].*' } }),
+  to('rest', path('PathPrefix', '/')),
+];
+
+const grpcCalls: Calls = [
+  ['/shop.Cart/Add', {}, 'add'],
+  ['/shop.Cart/Add', { 'x-tenant': 'gold' }, 'add'],
+  ['/shop.Cart/Remove', {}, 'cart'],
+  ['/shop.Cart/Remove', { 'x-tenant': 'gold' }, 'goldcart'],
+  ['/shop.Order/Add', {}, 'method'],
+  ['/shop.Price/GetOne', {}, 'getters'],
+  ['/shop.Price/Set', {}, 'rest'],
+  ['/shop.Carton/Remove', {}, 'rest'],
+];
+
+t.test('a route may name services and methods, and the most specific match wins', async (t) => {
+  await checkCalls(t, grpcRules, grpcCalls);
+});
+
+async function checkCalls(t: Test, rules: readonly ReturnType<typeof to>[], calls: Calls): Promise<void> {
   const services = rules.map(({ backends }) => backends[0]!.service);
   const resources = [route('shop', rules)];
   for (const name of services) {
@@ -50,7 +80,7 @@ t.test('a call is routed by its service, its method and its metadata', async (t)
     if (service === null) checkLocalReply(t, end, 'route_not_found');
     else t.equal(end.messages[0]?.bytes.toString(), service, `${path} ${JSON.stringify(fields)}`);
   }
-});
+}
 
 t.test('the authority is the host, with or without a port', async (t) => {
   const resources = [];

@@ -1,13 +1,9 @@
 import t from 'tap';
 import type { RouteMatch } from '../../../shared/resources/route.ts';
+import type { RequestView, RouteEntry } from '../../../shared/routing/candidate.ts';
 import { checkPatterns, compilePattern } from '../../../shared/routing/pattern.ts';
-import {
-  HostRoutes,
-  matchesOf,
-  type RequestView,
-  type RouteEntry,
-  RouteTable,
-} from '../../../shared/routing/route-table.ts';
+import { HostRoutes, matchesOf, RouteTable } from '../../../shared/routing/route-table.ts';
+import { orders } from './orders.ts';
 
 function request(path: string, more: { method?: string; headers?: Record<string, string> } = {}): RequestView {
   return { method: more.method ?? 'GET', host: 'h', path, header: (name) => more.headers?.[name] ?? null };
@@ -20,14 +16,6 @@ function entry(rule: string, match: RouteMatch, more: Partial<RouteEntry<string>
 const prefix = (value: string): RouteMatch => ({ path: { type: 'PathPrefix', value } });
 const exact = (value: string): RouteMatch => ({ path: { type: 'Exact', value } });
 const pattern = (value: string): RouteMatch => ({ path: { type: 'RegularExpression', value } });
-
-/** All orders of a short list: precedence may not depend on the order in which routes are written. */
-function orders<T>(list: readonly T[]): T[][] {
-  if (list.length < 2) return [[...list]];
-  return list.flatMap((first, i) =>
-    orders([...list.slice(0, i), ...list.slice(i + 1)]).map((rest) => [first, ...rest]),
-  );
-}
 
 t.test('exact comes before patterns, patterns before prefixes, long prefixes before short ones', async (t) => {
   for (const list of orders([

@@ -1,0 +1,71 @@
+import { byAge, byFields, type Candidate, candidateOf, holds, type RequestView, type RouteEntry } from './candidate.ts';
+import { pathOf } from './grpc-match.ts';
+import { PathTree } from './path-tree.ts';
+
+/** A candidate and its place in the precedence of all. */
+type Placed<Rule> = { readonly place: number; readonly candidate: Candidate<Rule> };
+
+const none: readonly never[] = [];
+
+/**
+ * The gRPC matches of one host, in the precedence of Gateway API's GRPCRoute: most characters in the service, then in the
+ * method, most headers, names before patterns, oldest route, name, place in the route. That order is settled beforehand for
+ * all of them. Those that name their service are found by the path, in order; the others are patterns, each tried at its
+ * place in between.
+ */
+export class GrpcRoutes<Rule> {
+  readonly #paths = new PathTree<Placed<Rule>[]>();
+  readonly #patterns: Placed<Rule>[] = [];
+
+  /** All of these entries have a gRPC match. */
+  constructor(entries: readonly RouteEntry<Rule>[]) {
+    const ordered = [...entries].sort(byPrecedence);
+    for (const [place, entry] of ordered.entries()) {
+      const path = pathOf(entry.match.grpc!);
+      const placed = { place, candidate: candidateOf(entry, path) };
+      if (path.type === 'RegularExpression') this.#patterns.push(placed);
+      else if (path.type === 'Exact') this.#paths.atPath(path.value, () => []).push(placed);
+      else this.#paths.atPrefix(path.value, () => []).push(placed);
+    }
+  }
+
+  match(request: RequestView): Rule | null {
+    if (request.method !== 'POST') return null;
+    const { path } = request;
+    const ofMethod: readonly Placed<Rule>[] = this.#paths.exact(path) ?? none;
+    const ofService: readonly Placed<Rule>[] = this.#paths.prefix(path, path.length)?.value ?? none;
+    for (let k = 0, p = 0; ; ) {
+      // Among those of one service, all that name a method stand before those that do not.
+      const known = k < ofMethod.length ? ofMethod[k] : ofService[k - ofMethod.length];
+      const pattern = this.#patterns[p];
+      const next = firstOf(known, pattern);
+      if (next === undefined) return null;
+      if (holds(next.candidate, request)) return next.candidate.rule;
+      if (next === known) k++;
+      else p++;
+    }
+  }
+}
+
+function firstOf<Rule>(a: Placed<Rule> | undefined, b: Placed<Rule> | undefined): Placed<Rule> | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return a.place < b.place ? a : b;
+}
+
+function byPrecedence<Rule>(a: RouteEntry<Rule>, b: RouteEntry<Rule>): number {
+  return (
+    lengthOf(b, 'service') - lengthOf(a, 'service') ||
+    lengthOf(b, 'method') - lengthOf(a, 'method') ||
+    byFields(a, b) ||
+    Number(isPattern(a)) - Number(isPattern(b)) ||
+    byAge(a, b)
+  );
+}
+
+function lengthOf<Rule>({ match }: RouteEntry<Rule>, name: 'service' | 'method'): number {
+  return match.grpc?.[name]?.length ?? 0;
+}
+
+function isPattern<Rule>({ match }: RouteEntry<Rule>): boolean {
+  return match.grpc?.type === 'RegularExpression';
+}
