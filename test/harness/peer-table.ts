@@ -48,6 +48,14 @@ export const peerTable = {
   slowhttptest: debian('slowhttptest', ['-h'], /version (1\.\d+\S*)/),
   helm3: goTool('helm', 'helm.sh/helm/v3/cmd/helm', 'v3.21.4', ['version', '--short'], /^(v3\.\S+)/),
   helm4: goTool('helm', 'helm.sh/helm/v4/cmd/helm', 'v4.2.4', ['version', '--short'], /^(v4\.\S+)/),
+  // Whichever version it is, it calls itself 2.0.0.
+  h2spec: goTool(
+    'h2spec',
+    'github.com/summerwind/h2spec/cmd/h2spec',
+    'v2.2.1+incompatible',
+    ['--version'],
+    /^Version: (\S+)/,
+  ),
   'grpc-go-client': grpcGoInterop('client'),
   'grpc-go-server': grpcGoInterop('server'),
   jaeger: {
