@@ -35,6 +35,7 @@ export class SharedPool implements EndpointPool {
   /** Connections being made. */
   #connecting = 0;
   readonly #waiting: PoolWaiter[] = [];
+  #isClosed = false;
 
   constructor(
     endpoint: Endpoint,
@@ -124,6 +125,7 @@ export class SharedPool implements EndpointPool {
     this.onRoom();
     // It may take fewer than was hoped for. One that takes none for now would not be helped by more of its kind.
     if (connection.load > 0) this.#openForWaiting();
+    if (this.#isClosed) connection.retire();
   }
 
   onConnectFailed(): void {
@@ -159,6 +161,7 @@ export class SharedPool implements EndpointPool {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const connection of [...this.#ready]) connection.retire();
     this.#tunnels.close();
   }

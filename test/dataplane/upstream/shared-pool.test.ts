@@ -237,3 +237,15 @@ t.test('tunnels go through connections of their own', async (t) => {
   one.cancel(tunnel);
   t.equal(one.acquire(waiter()), null);
 });
+
+t.test('a pool that is closed serves who still waits, and keeps no connection', async (t) => {
+  const { pool: one, ready } = pool();
+  const idle = ready();
+  const waiting = waiters(3);
+  for (const each of waiting) one.acquire(each);
+  one.close();
+  t.ok(idle.isRetired);
+  const late = ready();
+  t.strictSame(waiting[2]!.got, [late]);
+  t.ok(late.isRetired);
+});
