@@ -17,9 +17,8 @@ export function encodeFields(encoder: HpackEncoder, out: OutBuffer, head: Head, 
     const name = names[i]!;
     if ((droppedIn[name]! & cases) !== 0) continue;
     if (connectionNamesFields && name !== FieldName.host && isListedByConnection(head, i)) continue;
-    const indexing = head.neverIndexed?.includes(i) ? Indexing.never : Indexing.auto;
     const at = i * 4;
-    encoder.field(out, bytes, offsets[at]!, offsets[at + 1]!, offsets[at + 2]!, offsets[at + 3]!, indexing);
+    encoder.field(out, bytes, offsets[at]!, offsets[at + 1]!, offsets[at + 2]!, offsets[at + 3]!, indexingAt(head, i));
   }
 }
 
@@ -29,8 +28,14 @@ export function encodeTrailers(encoder: HpackEncoder, out: OutBuffer, trailers: 
   for (let i = 0; i < trailers.fieldCount; i++) {
     if (notInTrailers[trailers.names[i]!] === 1) continue;
     const at = i * 4;
-    encoder.field(out, bytes, offsets[at]!, offsets[at + 1]!, offsets[at + 2]!, offsets[at + 3]!, Indexing.auto);
+    const indexing = indexingAt(trailers, i);
+    encoder.field(out, bytes, offsets[at]!, offsets[at + 1]!, offsets[at + 2]!, offsets[at + 3]!, indexing);
   }
+}
+
+/** How the field at a place is sent: what its sender kept out of tables stays out of them (RFC 7541 §7.1.3). */
+function indexingAt(head: Head, field: number): Indexing {
+  return head.neverIndexed?.includes(field) ? Indexing.never : Indexing.auto;
 }
 
 /** Encodes fields that stand as lines, "name: value" and CRLF each, at the start of `bytes`. */

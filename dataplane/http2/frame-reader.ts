@@ -78,7 +78,7 @@ export class FrameReader {
     }
     const size = sizeAt(bytes, at);
     const isPadded = (flags & Flag.padded) !== 0;
-    const padding = isPadded ? bytes[from]! : 0;
+    const padding = isPadded && size > 0 ? bytes[from]! : 0;
     const left = size - padding - (isPadded ? 1 : 0);
     if (left < 0) return -2;
     this.#isInData = true;

@@ -170,12 +170,14 @@ export class RequestAssembler extends HeadAssembler<RequestHead> {
     let crumbs = 0;
     for (let i = 0; i < head.fieldCount; i++) if (head.names[i] === FieldName.cookie) crumbs++;
     if (crumbs < 2) return;
+    const isSecret = head.neverIndexed?.some((place) => head.names[place] === FieldName.cookie);
     const values: string[] = [];
     for (let i = 0; i < head.fieldCount; i++) {
       if (head.names[i] !== FieldName.cookie) continue;
       values.push(head.valueAt(i));
       head.names[i] = FieldName.removed;
     }
+    if (isSecret) head.keepOutOfTables(head.fieldCount);
     this.addLine('cookie', FieldName.cookie, values.join('; '));
   }
 

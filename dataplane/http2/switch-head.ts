@@ -18,6 +18,7 @@ export function switchHead(head: ReplyHead, accept: string): ReplyHead {
   switched.reasonEnd = statusLine.length - 2;
   switched.fieldsStart = statusLine.length;
   switched.end = switched.bytes.length;
+  switched.neverIndexed = head.neverIndexed;
   const shift = statusLine.length - head.fieldsStart;
   for (let i = 0; i < head.fieldCount; i++) {
     const [a = 0, b = 0, c = 0, d = 0] = head.offsets.subarray(i * 4, i * 4 + 4);

@@ -35,6 +35,7 @@ export class SharedPool implements EndpointPool {
   /** Connections being made. */
   #connecting = 0;
   readonly #waiting: PoolWaiter[] = [];
+  #isClosed = false;
 
   constructor(
     endpoint: Endpoint,
@@ -68,7 +69,7 @@ export class SharedPool implements EndpointPool {
       const least = this.#leastLoaded();
       if (least !== null) return this.#takeFrom(least);
     }
-    const opensOne = this.#mayOpen();
+    const opensOne = this.#unplaced >= 0 && this.#mayOpen();
     if (!opensOne && this.#unplaced >= this.settings.maxPending) return 'overloaded';
     this.#waiting.push(waiter);
     if (opensOne) this.#open();
@@ -105,7 +106,11 @@ export class SharedPool implements EndpointPool {
   }
 
   #mayOpen(): boolean {
-    return this.#unplaced >= 0 && this.#ready.length + this.#connecting < this.settings.max;
+    return this.#ready.length + this.#connecting < this.settings.max;
+  }
+
+  #openForWaiting(): void {
+    if (this.#unplaced > 0 && this.#mayOpen()) this.#open();
   }
 
   #open(): void {
@@ -118,6 +123,9 @@ export class SharedPool implements EndpointPool {
     this.#connecting--;
     this.#ready.push(connection);
     this.onRoom();
+    // It may take fewer than was hoped for. One that takes none for now would not be helped by more of its kind.
+    if (connection.load > 0) this.#openForWaiting();
+    if (this.#isClosed) connection.retire();
   }
 
   onConnectFailed(): void {
@@ -141,7 +149,7 @@ export class SharedPool implements EndpointPool {
   onRetired(connection: SharedConnection): void {
     const place = this.#ready.indexOf(connection);
     if (place !== -1) this.#ready.splice(place, 1);
-    if (this.#waiting.length > 0 && this.#mayOpen()) this.#open();
+    this.#openForWaiting();
   }
 
   onReached(): void {
@@ -153,6 +161,7 @@ export class SharedPool implements EndpointPool {
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const connection of [...this.#ready]) connection.retire();
     this.#tunnels.close();
   }
