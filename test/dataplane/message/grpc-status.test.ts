@@ -1,7 +1,7 @@
 import t from 'tap';
-import { grpcStatusLines, grpcTrailers } from '../../../dataplane/http2/grpc-status.ts';
+import { grpcStatusLines, grpcTrailers } from '../../../dataplane/message/grpc-status.ts';
 import { grpcStatusIn } from '../../../dataplane/pipeline/grpc.ts';
-import { fieldsIn } from './assembling.ts';
+import { fieldsIn } from '../http2/assembling.ts';
 
 const messageIn = (lines: string) => /grpc-message: (.*)\r\n/.exec(lines)?.[1];
 
