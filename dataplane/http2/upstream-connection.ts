@@ -268,6 +268,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
 
   protected override onFailed(): void {
     this.writer.flush();
+    if (this.#isReady) this.#stopTaking(); // or a request that goes out again at once would come back here
     this.#endStreams('upstream_protocol');
     this.#close();
   }
