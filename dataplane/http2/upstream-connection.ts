@@ -226,6 +226,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     if (this.#isRetired) return this.#close();
     const { idleTimeoutMs } = this.#pool.settings;
     if (idleTimeoutMs > 0) this.context.wheel.arm(this.#timer, this.context.now() + idleTimeoutMs);
+    else this.context.wheel.disarm(this.#timer);
   }
 
   #onDeadline(): void {

@@ -217,6 +217,25 @@ t.test('a connection says goodbye when it has rested for long enough', async (t)
   t.equal(origin.connections.length, 2);
 });
 
+t.test('a connection without a bound on its rest outlives the time for making one', async (t) => {
+  const connections = { idleTimeout: '0s', connectTimeout: '300ms' };
+  const { requests, script, answer } = held();
+  const { origin, client } = await http2App(t, script, { policy: { connections } });
+  const given = client.request(requestFields('GET'));
+  client.send(rstStreamFrame(given, 'CANCEL'));
+  await until(() => origin.connections.length === 1);
+  await origin.connections[0]!.frame(FrameType.settings);
+  await origin.connections[0]!.closed(500).then(
+    () => t.fail('it closed'),
+    () => t.pass('it stays'),
+  );
+  const stream = client.request(requestFields('GET'));
+  await until(() => requests.some((request) => request.resetBy === null));
+  answer(requests.at(-1)!);
+  t.match(await client.reply(stream), { status: 200 });
+  t.equal(origin.connections.length, 1);
+});
+
 t.test(
   'an instance that asks how it is, or for other tables, or in unknown frames, is answered and understood',
   async (t) => {
