@@ -34,7 +34,6 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   /** The other side has said what it is: requests may come. */
   #isReady = false;
   #isRetired = false;
-  #hasLeftPool = false;
   /** Bytes have come since the connection last was without a request. */
   #hasAnswered = false;
 
@@ -64,21 +63,18 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   get capacity(): number {
-    if (this.#isRetired || this.#isUsedUp()) return 0;
+    if (this.#isRetired) return 0;
     return Math.min(this.peer.concurrentStreams, this.#pool.settings.streamsPerConnection);
   }
 
-  #isUsedUp(): boolean {
+  retireIfWorn(): boolean {
     const { maxLifetimeMs, maxRequests } = this.#pool.settings;
-    if (maxLifetimeMs > 0 && this.context.now() - this.#bornMs >= maxLifetimeMs) this.#useUp('upstream lifetime');
-    else if (maxRequests > 0 && this.#requests >= maxRequests) this.#useUp('upstream requests');
-    return this.#isRetired;
-  }
-
-  #useUp(closing: 'upstream lifetime' | 'upstream requests'): void {
-    this.context.closings.count(closing);
-    this.#isRetired = true; // the pool, which asks, goes on without it
-    setImmediate(() => this.retire());
+    if (maxLifetimeMs > 0 && this.context.now() - this.#bornMs >= maxLifetimeMs)
+      this.context.closings.count('upstream lifetime');
+    else if (maxRequests > 0 && this.#requests >= maxRequests) this.context.closings.count('upstream requests');
+    else return false;
+    this.retire();
+    return true;
   }
 
   take(): UpstreamConnection {
@@ -91,8 +87,8 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   #stopTaking(): void {
-    if (this.#hasLeftPool) return;
-    this.#isRetired = this.#hasLeftPool = true;
+    if (this.#isRetired) return;
+    this.#isRetired = true;
     this.#pool.onRetired(this);
   }
 

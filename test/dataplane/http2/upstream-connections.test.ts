@@ -236,6 +236,29 @@ t.test('a connection without a bound on its rest outlives the time for making on
   t.equal(origin.connections.length, 1);
 });
 
+for (const [bound, connections] of Object.entries({ requests: { maxRequests: 2 }, lifetime: { maxLifetime: '150ms' } }))
+  t.test(`a connection that is at its ${bound} ends what it carries and takes nothing more`, async (t) => {
+    const { requests, script, answer } = held();
+    const settings = { connections: { max: 1, maxPending: 0, ...connections }, retry: { attempts: 0 } };
+    const { origin, proxy, client } = await http2App(t, script, { policy: settings });
+    const isOver = () => bound === 'requests' || performance.now() - startMs > 170;
+    const startMs = performance.now();
+    const streams = [client.request(requestFields('GET')), client.request(requestFields('GET'))];
+    await until(() => requests.length === 2);
+    await until(isOver);
+    for (let i = 0; i < 2; i++) streams.push(client.request(requestFields('GET')));
+    await until(() => requests.length === 4);
+    t.strictSame(
+      requests.map(({ connection }) => connection.index),
+      [0, 0, 1, 1],
+    );
+    t.notOk(origin.connections[0]!.hasEnded);
+    for (const request of requests) answer(request);
+    for (const stream of streams) t.match(await client.reply(stream), { status: 200 });
+    await origin.connections[0]!.closed();
+    t.ok((await proxy.metric('meshlane_connections_closed_total', { side: 'upstream', reason: bound })) >= 1);
+  });
+
 t.test(
   'an instance that asks how it is, or for other tables, or in unknown frames, is answered and understood',
   async (t) => {
