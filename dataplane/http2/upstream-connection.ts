@@ -103,12 +103,12 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     }
     const id = this.#nextStream;
     this.#nextStream += 2;
-    if (this.#nextStream > mostStreamId) this.retire();
     this.#requests++;
     if (this.streams.size === 0) this.#hasAnswered = false;
     this.context.wheel.disarm(this.#timer);
     stream.enter(id, this.peer.initialWindow, this.context.limits.http2.streamWindowBytes);
     this.streams.set(id, stream);
+    if (this.#nextStream > mostStreamId) this.retire();
     const isEnd =
       request.isRequestWhole && request.requestTrailers === null && !request.isUpgrade && request.heldBody.length === 0;
     const out = this.writer.openHeaders(stream, isEnd);
