@@ -34,7 +34,6 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   /** The other side has said what it is: requests may come. */
   #isReady = false;
   #isRetired = false;
-  #hasLeftPool = false;
   /** Bytes have come since the connection last was without a request. */
   #hasAnswered = false;
 
@@ -64,21 +63,18 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   get capacity(): number {
-    if (this.#isRetired || this.#isUsedUp()) return 0;
+    if (this.#isRetired) return 0;
     return Math.min(this.peer.concurrentStreams, this.#pool.settings.streamsPerConnection);
   }
 
-  #isUsedUp(): boolean {
+  retireIfWorn(): boolean {
     const { maxLifetimeMs, maxRequests } = this.#pool.settings;
-    if (maxLifetimeMs > 0 && this.context.now() - this.#bornMs >= maxLifetimeMs) this.#useUp('upstream lifetime');
-    else if (maxRequests > 0 && this.#requests >= maxRequests) this.#useUp('upstream requests');
-    return this.#isRetired;
-  }
-
-  #useUp(closing: 'upstream lifetime' | 'upstream requests'): void {
-    this.context.closings.count(closing);
-    this.#isRetired = true; // the pool, which asks, goes on without it
-    setImmediate(() => this.retire());
+    if (maxLifetimeMs > 0 && this.context.now() - this.#bornMs >= maxLifetimeMs)
+      this.context.closings.count('upstream lifetime');
+    else if (maxRequests > 0 && this.#requests >= maxRequests) this.context.closings.count('upstream requests');
+    else return false;
+    this.retire();
+    return true;
   }
 
   take(): UpstreamConnection {
@@ -91,8 +87,8 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   #stopTaking(): void {
-    if (this.#hasLeftPool) return;
-    this.#isRetired = this.#hasLeftPool = true;
+    if (this.#isRetired) return;
+    this.#isRetired = true;
     this.#pool.onRetired(this);
   }
 
@@ -107,12 +103,12 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     }
     const id = this.#nextStream;
     this.#nextStream += 2;
-    if (this.#nextStream > mostStreamId) this.retire();
     this.#requests++;
     if (this.streams.size === 0) this.#hasAnswered = false;
     this.context.wheel.disarm(this.#timer);
     stream.enter(id, this.peer.initialWindow, this.context.limits.http2.streamWindowBytes);
     this.streams.set(id, stream);
+    if (this.#nextStream > mostStreamId) this.retire();
     const isEnd =
       request.isRequestWhole && request.requestTrailers === null && !request.isUpgrade && request.heldBody.length === 0;
     const out = this.writer.openHeaders(stream, isEnd);
@@ -226,6 +222,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     if (this.#isRetired) return this.#close();
     const { idleTimeoutMs } = this.#pool.settings;
     if (idleTimeoutMs > 0) this.context.wheel.arm(this.#timer, this.context.now() + idleTimeoutMs);
+    else this.context.wheel.disarm(this.#timer);
   }
 
   #onDeadline(): void {
@@ -268,6 +265,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
 
   protected override onFailed(): void {
     this.writer.flush();
+    if (this.#isReady) this.#stopTaking(); // or a request that goes out again at once would come back here
     this.#endStreams('upstream_protocol');
     this.#close();
   }

@@ -13,6 +13,8 @@ export type SharedConnection = {
   take(): UpstreamConnection;
   /** Takes no more requests, and closes when it has none. */
   retire(): void;
+  /** Does so if it is too old or has carried as many requests as it may; tells whether it was. */
+  retireIfWorn(): boolean;
 };
 
 /** Opens a connection and then calls `onReady` or `onConnectFailed` of the pool, once. */
@@ -95,8 +97,11 @@ export class SharedPool implements EndpointPool {
 
   #leastLoaded(): SharedConnection | null {
     let least: SharedConnection | null = null;
-    for (const connection of this.#ready)
-      if (connection.load < connection.capacity && (least === null || connection.load < least.load)) least = connection;
+    for (let i = this.#ready.length - 1; i >= 0; i--) {
+      const connection = this.#ready[i]!;
+      if (connection.retireIfWorn() || connection.load >= connection.capacity) continue;
+      if (least === null || connection.load <= least.load) least = connection;
+    }
     return least;
   }
 

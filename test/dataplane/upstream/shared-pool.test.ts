@@ -22,6 +22,7 @@ class PlainConnection implements SharedConnection {
   load = 0;
   capacity: number;
   isRetired = false;
+  isWorn = false;
   readonly #pool: SharedPool;
 
   constructor(pool: SharedPool, capacity: number) {
@@ -37,6 +38,11 @@ class PlainConnection implements SharedConnection {
   done(): void {
     this.load--;
     this.#pool.onRoom();
+  }
+
+  retireIfWorn(): boolean {
+    if (this.isWorn) this.retire();
+    return this.isWorn;
   }
 
   retire(): void {
@@ -183,6 +189,20 @@ t.test('a connection that takes no more leaves its place to another', async (t) 
   first.done();
   t.equal(one.acquire(waiter()), null, 'and gets nothing any more');
   t.strictSame(loads(first, second), [0, 1]);
+});
+
+t.test('a worn connection makes room for another when the next request comes', async (t) => {
+  const { pool: one, ready, opened } = pool({ max: 1, maxPending: 0 });
+  one.acquire(waiter());
+  const first = ready();
+  first.isWorn = true;
+  const [second, third] = waiters(2);
+  t.equal(one.acquire(second!), null);
+  t.ok(first.isRetired);
+  t.equal(opened(), 2);
+  t.equal(one.acquire(third!), null);
+  const connection = ready();
+  t.strictSame([second!.got, third!.got], [[connection], [connection]]);
 });
 
 t.test('a connection that cannot be made fails those for whom no other is on its way', async (t) => {
