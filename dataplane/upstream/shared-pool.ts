@@ -25,7 +25,7 @@ export type ConnectShared = (pool: SharedPool) => void;
  */
 export class SharedPool implements EndpointPool {
   readonly endpoint: Endpoint;
-  settings: PoolSettings;
+  #settings: PoolSettings;
   readonly #connect: ConnectShared;
   /** What tunnels of bytes go through, each on a connection of its own. */
   readonly #tunnels: EndpointPool;
@@ -44,14 +44,23 @@ export class SharedPool implements EndpointPool {
     now: () => number,
   ) {
     this.endpoint = endpoint;
-    this.settings = settings;
+    this.#settings = settings;
     this.#connect = connect;
     this.#tunnels = tunnels;
     this.#reachability = new Reachability(endpoint, now);
   }
 
+  get settings(): PoolSettings {
+    return this.#settings;
+  }
+
+  set settings(settings: PoolSettings) {
+    this.#settings = settings;
+    this.#tunnels.settings = settings;
+  }
+
   get isConnecting(): boolean {
-    return this.#connecting > 0;
+    return this.#connecting > 0 || this.#tunnels.isConnecting;
   }
 
   get pending(): number {
