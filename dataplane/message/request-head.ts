@@ -10,6 +10,9 @@ const repeatedField = -2;
 /** A name of 253 characters (RFC 1035 §3.1), a dot and a port. */
 const mostHostBytes = 260;
 
+/** In place of the port of a CONNECT: any instance will do. */
+export const anyPort = -1;
+
 /** What a higher Max-Forwards is lowered to (RFC 9110 §7.6.2). */
 const mostForwards = 1000;
 
@@ -42,7 +45,7 @@ export class RequestHead extends Head {
   grpcTimeoutField = -1;
   /** Content-Type is one of gRPC's (not of gRPC-Web's). */
   isGrpc = false;
-  /** Port that a CONNECT names; 0 for every other method. */
+  /** Port that a CONNECT names; 0 for every other method, and `anyPort` for bytes that are no request. */
   connectPort = 0;
 
   #host = '';

@@ -206,7 +206,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #attempt(nowMs: number, avoid: PooledEndpoint | null): void {
     const backend = this.backend!;
     const port = this.head.connectPort;
-    const picked = port === 0 ? backend.cluster.pick(avoid, nowMs) : backend.cluster.pickForTunnel(port, avoid, nowMs);
+    const picked = port === 0 ? backend.cluster.pick(avoid, nowMs) : backend.tunnels.pickForTunnel(port, avoid, nowMs);
     if (typeof picked === 'string') return this.#replyLocally(picked);
     this.#tries.count++;
     this.#try.begin(picked, nowMs);
@@ -258,7 +258,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (!retry.onStale || !retry.methods.has(this.head.method)) return false;
     const isHere = this.#held.isComplete || (this.isRequestWhole && this.#requestBytes === 0);
     const nowMs = this.#context.now();
-    if (!isHere || !this.#tries.anotherForStale(this.backend!, this.#stats!, nowMs)) return false;
+    if (!isHere || !this.#tries.anotherForStale(this.backend!, nowMs)) return false;
     this.#settle(code, 'none');
     this.#attempt(nowMs, null);
     return true;
@@ -280,7 +280,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #planRetry(cause: string): boolean {
     if (!this.#held.isComplete) return false;
     const nowMs = this.#context.now();
-    const pauseMs = this.#tries.another(this.backend!, this.#stats!, cause, nowMs, this.#deadlines.requestAtMs);
+    const pauseMs = this.#tries.another(this.backend!, cause, nowMs, this.#deadlines.requestAtMs);
     if (pauseMs === -1) return false;
     this.#deadlines.tryAtMs = this.#deadlines.releaseAtMs = 0; // of the try that is over: they must not end the pause
     this.#deadlines.retryAtMs = nowMs + pauseMs;

@@ -54,6 +54,8 @@ export class HostRoutes<Rule> {
   readonly #patterns: Candidate<Rule>[] = [];
   /** The one rule that takes everything, when there is nothing else to look at. */
   readonly #only: Rule | null;
+  /** The first rule that takes every request; null when each asks for something. */
+  readonly unconditional: Rule | null;
 
   constructor(entries: readonly RouteEntry<Rule>[]) {
     const ordered = [...entries].sort(byPrecedence);
@@ -69,9 +71,8 @@ export class HostRoutes<Rule> {
       else if (path.type === 'RegularExpression') this.#patterns.push(candidate);
       else this.#paths.atPrefix(path.value, noCandidates).push(candidate);
     }
-    const first = ordered[0];
-    const single = ordered.length === 1 && first !== undefined && isUnconditional(first.match);
-    this.#only = single ? first.rule : null;
+    this.unconditional = ordered.find(({ match }) => isUnconditional(match))?.rule ?? null;
+    this.#only = ordered.length === 1 ? this.unconditional : null;
   }
 
   match(request: RequestView): Rule | null {
