@@ -66,6 +66,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   readonly #tries = new Tries();
   /** Directions of a tunnel that still carry bytes. */
   #openEnds = 2;
+  /** Null where bytes are carried that are no request: their connection books itself. */
   #stats: TrafficStats | null = null;
   #connection: UpstreamConnection | null = null;
   readonly #held: HeldBody;
@@ -380,7 +381,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   #onGrpcStatus(status: number): void {
-    this.#stats!.onGrpcStatus(status);
+    this.#stats?.onGrpcStatus(status);
     this.#try.onStatus(httpStatusOf(status), this.#context.now());
   }
 
@@ -473,8 +474,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   #replyLocally(code: ErrorCode, detail = ''): void {
     const reply = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
-    this.#stats!.onLocalReply(code);
-    if (this.head.isGrpc) this.#stats!.onGrpcStatus(errorTable[code].grpc);
+    this.#stats?.onLocalReply(code);
+    if (this.head.isGrpc) this.#stats?.onGrpcStatus(errorTable[code].grpc);
     this.status = reply.status;
     this.#connection = null;
     // A request that found no endpoint to try still has to show in its trace.
@@ -494,7 +495,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (this.#phase === 'tunnel') this.#deadlines.remove();
     else this.#deadlines.disarm();
     this.#phase = 'idle';
-    this.#stats!.onEnd(code, nowMs - this.startMs, this.#requestBytes, this.#replyBytes);
+    this.#stats?.onEnd(code, nowMs - this.startMs, this.#requestBytes, this.#replyBytes);
     if (this.trace.isSampled && this.direction === 'inbound' && this.#context.recordsSpans)
       reportInbound(this, code, nowMs, this.#context);
     this.#try.endpoint = null;
@@ -503,6 +504,20 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   // --- tunnels -----------------------------------------------------------------------------------------
+
+  /**
+   * Carries bytes that are no request, and nothing else in its life: to any instance of the backend. Its head is one whose
+   * `connectPort` is `anyPort`.
+   */
+  beginTunnel(backend: RuleBackend): void {
+    const nowMs = this.#context.now();
+    this.isRequestWhole = true;
+    this.backend = backend;
+    backend.budget.onRequest(nowMs);
+    this.#deadlines.begin(nowMs);
+    this.#deadlines.limitRequest(nowMs, backend.timeouts.requestMs);
+    this.#attempt(nowMs, null);
+  }
 
   onUpgrade(head: ReplyHead): void {
     this.#enterTunnel(101);
@@ -633,7 +648,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   /** The reply had begun, so all that can be said is that it is not whole. */
   #cut(code: ErrorCode): void {
-    this.#stats!.onCut(code);
+    this.#stats?.onCut(code);
     this.#finish(this.status);
     this.#downstream.abort(code);
   }

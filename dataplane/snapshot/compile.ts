@@ -1,6 +1,7 @@
 import type { SlotTable } from '../../observability/metrics/slots.ts';
 import type { Labels } from '../../shared/resources/resource.ts';
 import type { Backend, RouteRule } from '../../shared/resources/route.ts';
+import type { ServiceProtocol } from '../../shared/resources/service.ts';
 import { HostRoutes, matchesOf, type RouteEntry, RouteTable } from '../../shared/routing/route-table.ts';
 import type { Balancer } from '../cluster/balancer/balancer.ts';
 import { LeastRequest } from '../cluster/balancer/least-request.ts';
@@ -88,7 +89,9 @@ class Compiler {
       revision,
       routes: new RouteTable(this.#routeEntries()),
       services: this.#serviceRules(),
+      protocols: this.#protocols(),
       inbound: this.#inboundRule(),
+      inboundProtocol: this.#inboundProtocol(),
       unmatched: { inbound: this.#stats('inbound', '', ''), outbound: this.#stats('outbound', '', '') },
       endpoints: this.#endpoints,
       budgets: this.#budgets,
@@ -148,6 +151,16 @@ class Compiler {
       rules.set(name, new HostRoutes([{ hostnames: [name], match: {}, rule: compiled, created: 0, name, place: 0 }]));
     }
     return rules;
+  }
+
+  #protocols(): Map<string, ServiceProtocol> {
+    return new Map([...this.#store.services()].map(({ name, spec }) => [name, spec.protocol]));
+  }
+
+  /** What the application speaks: anything, as long as nobody has said. */
+  #inboundProtocol(): ServiceProtocol {
+    const { application } = this.#context;
+    return (application && this.#store.protocolOf(application.service)) ?? 'auto';
   }
 
   #inboundRule(): Rule | null {

@@ -1,5 +1,6 @@
 import type { Labels } from '../../shared/resources/resource.ts';
 import { Endpoint } from '../cluster/endpoint.ts';
+import type { UpstreamProbe } from '../tcp/upstream-probe.ts';
 import type { EndpointPool, PoolSettings } from './pool.ts';
 
 /** What requests to an endpoint are spoken in. */
@@ -11,6 +12,8 @@ export type MakePool = (endpoint: Endpoint, settings: PoolSettings, protocol: Wi
 /** An endpoint and the worker's connections to it. */
 export class PooledEndpoint extends Endpoint {
   readonly pool: EndpointPool;
+  /** Asks whether the endpoint speaks first; null most of the time. */
+  probe: UpstreamProbe | null = null;
 
   constructor(
     at: { readonly name: string; readonly address: string; readonly port: number; readonly protocol: WireProtocol },
