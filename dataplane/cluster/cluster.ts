@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import { anyPort } from '../message/request-head.ts';
 import type { Balancer } from './balancer/balancer.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -8,21 +9,10 @@ export class Cluster<E extends Endpoint> {
   readonly endpoints: readonly E[];
   readonly #balancer: Balancer<E>;
   readonly #whenEmpty: ErrorCode;
-  readonly #reachable: readonly E[];
   #searchStart = 0;
 
-  /**
-   * `whenEmpty` is what requests are told when there are no endpoints; `reachable` are those that a tunnel may lead to,
-   * whatever they speak.
-   */
-  constructor(
-    service: string,
-    endpoints: readonly E[],
-    balancer: Balancer<E>,
-    whenEmpty: ErrorCode = 'no_endpoint',
-    reachable: readonly E[] = endpoints,
-  ) {
-    this.#reachable = reachable;
+  /** `whenEmpty` is what requests are told when there are no endpoints. */
+  constructor(service: string, endpoints: readonly E[], balancer: Balancer<E>, whenEmpty: ErrorCode = 'no_endpoint') {
     this.service = service;
     this.endpoints = endpoints;
     this.#balancer = balancer;
@@ -41,10 +31,10 @@ export class Cluster<E extends Endpoint> {
     return this.#search(this.endpoints, avoid, nowMs);
   }
 
-  /** The endpoint for one try at a tunnel: one in turn of those that have the port. */
+  /** The endpoint for one try at a tunnel: one in turn of those that have the port, or as for a request where any will do. */
   pickForTunnel(port: number, avoid: E | null, nowMs: number): E | ErrorCode {
-    if (this.#reachable.length === 0) return 'no_endpoint';
-    const endpoints = this.#reachable.filter((endpoint) => endpoint.port === port);
+    if (port === anyPort || this.endpoints.length === 0) return this.pick(avoid, nowMs);
+    const endpoints = this.endpoints.filter((endpoint) => endpoint.port === port);
     return endpoints.length === 0 ? 'port_not_served' : this.#search(endpoints, avoid, nowMs);
   }
 

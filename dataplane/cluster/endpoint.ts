@@ -14,6 +14,8 @@ export class Endpoint {
   /** No new connection is tried before this moment (monotonic ms), because the last one failed. */
   backoffUntilMs = 0;
   breaker: Breaker | null = null;
+  /** It speaks before its caller does; null while nobody has asked. */
+  speaksFirst: boolean | null = null;
 
   constructor(name: string, address: string, port: number, labels: Labels) {
     this.name = name;

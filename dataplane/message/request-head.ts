@@ -11,6 +11,9 @@ const repeatedField = -2;
 /** A name of 253 characters (RFC 1035 §3.1), a dot and a port. */
 const mostHostBytes = 260;
 
+/** In place of the port of a CONNECT: any instance will do. */
+export const anyPort = -1;
+
 /** What a higher Max-Forwards is lowered to (RFC 9110 §7.6.2). */
 const mostForwards = 1000;
 
@@ -45,7 +48,7 @@ export class RequestHead extends Head {
   isGrpc = false;
   /** Place of the Content-Type of a call of gRPC-Web; -1 for every other request. */
   grpcWebField = -1;
-  /** Port that a CONNECT names; 0 for every other method. */
+  /** Port that a CONNECT names; 0 for every other method, and `anyPort` for bytes that are no request. */
   connectPort = 0;
 
   #host = '';

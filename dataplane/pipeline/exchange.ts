@@ -72,6 +72,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   readonly #tries = new Tries();
   /** Directions of a tunnel that still carry bytes. */
   #openEnds = 2;
+  /** Null where bytes are carried that are no request: their connection books itself. */
   #stats: TrafficStats | null = null;
   #connection: UpstreamConnection | null = null;
   readonly #held: HeldBody;
@@ -247,7 +248,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #attempt(nowMs: number, avoid: PooledEndpoint | null): void {
     const backend = this.backend!;
     const port = this.head.connectPort;
-    const picked = port === 0 ? backend.cluster.pick(avoid, nowMs) : backend.cluster.pickForTunnel(port, avoid, nowMs);
+    const picked = port === 0 ? backend.cluster.pick(avoid, nowMs) : backend.tunnels.pickForTunnel(port, avoid, nowMs);
     if (typeof picked === 'string') return this.#replyLocally(picked);
     this.#tries.count++;
     this.#try.begin(picked, nowMs);
@@ -299,7 +300,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (!retry.onStale || !retry.methods.has(this.head.method)) return false;
     const isHere = this.#held.isComplete || (this.isRequestWhole && this.#requestBytes === 0);
     const nowMs = this.#context.now();
-    if (!isHere || !this.#tries.anotherForStale(this.backend!, this.#stats!, nowMs)) return false;
+    if (!isHere || !this.#tries.anotherForStale(this.backend!, nowMs)) return false;
     this.#settle(code, 'none');
     this.#attempt(nowMs, null);
     return true;
@@ -321,7 +322,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #planRetry(cause: string): boolean {
     if (!this.#held.isComplete) return false;
     const nowMs = this.#context.now();
-    const pauseMs = this.#tries.another(this.backend!, this.#stats!, cause, nowMs, this.#deadlines.requestAtMs);
+    const pauseMs = this.#tries.another(this.backend!, cause, nowMs, this.#deadlines.requestAtMs);
     if (pauseMs === -1) return false;
     this.#deadlines.tryAtMs = this.#deadlines.releaseAtMs = 0; // of the try that is over: they must not end the pause
     this.#deadlines.retryAtMs = nowMs + pauseMs;
@@ -422,7 +423,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   #onGrpcStatus(status: number): void {
-    this.#stats!.onGrpcStatus(status);
+    this.#stats?.onGrpcStatus(status);
     this.#try.onStatus(httpStatusOf(status), this.#context.now());
   }
 
@@ -515,8 +516,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   #replyLocally(code: ErrorCode, detail = ''): void {
     const reply = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
-    this.#stats!.onLocalReply(code);
-    if (this.head.isGrpc) this.#stats!.onGrpcStatus(errorTable[code].grpc);
+    this.#stats?.onLocalReply(code);
+    if (this.head.isGrpc) this.#stats?.onGrpcStatus(errorTable[code].grpc);
     this.status = reply.status;
     this.#connection = null;
     // A request that found no endpoint to try still has to show in its trace.
@@ -536,7 +537,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (this.#phase === 'tunnel') this.#deadlines.remove();
     else this.#deadlines.disarm();
     this.#phase = 'idle';
-    this.#stats!.onEnd(code, nowMs - this.startMs, this.#requestBytes, this.#replyBytes);
+    this.#stats?.onEnd(code, nowMs - this.startMs, this.#requestBytes, this.#replyBytes);
     if (this.trace.isSampled && this.direction === 'inbound' && this.#context.recordsSpans)
       reportInbound(this, code, nowMs, this.#context);
     this.#try.endpoint = null;
@@ -545,6 +546,20 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   // --- tunnels -----------------------------------------------------------------------------------------
+
+  /**
+   * Carries bytes that are no request, and nothing else in its life: to any instance of the backend. Its head is one whose
+   * `connectPort` is `anyPort`.
+   */
+  beginTunnel(backend: RuleBackend): void {
+    const nowMs = this.#context.now();
+    this.isRequestWhole = true;
+    this.backend = backend;
+    backend.budget.onRequest(nowMs);
+    this.#deadlines.begin(nowMs);
+    this.#deadlines.limitRequest(nowMs, backend.timeouts.requestMs);
+    this.#attempt(nowMs, null);
+  }
 
   onUpgrade(head: ReplyHead): void {
     this.#enterTunnel(101);
@@ -675,7 +690,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   /** The reply had begun, so all that can be said is that it is not whole. */
   #cut(code: ErrorCode): void {
-    this.#stats!.onCut(code);
+    this.#stats?.onCut(code);
     this.#finish(this.status);
     this.#downstream.abort(code);
   }

@@ -33,6 +33,8 @@ export type RuleBackend = {
   readonly cluster: Cluster<PooledEndpoint>;
   /** Its instances are servers of gRPC, so calls of gRPC-Web have to become ones of gRPC. */
   readonly speaksGrpc: boolean;
+  /** The endpoints that tunnels may lead to: of a service of other bytes than HTTP, too. */
+  readonly tunnels: Cluster<PooledEndpoint>;
   readonly budget: RetryBudget;
   readonly retry: RetrySettings;
   readonly timeouts: TimeoutSettings;
@@ -45,7 +47,7 @@ const goldenRatio = 0.618_033_988_749_894_9;
 export class Rule {
   /** Route and rule, as metrics and traces name them. */
   readonly name: string;
-  readonly #backends: readonly (RuleBackend | null)[];
+  readonly backends: readonly (RuleBackend | null)[];
   readonly #upTo: readonly number[];
   readonly #total: number;
   #point: number;
@@ -55,7 +57,7 @@ export class Rule {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
     this.name = name;
-    this.#backends = weighted.map(({ backend }) => backend);
+    this.backends = weighted.map(({ backend }) => backend);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;
     this.#point = start;
@@ -66,7 +68,7 @@ export class Rule {
    * chance: 10,000 requests miss their shares by a handful (Weyl sequence).
    */
   pickBackend(): RuleBackend | null {
-    const backends = this.#backends;
+    const { backends } = this;
     if (backends.length <= 1) return backends[0] ?? null;
     this.#point += goldenRatio;
     if (this.#point >= 1) this.#point -= 1;

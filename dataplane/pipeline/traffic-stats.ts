@@ -1,4 +1,5 @@
 import type { SeriesLabels, SlotTable } from '../../observability/metrics/slots.ts';
+import { TcpStats } from './tcp-stats.ts';
 
 /** The series of one direction, service and route. Bound when configuration changes; a request only adds to slots. */
 export class TrafficStats {
@@ -13,6 +14,7 @@ export class TrafficStats {
   readonly #grpcStatuses: (number | undefined)[] = [];
   /** Slot of the request counter per status code; -1 until the code is first seen. */
   readonly #requests = new Int32Array(600).fill(-1);
+  #tcp: TcpStats | null = null;
 
   constructor(table: SlotTable, labels: { direction: string; service: string; route: string }) {
     this.#table = table;
@@ -26,6 +28,12 @@ export class TrafficStats {
     this.#inFlight = table.gauge('meshlane_requests_in_flight', 'Requests being carried.', labels);
     this.#requestBytes = table.counter('meshlane_request_body_bytes_total', 'Bytes of request bodies.', labels);
     this.#replyBytes = table.counter('meshlane_reply_body_bytes_total', 'Bytes of reply bodies.', labels);
+  }
+
+  /** Of connections whose bytes are no requests. There are none before the first of these. */
+  get tcp(): TcpStats {
+    this.#tcp ??= new TcpStats(this.#table, this.#labels);
+    return this.#tcp;
   }
 
   onStart(): void {

@@ -1,6 +1,5 @@
 import { pauseBeforeRetry } from './retry.ts';
 import type { RuleBackend } from './rule.ts';
-import type { TrafficStats } from './traffic-stats.ts';
 
 /** How often one request was tried, and whether number, time and budget allow another try. Whether it is safe is not asked here. */
 export class Tries {
@@ -13,8 +12,8 @@ export class Tries {
   }
 
   /** Takes another try out of the budget; returns the pause before it in ms, or -1 when there is to be none. */
-  another(backend: RuleBackend, stats: TrafficStats, cause: string, nowMs: number, requestAtMs: number): number {
-    const { retry, budget } = backend;
+  another(backend: RuleBackend, cause: string, nowMs: number, requestAtMs: number): number {
+    const { retry, budget, stats } = backend;
     const counted = this.count - this.#stale;
     if (counted > retry.attempts) return -1;
     const pauseMs = pauseBeforeRetry(counted, retry);
@@ -28,7 +27,7 @@ export class Tries {
   }
 
   /** Takes out of the budget a try in place of one that met a connection about to be closed; false when there is none. */
-  anotherForStale({ budget }: RuleBackend, stats: TrafficStats, nowMs: number): boolean {
+  anotherForStale({ budget, stats }: RuleBackend, nowMs: number): boolean {
     if (this.#stale > 0 || !budget.tryTake(nowMs)) return false;
     this.#stale = 1;
     stats.onRetry('stale_connection');

@@ -1,6 +1,7 @@
 import type { SlotTable } from '../../observability/metrics/slots.ts';
 import type { Labels } from '../../shared/resources/resource.ts';
 import type { Backend, RouteRule } from '../../shared/resources/route.ts';
+import type { ServiceProtocol } from '../../shared/resources/service.ts';
 import type { RouteEntry } from '../../shared/routing/candidate.ts';
 import { HostRoutes, matchesOf, RouteTable } from '../../shared/routing/route-table.ts';
 import type { Balancer } from '../cluster/balancer/balancer.ts';
@@ -56,6 +57,9 @@ export function compileSnapshot(
   return compiler.compile(revision);
 }
 
+/** Where the requests and the tunnels to a service, or to a subset of it, may go. */
+type Clusters = Pick<RuleBackend, 'cluster' | 'tunnels'>;
+
 class Compiler {
   readonly #store: ResourceStore;
   readonly #before: Snapshot | null;
@@ -64,7 +68,7 @@ class Compiler {
   readonly #byService = new Map<string, PooledEndpoint[]>();
   readonly #settings = new Map<string, ServiceSettings>();
   readonly #budgets = new Map<string, RetryBudget>();
-  readonly #clusters = new Map<string, Cluster<PooledEndpoint>>();
+  readonly #clusters = new Map<string, Clusters>();
 
   constructor(store: ResourceStore, before: Snapshot | null, context: CompileContext) {
     this.#store = store;
@@ -87,7 +91,9 @@ class Compiler {
       revision,
       routes: new RouteTable(this.#routeEntries()),
       services: this.#serviceRules(),
+      protocols: this.#protocols(),
       inbound: this.#inboundRule(),
+      inboundProtocol: this.#inboundProtocol(),
       unmatched: { inbound: this.#stats('inbound', '', ''), outbound: this.#stats('outbound', '', '') },
       endpoints: this.#endpoints,
       budgets: this.#budgets,
@@ -130,7 +136,7 @@ class Compiler {
     if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
     return {
-      cluster: this.#cluster(backend.service, backend.labels),
+      ...this.#clustersOf(backend.service, backend.labels),
       speaksGrpc: protocol === 'grpc',
       budget: this.#budget(backend.service, settings),
       retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
@@ -151,6 +157,16 @@ class Compiler {
     return rules;
   }
 
+  #protocols(): Map<string, ServiceProtocol> {
+    return new Map([...this.#store.services()].map(({ name, spec }) => [name, spec.protocol]));
+  }
+
+  /** What the application speaks: anything, as long as nobody has said. */
+  #inboundProtocol(): ServiceProtocol {
+    const { application } = this.#context;
+    return (application && this.#store.protocolOf(application.service)) ?? 'auto';
+  }
+
   #inboundRule(): Rule | null {
     const { application } = this.#context;
     if (application === null) return null;
@@ -162,8 +178,10 @@ class Compiler {
     const isOwn = this.#context.ownListeners.isReachedBy('inbound', application.address, application.port);
     const endpoints = isOwn ? [] : [endpoint];
     const noRetry: RetrySettings = { ...settings.retry, attempts: 0 };
+    const cluster = new Cluster(application.service, endpoints, new RoundRobin(endpoints, 0), 'loop_detected');
     const backend: RuleBackend = {
-      cluster: new Cluster(application.service, endpoints, new RoundRobin(endpoints, 0), 'loop_detected'),
+      cluster,
+      tunnels: cluster,
       speaksGrpc: this.#store.protocolOf(application.service) === 'grpc',
       budget: new RetryBudget(settings.retryBudget),
       retry: noRetry,
@@ -174,23 +192,23 @@ class Compiler {
     return new Rule(inboundRoute, [{ backend, weight: 1 }], 0);
   }
 
-  #cluster(service: string, labels: Labels | undefined): Cluster<PooledEndpoint> {
+  #clustersOf(service: string, labels: Labels | undefined): Clusters {
     const wanted = Object.entries(labels ?? {});
     const key = `${service} ${JSON.stringify(wanted.sort())}`;
     const known = this.#clusters.get(key);
     if (known) return known;
-    // What speaks no HTTP must not be sent any: its requests are refused with a word that says why.
-    const isCarried = this.#store.protocolOf(service) !== 'tcp';
     const all = this.#byService.get(service) ?? [];
     const labelled = all.filter((endpoint) => wanted.every(([label, value]) => endpoint.labels[label] === value));
     const { ownListeners } = this.#context;
-    const reachable = labelled.filter(({ address, port }) => !ownListeners.isReachedBy('outbound', address, port));
-    const endpoints = isCarried ? reachable : [];
-    const balancer = this.#balancer(service, endpoints);
-    const whenEmpty = !isCarried ? 'not_implemented' : labelled.length > 0 ? 'loop_detected' : 'no_endpoint';
-    const cluster = new Cluster(service, endpoints, balancer, whenEmpty, reachable);
-    this.#clusters.set(key, cluster);
-    return cluster;
+    const endpoints = labelled.filter(({ address, port }) => !ownListeners.isReachedBy('outbound', address, port));
+    const whenEmpty = labelled.length > 0 ? 'loop_detected' : 'no_endpoint';
+    const tunnels = new Cluster(service, endpoints, this.#balancer(service, endpoints), whenEmpty);
+    // What speaks no HTTP must not be sent any: its requests are refused with a word that says why.
+    const isHttp = this.#store.protocolOf(service) !== 'tcp';
+    const cluster = isHttp ? tunnels : new Cluster(service, [], new RoundRobin([], 0), 'not_implemented');
+    const clusters = { cluster, tunnels };
+    this.#clusters.set(key, clusters);
+    return clusters;
   }
 
   #balancer(service: string, endpoints: readonly PooledEndpoint[]): Balancer<PooledEndpoint> {

@@ -1,3 +1,4 @@
+import type { ServiceProtocol } from '../../shared/resources/service.ts';
 import type { HostRoutes, RouteTable } from '../../shared/routing/route-table.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { Rule } from '../pipeline/rule.ts';
@@ -11,8 +12,11 @@ export class Snapshot {
   readonly #routes: RouteTable<Rule>;
   /** The rule of each service that no route is written for. */
   readonly #services: ReadonlyMap<string, HostRoutes<Rule>>;
+  /** What each service speaks. */
+  readonly #protocols: ReadonlyMap<string, ServiceProtocol>;
   /** The rule of inbound listeners; null where no application was named. */
   readonly inbound: Rule | null;
+  readonly inboundProtocol: ServiceProtocol;
   readonly unmatched: { readonly inbound: TrafficStats; readonly outbound: TrafficStats };
   readonly endpoints: ReadonlyMap<string, PooledEndpoint>;
   /** Retry budget of each service; outlives the snapshot, so that a change of configuration refills none. */
@@ -22,7 +26,9 @@ export class Snapshot {
     revision: number;
     routes: RouteTable<Rule>;
     services: ReadonlyMap<string, HostRoutes<Rule>>;
+    protocols: ReadonlyMap<string, ServiceProtocol>;
     inbound: Rule | null;
+    inboundProtocol: ServiceProtocol;
     unmatched: { inbound: TrafficStats; outbound: TrafficStats };
     endpoints: ReadonlyMap<string, PooledEndpoint>;
     budgets: ReadonlyMap<string, RetryBudget>;
@@ -30,7 +36,9 @@ export class Snapshot {
     this.revision = parts.revision;
     this.#routes = parts.routes;
     this.#services = parts.services;
+    this.#protocols = parts.protocols;
     this.inbound = parts.inbound;
+    this.inboundProtocol = parts.inboundProtocol;
     this.unmatched = parts.unmatched;
     this.endpoints = parts.endpoints;
     this.budgets = parts.budgets;
@@ -39,5 +47,20 @@ export class Snapshot {
   /** The rules for a host: those somebody wrote, be it for `*`, come before the one a service has by its name. */
   rulesFor(host: string): HostRoutes<Rule> | null {
     return this.#routes.named(host) ?? this.#routes.any ?? this.#services.get(host) ?? null;
+  }
+
+  /** The rule for connections that name a host and nothing else: the first one that asks for nothing else. */
+  ruleFor(host: string): Rule | null {
+    return this.rulesFor(host)?.unconditional ?? null;
+  }
+
+  /** The same for a service: routes for its name come before it, but not those for `*`, which were not written for it. */
+  ruleOfService(service: string): Rule | null {
+    return this.#routes.named(service)?.unconditional ?? this.#services.get(service)?.unconditional ?? null;
+  }
+
+  /** Null for a service that is not there. */
+  protocolOf(service: string): ServiceProtocol | null {
+    return this.#protocols.get(service) ?? null;
   }
 }

@@ -105,6 +105,7 @@ class Supervisor implements RunningProxy {
           connections: limits.connections,
           handshakeTimeoutMs: durationMs(limits.handshakeTimeout),
           headTimeoutMs: durationMs(limits.headTimeout),
+          detectTimeoutMs: durationMs(limits.detectTimeout),
           keepAliveTimeoutMs: durationMs(limits.keepAliveTimeout),
           requestsPerConnection: limits.requestsPerConnection,
           bodyBytes: limits.bodyBytes,

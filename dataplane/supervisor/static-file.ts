@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { formatIssues, type Issue, underPointer } from '../../shared/errors/problem.ts';
 import { readDocuments } from '../../shared/resources/document-stream.ts';
 import { readProxy, readResource } from '../../shared/resources/read.ts';
-import { checkReferences, PolicyIndex } from '../../shared/resources/references.ts';
+import { checkProxyReferences, checkReferences, PolicyIndex } from '../../shared/resources/references.ts';
 import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource, ProxyDocument } from '../../shared/resources/schema.ts';
 
@@ -16,6 +16,7 @@ export async function readStaticFile(path: string): Promise<StaticConfiguration>
   const resources = new Map<ResourceKey, AnyResource>();
   const unread: { at: string; document: AnyResource }[] = [];
   let proxy: ProxyDocument | null = null;
+  let proxyAt = '';
   documents.value.forEach((document, i) => {
     const at = `/${i}`;
     if ((document as { kind?: unknown } | null)?.kind === 'Proxy') {
@@ -23,7 +24,10 @@ export async function readStaticFile(path: string): Promise<StaticConfiguration>
       if (!read.ok) issues.push(...underPointer(at, read.issues));
       else if (proxy !== null)
         issues.push({ pointer: at, message: 'a second Proxy document; a file describes one proxy' });
-      else proxy = read.value;
+      else {
+        proxy = read.value;
+        proxyAt = at;
+      }
       return;
     }
     const read = readResource(document);
@@ -42,6 +46,7 @@ export async function readStaticFile(path: string): Promise<StaticConfiguration>
   };
   const policies = new PolicyIndex(set);
   for (const { at, document } of unread) issues.push(...underPointer(at, checkReferences(document, set, policies)));
+  if (proxy !== null) issues.push(...underPointer(proxyAt, checkProxyReferences(proxy, set)));
   if (proxy === null && issues.length === 0)
     issues.push({ pointer: '', message: 'there is no Proxy document that names the listeners' });
   if (issues.length > 0 || proxy === null) throw faults(path, issues);

@@ -141,6 +141,7 @@ export abstract class HandleTransport implements Transport {
   #tellFull(owner: TransportOwner, size: number): void {
     if (this.#fullReads++ === 0) this.#turnBeganMs = performance.now();
     if (!owner.onRead(size)) return this.pause();
+    if (!this.isReading) return; // the owner has paused it meanwhile, and means it
     if (this.#fullReads >= mostFullReads || performance.now() - this.#turnBeganMs > mostTurnMs) this.#yieldTurn();
   }
 

@@ -111,7 +111,7 @@ export class SocketTransport implements Transport {
     while (at < chunk.length && this.#owner !== null) {
       const size = chunk.copy(slab, 0, at);
       at += size;
-      if (this.#owner.onRead(size)) continue;
+      if (this.#owner.onRead(size) && !this.#socket.isPaused()) continue;
       this.#socket.pause();
       if (at < chunk.length) this.#socket.unshift(chunk.subarray(at));
       return;

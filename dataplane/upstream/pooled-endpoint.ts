@@ -1,5 +1,6 @@
 import type { Labels } from '../../shared/resources/resource.ts';
 import { Endpoint } from '../cluster/endpoint.ts';
+import type { UpstreamProbe } from '../tcp/upstream-probe.ts';
 import type { EndpointPool, PoolSettings } from './pool.ts';
 
 /** What requests to an endpoint are spoken in. */
@@ -21,6 +22,8 @@ export type MakePool = (endpoint: Endpoint, settings: PoolSettings, place: Place
 /** An endpoint and the worker's connections to it. */
 export class PooledEndpoint extends Endpoint {
   readonly pool: EndpointPool;
+  /** Asks whether the endpoint speaks first; null most of the time. */
+  probe: UpstreamProbe | null = null;
 
   constructor(place: Place, labels: Labels, settings: PoolSettings, makePool: MakePool) {
     super(place.name, place.address, place.port, labels);

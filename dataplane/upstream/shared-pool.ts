@@ -26,7 +26,7 @@ export type ConnectShared = (pool: SharedPool) => void;
  */
 export class SharedPool implements EndpointPool {
   readonly endpoint: Endpoint;
-  settings: PoolSettings;
+  #settings: PoolSettings;
   readonly #connect: ConnectShared;
   /** What tunnels of bytes go through, each on a connection of its own. */
   readonly #tunnels: EndpointPool;
@@ -51,15 +51,24 @@ export class SharedPool implements EndpointPool {
     },
   ) {
     this.endpoint = endpoint;
-    this.settings = settings;
+    this.#settings = settings;
     this.#connect = means.connect;
     this.#tunnels = means.tunnels;
     this.#spread = means.spread;
     this.#reachability = new Reachability(endpoint, means.now);
   }
 
+  get settings(): PoolSettings {
+    return this.#settings;
+  }
+
+  set settings(settings: PoolSettings) {
+    this.#settings = settings;
+    this.#tunnels.settings = settings;
+  }
+
   get isConnecting(): boolean {
-    return this.#connecting > 0;
+    return this.#connecting > 0 || this.#tunnels.isConnecting;
   }
 
   get pending(): number {

@@ -2,7 +2,7 @@ import type { Series } from '../../observability/metrics/slots.ts';
 import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
-import type { ListenerSettings } from '../listener/listener.ts';
+import type { ListenerSettings } from '../listener/reception.ts';
 import type { ServerCertificate } from '../listener/tls-acceptor.ts';
 import type { TransportKind } from '../transport/open.ts';
 import type { Http2Limits } from './worker-context.ts';
@@ -29,8 +29,9 @@ export type WorkerOptions = {
     readonly targetBytes: number;
     readonly connections: number;
     readonly handshakeTimeoutMs: number;
+    /** 0 is none, for the three times. */
     readonly headTimeoutMs: number;
-    /** 0 is none, for both times. */
+    readonly detectTimeoutMs: number;
     readonly keepAliveTimeoutMs: number;
     /** 0 is no bound, for both. */
     readonly requestsPerConnection: number;

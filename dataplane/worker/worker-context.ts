@@ -24,6 +24,7 @@ export type WorkerContext = {
     readonly connections: number;
     readonly handshakeTimeoutMs: number;
     readonly headTimeoutMs: number;
+    readonly detectTimeoutMs: number;
     readonly keepAliveTimeoutMs: number;
     readonly requestsPerConnection: number;
     readonly bodyBytes: number;

@@ -3,8 +3,10 @@ import Type from 'typebox';
 /** Schemas of fields that several kinds have. */
 
 /** RFC 1123 subdomain, at most 253 characters. */
+export const namePattern = '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$';
+
 export const Name = Type.String({
-  pattern: '^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$',
+  pattern: namePattern,
   description:
     'Lower-case letters, digits, "-" and "."; starts and ends with a letter or digit; at most 253 characters.',
 });

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Duration, Host, Name } from './field-schemas.ts';
+import { Duration, Host, Name, namePattern } from './field-schemas.ts';
 
 export const Port = Type.Integer({ minimum: 0, maximum: 65_535, description: '0 takes any free port.' });
 
@@ -66,8 +66,15 @@ export const ProxyListener = Type.Object(
     protocol: Type.Enum(['auto', 'http1', 'http2', 'tcp'], {
       default: 'auto',
       description:
-        'What callers speak; auto finds out: by ALPN under TLS, else by the first bytes. Under TLS http2 offers h2 only.',
+        'What callers speak; auto finds out: by ALPN under TLS, else by the first bytes. Under TLS http2 offers h2 only. tcp carries all bytes as they are.',
     }),
+    service: Type.Optional(
+      Type.String({
+        pattern: namePattern,
+        description:
+          'Service that bytes which are no HTTP go to, on an outbound listener of protocol auto (if the service’s own is tcp or auto) or tcp, which needs it.',
+      }),
+    ),
     connect: Type.Boolean({
       default: false,
       description:
@@ -119,6 +126,11 @@ export const ProxyLimits = Type.Object(
       default: '10s',
       description:
         'Time for a request head, from its first byte on or from the connection being made; above it 408. 0s is none.',
+    }),
+    detectTimeout: Duration({
+      default: '100ms',
+      description:
+        'Silence of a new caller after which an instance is asked whether it speaks first, where the service may be spoken to in other bytes than HTTP. 0s waits for the caller.',
     }),
     keepAliveTimeout: Duration({
       default: '75s',

@@ -11,6 +11,7 @@ import {
   validateRoute,
   validateService,
 } from './document-validators.js';
+import type { ProxyListener } from './proxy.ts';
 import { type Kind, kinds, listOf } from './resource.ts';
 import { type AnyResource, documentSchemas, isKind, type ProxyDocument, type RouteResource } from './schema.ts';
 
@@ -48,24 +49,31 @@ export function readProxy(input: unknown): Parsed<ProxyDocument> {
   const document: unknown = structuredClone(input);
   const issues = [
     ...faultsOf('Proxy', document),
-    ...checkListenerProtocols(document as ProxyDocument),
+    ...checkListenerServices(document as ProxyDocument),
     ...checkAddressRanges(document as ProxyDocument),
     ...checkTunnels(document as ProxyDocument),
   ];
   return issues.length === 0 ? { ok: true, value: document as ProxyDocument } : { ok: false, issues };
 }
 
-function checkListenerProtocols(proxy: Partial<ProxyDocument> | null): Issue[] {
-  return listOf(proxy?.spec?.listeners).flatMap((listener, i) =>
-    listener?.protocol === 'tcp'
-      ? [
-          {
-            pointer: `/spec/listeners/${i}/protocol`,
-            message: `${listener.protocol} is not carried yet; take auto, http1 or http2`,
-          },
-        ]
-      : [],
-  );
+/** Which listeners have a service for bytes that are no HTTP, and which must have one. */
+function checkListenerServices(proxy: Partial<ProxyDocument> | null): Issue[] {
+  return listOf(proxy?.spec?.listeners).flatMap((listener, i) => {
+    const message = serviceFault(listener);
+    return message === null ? [] : [{ pointer: `/spec/listeners/${i}/service`, message }];
+  });
+}
+
+function serviceFault(listener: Partial<ProxyListener> | null): string | null {
+  const { protocol, direction, service } = listener ?? {};
+  if (service === undefined)
+    return protocol === 'tcp' && direction === 'outbound'
+      ? 'is required for protocol tcp: name the service that all connections go to'
+      : null;
+  if (direction === 'inbound') return 'only outbound listeners have one; inbound ones send everything to appPort';
+  return protocol === 'http1' || protocol === 'http2'
+    ? `a listener of protocol ${protocol} carries nothing else; take auto or tcp`
+    : null;
 }
 
 function checkTunnels(proxy: Partial<ProxyDocument> | null): Issue[] {

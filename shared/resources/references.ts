@@ -1,6 +1,6 @@
 import type { Issue } from '../errors/problem.ts';
 import { type Kind, listOf, policySections, type ResourceKey } from './resource.ts';
-import { type AnyResource, documentSchemas, type PolicyResource } from './schema.ts';
+import { type AnyResource, documentSchemas, type PolicyResource, type ProxyDocument } from './schema.ts';
 
 /** The set of resources a check is made against: what is stored, with the change already laid over it. */
 export type ResourceSet = {
@@ -61,6 +61,13 @@ export function checkReferences(resource: AnyResource, set: ResourceSet, policie
         ...conflictingSections(policies, resource, target?.name),
       ]);
   }
+}
+
+/** Faults of a proxy's document that only show beside the resources it starts with. */
+export function checkProxyReferences(proxy: ProxyDocument, set: ResourceSet): Issue[] {
+  return proxy.spec.listeners.flatMap(({ service }, i) =>
+    serviceMustExist(set, service, `/spec/listeners/${i}/service`),
+  );
 }
 
 /** Resources that would be left pointing at nothing if the service went; empty when it may go. */

@@ -25,6 +25,8 @@ export class HostRoutes<Rule> {
   readonly #only: Rule | null;
   /** Null where no match is one of gRPC. */
   readonly #grpc: GrpcRoutes<Rule> | null;
+  /** The first rule that takes every request; null when each asks for something. */
+  readonly unconditional: Rule | null;
 
   constructor(entries: readonly RouteEntry<Rule>[]) {
     const ofGrpc = entries.filter(({ match }) => match.grpc);
@@ -37,9 +39,8 @@ export class HostRoutes<Rule> {
       else if (path.type === 'RegularExpression') this.#patterns.push(candidate);
       else this.#paths.atPrefix(path.value, noCandidates).push(candidate);
     }
-    const first = ordered[0];
-    const single = entries.length === 1 && first !== undefined && isUnconditional(first.match);
-    this.#only = single ? first.rule : null;
+    this.unconditional = ordered.find(({ match }) => isUnconditional(match))?.rule ?? null;
+    this.#only = entries.length === 1 ? this.unconditional : null;
   }
 
   match(request: RequestView): Rule | null {

@@ -203,6 +203,26 @@ function readingFacts(t: Test, name: string, make: MakePair): void {
     t.ok(isRight(owner.received, size));
   });
 
+  t.test(`${name}: a pause in a read holds, whatever the read returns and however long it takes`, async (t) => {
+    const { transport, peer } = await make(t);
+    const owner = new Recorder(transport);
+    const size = 1_000_000;
+    owner.takes = () => {
+      transport.pause();
+      for (const until = performance.now() + 1; performance.now() < until; );
+      return true;
+    };
+    peer.end(bytesAt(0, size));
+    transport.start(owner);
+    await until(() => owner.reads.length > 0);
+    for (let i = 0; i < 20; i++) await turn();
+    t.equal(owner.reads.length, 1);
+    owner.takes = () => true;
+    transport.resume();
+    await until(() => owner.count('end') === 1);
+    t.ok(isRight(owner.received, size));
+  });
+
   t.test(`${name}: an end that came during a pause is told after the resume`, async (t) => {
     const { transport, peer } = await make(t);
     const owner = new Recorder(transport);

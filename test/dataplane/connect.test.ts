@@ -148,9 +148,8 @@ t.test('a tunnel has a connection of its own, before and after', async (t) => {
 
 t.test('tunnels follow routes and weights, to services of any protocol, by the port of each instance', async (t) => {
   const [one, two] = [await echo(t), await echo(t)];
-  const tcp = { ...service('raw'), spec: { protocol: 'tcp' } } as ReturnType<typeof service>;
   const resources = [
-    tcp,
+    service('raw', 'tcp'),
     instance('raw-1', 'raw', one.port),
     instance('raw-2', 'raw', two.port),
     route('door', [{ matches: [{ method: 'CONNECT' }], backends: [{ service: 'raw' }] }], ['door']),

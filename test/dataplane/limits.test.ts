@@ -1,11 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import t from 'tap';
-import { readStaticFile } from '../../dataplane/supervisor/static-file.ts';
-import { tempFolder } from '../harness/temp-folder.ts';
 import { until } from '../harness/until.ts';
 import { ask, get, rawClient } from './harness/raw-client.ts';
-import { instance, policy, service, serviceAt } from './harness/resources.ts';
+import { policy, serviceAt, tcpServiceAt } from './harness/resources.ts';
 import { reply, scriptedOrigin } from './harness/scripted-origin.ts';
 import { staticProxy } from './harness/static-proxy.ts';
 
@@ -89,15 +85,8 @@ t.test('a trace endpoint that is away costs no request anything', async (t) => {
 });
 
 t.test('requests to a service that speaks what is not carried are refused', async (t) => {
-  const tcp = { ...service('calls'), spec: { protocol: 'tcp' } } as ReturnType<typeof service>;
-  const proxy = await staticProxy(t, { resources: [tcp, instance('calls-1', 'calls', 9)] });
+  const proxy = await staticProxy(t, { resources: tcpServiceAt('calls', 'tcp', 9) });
   const answer = await ask(t, proxy.port, get('/', 'calls'));
   t.equal(answer.status, 501);
   t.equal(answer.header('x-meshlane-reason'), 'not_implemented');
-});
-
-t.test('a listener for a protocol that is not carried is refused with its place', async (t) => {
-  const file = join(tempFolder(t), 'edge.yaml');
-  await writeFile(file, 'kind: Proxy\nname: edge\nspec: { listeners: [{ name: out, port: 0, protocol: tcp }] }\n');
-  await t.rejects(readStaticFile(file), { message: /\/0\/spec\/listeners\/0\/protocol: tcp is not carried yet/ });
 });

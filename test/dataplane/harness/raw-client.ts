@@ -117,6 +117,15 @@ export async function rawClient(t: Owner, port: number): Promise<RawClient> {
   return client;
 }
 
+/** Tells whether a connection is reset, be it before or after the caller has noticed that it is connected. */
+export async function isReset(t: Owner, port: number, bytes?: string | Buffer): Promise<boolean> {
+  const client = await rawClient(t, port).catch((error: NodeJS.ErrnoException) => error.code ?? '');
+  if (typeof client === 'string') return client === 'ECONNRESET';
+  if (bytes !== undefined) client.send(bytes);
+  await client.until(() => client.isClosed, 'the end of the connection');
+  return client.wasReset;
+}
+
 /** Sends one message on a connection of its own and resolves with the reply. */
 export async function ask(t: Owner, port: number, bytes: string, options?: { bodyless?: boolean }): Promise<RawReply> {
   const client = await rawClient(t, port);

@@ -10,8 +10,8 @@ function read(document: object): AnyResource {
   return result.value;
 }
 
-export function service(name: string): AnyResource {
-  return read({ kind: 'Service', name });
+export function service(name: string, protocol = 'http1'): AnyResource {
+  return read({ kind: 'Service', name, spec: { protocol } });
 }
 
 export function instance(
@@ -49,5 +49,14 @@ export function proxyDocument(spec: object): ProxyDocument {
 
 /** A service with its instances, one per port: `app-0`, `app-1` ... */
 export function serviceAt(name: string, ...ports: readonly number[]): AnyResource[] {
-  return [service(name), ...ports.map((port, i) => instance(`${name}-${i}`, name, port))];
+  return [service(name), ...instancesAt(name, ports)];
+}
+
+/** The same for a service that is not known to speak HTTP. */
+export function tcpServiceAt(name: string, protocol: 'tcp' | 'auto', ...ports: readonly number[]): AnyResource[] {
+  return [service(name, protocol), ...instancesAt(name, ports)];
+}
+
+function instancesAt(name: string, ports: readonly number[]): AnyResource[] {
+  return ports.map((port, i) => instance(`${name}-${i}`, name, port));
 }

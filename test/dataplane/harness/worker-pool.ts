@@ -17,6 +17,7 @@ export async function runningWorkers(t: Owner, resources: readonly AnyResource[]
         connections: 1000,
         handshakeTimeoutMs: 10_000,
         headTimeoutMs: 10_000,
+        detectTimeoutMs: 100,
         keepAliveTimeoutMs: 75_000,
         requestsPerConnection: 0,
         bodyBytes: 0,

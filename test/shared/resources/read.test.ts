@@ -68,7 +68,7 @@ t.test('messages name what is wrong and what would be right', async (t) => {
   t.same(issuesOf([]), [': must be an object with kind, name and spec']);
   t.same(issuesOf({ kind: 'Thing' }), ['/kind: must be one of Service, Instance, Route, Policy; got "Thing"']);
   t.same(issuesOf({ kind: 'Service', name: 'a', spec: { protocol: 'smtp' } }), [
-    '/spec/protocol: must be one of http1, http2, grpc, tcp; got "smtp"',
+    '/spec/protocol: must be one of http1, http2, grpc, tcp, auto; got "smtp"',
   ]);
   t.same(issuesOf({ kind: 'Instance', name: 'a', spec: { service: 's', address: 'h', port: 1, prot: 2 } }), [
     '/spec/prot: unknown field; known here: service, address, port, protocol, workers, metadata, healthCheck, status, leaseSeconds',
@@ -89,6 +89,28 @@ t.test('names that mean something to JavaScript are no way in', async (t) => {
 t.test('a Proxy document needs listeners', async (t) => {
   const read = readProxy({ kind: 'Proxy', name: 'edge', spec: { listeners: [] } });
   t.match(read, { ok: false, issues: [{ pointer: '/spec/listeners' }] });
+});
+
+t.test('a listener says where bytes go that are no HTTP, where that is needed and means something', async (t) => {
+  const faults = (listener: object) => {
+    const spec = { appPort: 1, listeners: [{ name: 'one', port: 0, ...listener }] };
+    const read = readProxy({ kind: 'Proxy', name: 'edge', spec });
+    return read.ok ? [] : read.issues.map(({ pointer, message }) => `${pointer}: ${message}`);
+  };
+  const at = '/spec/listeners/0/service';
+  t.same(faults({ protocol: 'tcp' }), [
+    `${at}: is required for protocol tcp: name the service that all connections go to`,
+  ]);
+  t.same(faults({ protocol: 'http2', service: 'db' }), [
+    `${at}: a listener of protocol http2 carries nothing else; take auto or tcp`,
+  ]);
+  t.same(faults({ direction: 'inbound', protocol: 'tcp', service: 'db' }), [
+    `${at}: only outbound listeners have one; inbound ones send everything to appPort`,
+  ]);
+  t.match(faults({ protocol: 'tcp', service: 'D B' }), [new RegExp(`^${at}: is not allowed: "D B"`)]);
+  t.same(faults({ protocol: 'tcp', service: 'db' }), []);
+  t.same(faults({ service: 'db' }), []);
+  t.same(faults({ direction: 'inbound', protocol: 'tcp' }), []);
 });
 
 t.test('an address is an IP address or a host name', async (t) => {

@@ -110,6 +110,19 @@ t.test('the most specific host is taken, and none falls back to a wider one', as
   t.equal(new RouteTable<string>([]).named('a'), null);
 });
 
+t.test('of the rules that ask for nothing the first is the one for whatever cannot be asked', async (t) => {
+  const asking = [
+    entry('path', prefix('/shop'), { created: 1 }),
+    entry('method', { method: 'GET' }, { created: 1 }),
+    entry('pattern', pattern('.*'), { created: 1 }),
+    entry('exact', exact('/'), { created: 1 }),
+  ];
+  t.equal(new HostRoutes(asking).unconditional, null);
+  for (const list of orders([entry('older', prefix('/'), { created: 2 }), entry('newer', {}, { created: 3 })]))
+    t.equal(new HostRoutes([...asking, ...list]).unconditional, 'older');
+  t.equal(new HostRoutes<string>([]).unconditional, null);
+});
+
 t.test('a rule without matches takes everything', async (t) => {
   t.same(matchesOf([]), [{}]);
   t.equal(new HostRoutes([entry('all', {})]).match(request('/x')), 'all');
