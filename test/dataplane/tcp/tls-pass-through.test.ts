@@ -12,8 +12,9 @@ import { tempFolder } from '../../harness/temp-folder.ts';
 import { until } from '../../harness/until.ts';
 import { isReset, rawClient } from '../harness/raw-client.ts';
 import { echoServer } from '../harness/raw-server.ts';
-import { route, serviceAt, tcpServiceAt } from '../harness/resources.ts';
+import { instance, policy, route, service, serviceAt, tcpServiceAt } from '../harness/resources.ts';
 import { staticProxy } from '../harness/static-proxy.ts';
+import { runningWorkers } from '../harness/worker-pool.ts';
 import { clientHello, record, serverNameExtension } from '../listener/hello-bytes.ts';
 
 /** TLS that is not ours to open: carried by the name that its ClientHello asks for. */
@@ -128,3 +129,22 @@ t.test('a ClientHello may take as much as it may, and goes on as it came', async
   t.equal(client.received, `${fitting.toString('latin1')}early data`);
   t.ok(await isReset(t, proxy.port, helloOf(mostHelloBytes - helloOf(0).length + 1)));
 });
+
+t.test(
+  'the bounds of a service hold for its connections from the moment they change, whatever it speaks',
+  async (t) => {
+    const server = await echoServer(t);
+    const hello = record(
+      clientHello({ session: Buffer.alloc(0), suites: 1, before: [serverNameExtension('app.test')], after: [] }),
+    );
+    for (const protocol of ['http1', 'http2']) {
+      const resources = [service('app.test', protocol), instance('app-1', 'app.test', server.port)];
+      const { port, configure } = await runningWorkers(t, resources);
+      const client = await rawClient(t, port);
+      client.send(hello);
+      await client.until((text) => text.length === hello.length);
+      await configure([policy('app.test', { connections: { max: 1 } })]);
+      t.ok(await isReset(t, port, hello), protocol);
+    }
+  },
+);
