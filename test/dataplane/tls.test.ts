@@ -20,17 +20,22 @@ async function refusal(socket: NodeJS.EventEmitter): Promise<string> {
   return `${error.code} ${error.message}`;
 }
 
-for (const version of ['1.2', '1.3'])
-  t.test(`curl is served by TLS ${version}, twice on one connection`, async (t) => {
+for (const { version, http, shown } of [
+  { version: '1.2', http: '--http1.1', shown: '1.1' },
+  { version: '1.3', http: '--http1.1', shown: '1.1' },
+  { version: '1.2', http: '--http2', shown: '2' },
+  { version: '1.3', http: '--http2', shown: '2' },
+])
+  t.test(`curl is served HTTP/${shown} by TLS ${version}, twice on one connection`, async (t) => {
     const origin = await scriptedOrigin(t, () => reply('served'));
     const proxy = await tlsProxy(t, { resources: serviceAt('app', origin.port) });
     const at = `app:${proxy.port}`;
     const said = await runCommand('curl', [
-      ...['-sS', '--tls-max', version, `--tlsv${version}`, '--cacert', proxy.files.certificate],
+      ...['-sS', http, '--tls-max', version, `--tlsv${version}`, '--cacert', proxy.files.certificate],
       ...['--connect-to', `${at}:127.0.0.1:${proxy.port}`, '-w', ' %{http_version} %{ssl_verify_result}'],
       ...[`https://${at}/`, `https://${at}/again`],
     ]);
-    t.equal(said.stdout, 'served 1.1 0served 1.1 0', said.stderr);
+    t.equal(said.stdout, `served ${shown} 0served ${shown} 0`, said.stderr);
     t.equal(origin.requests.length, 2);
     t.equal(await proxy.metric(failed), 0);
   });
@@ -44,9 +49,9 @@ t.test('a version below minVersion is refused', async (t) => {
 
 t.test('who speaks only other protocols is told so by an alert (RFC 7301 §3.2)', async (t) => {
   const proxy = await tlsProxy(t);
-  t.match(await refusal(proxy.dial(t, { ALPNProtocols: ['h2'] })), /NO_APPLICATION_PROTOCOL/);
-  const both = await proxy.call(t, { ALPNProtocols: ['h2', 'http/1.1'] });
-  t.equal((both.socket as unknown as { alpnProtocol: string }).alpnProtocol, 'http/1.1');
+  t.match(await refusal(proxy.dial(t, { ALPNProtocols: ['spdy/3'] })), /NO_APPLICATION_PROTOCOL/);
+  const known = await proxy.call(t, { ALPNProtocols: ['spdy/3', 'http/1.1'] });
+  t.equal((known.socket as unknown as { alpnProtocol: string }).alpnProtocol, 'http/1.1');
   const none = await proxy.call(t);
   none.send(get('/', 'nobody'));
   t.equal((await none.reply()).status, 404);

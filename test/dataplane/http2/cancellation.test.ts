@@ -7,7 +7,7 @@ import { headerBlock } from '../../harness/http2/hpack/encode.ts';
 import type { Owner } from '../../harness/owner.ts';
 import { until } from '../../harness/until.ts';
 import { get, rawClient } from '../harness/raw-client.ts';
-import { serviceAt } from '../harness/resources.ts';
+import { policy, serviceAt } from '../harness/resources.ts';
 import { reply, scriptedOrigin } from '../harness/scripted-origin.ts';
 import { type StaticProxy, staticProxy } from '../harness/static-proxy.ts';
 import { speaking } from './calling.ts';
@@ -94,7 +94,8 @@ t.test('a caller of HTTP/2 that resets its stream closes the connection to an in
 
 t.test('who waits for a connection that is being made can leave, too', async (t) => {
   const origin = await frameOrigin(t, ({ stream }) => replyFrames(stream), { greets: false });
-  const proxy = await staticProxy(t, { resources: speaking('http2', origin.port) });
+  const patient = policy('app', { connections: { connectTimeout: '30s' } });
+  const proxy = await staticProxy(t, { resources: [...speaking('http2', origin.port), patient] });
   const client = await frameClient(t, proxy.port);
   const streams = [
     client.request(requestFields('GET')),
