@@ -94,6 +94,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
 
   serve(head: RequestHead): void {
     this.#head = head;
+    if (head.contentLength !== noLength) this.bodyLeft = head.contentLength;
     if (head.contentLength > this.#mostBodyBytes) return this.#refuseBody();
     this.#isServed = true;
     if (head.connectPort !== 0 || head.upgradeField !== -1) {
@@ -128,9 +129,6 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     if (this.#tunnel === 'open') return this.#exchange.onTunnelBytes(bytes.subarray(from, to), false);
     if (this.#tunnel === 'wanted') return void this.#early.push(Buffer.from(bytes.subarray(from, to)));
     this.#bodyBytes += to - from;
-    const { contentLength } = this.#head;
-    if (contentLength !== noLength && this.#bodyBytes > contentLength)
-      return this.#host.giveUp(this, H2Code.protocolError);
     if (this.#bodyBytes > this.#mostBodyBytes) return this.#refuseBody();
     this.#exchange.onRequestBody(bytes, from, to, false);
     this.#exchange.flushRequest();
@@ -145,10 +143,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     if (this.#isReplyDone) return this.#completeWhenSent();
     if (this.#tunnel === 'open') return this.#exchange.onDownstreamTunnelEnd();
     if (this.#tunnel === 'wanted') return;
-    const { contentLength } = this.#head;
-    // RFC 9113 §8.1.1: it would end for the next hop where it did not for the sender.
-    if (contentLength !== noLength && this.#bodyBytes !== contentLength)
-      return this.#host.giveUp(this, H2Code.protocolError);
+    if (this.lacksBody) return this.#host.giveUp(this, H2Code.protocolError);
     this.#exchange.onRequestEnd(trailers);
   }
 

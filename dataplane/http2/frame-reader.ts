@@ -7,8 +7,8 @@ const mostKeptBytes = 1024;
 export type FrameSink = {
   /** A frame other than DATA, whole. Returns false when nothing more is to be read. */
   onFrame(type: number, flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean;
-  /** The head of a DATA frame; `size` is what it counts for flow control, padding included. False as above. */
-  onDataFrame(flags: number, stream: number, size: number): boolean;
+  /** The head of a DATA frame with so many `bytes`; `size` is what it counts for flow control, padding included. False as above. */
+  onDataFrame(flags: number, stream: number, size: number, bytes: number): boolean;
   /** A part of that frame's data, as it came. False as above. */
   onData(bytes: Buffer, from: number, to: number): boolean;
   /** That frame is whole. False as above. */
@@ -85,7 +85,7 @@ export class FrameReader {
     this.#dataFlags = flags;
     this.#dataLeft = left;
     this.#paddingLeft = padding;
-    if (!sink.onDataFrame(flags, stream, size)) return -1;
+    if (!sink.onDataFrame(flags, stream, size, left)) return -1;
     return left + padding > 0 || this.#endData(sink) ? end : -1;
   }
 

@@ -9,7 +9,7 @@ import { HeaderBlock } from './header-block.ts';
 import { HpackDecoder } from './hpack/decoder.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import { PeerSettings } from './settings.ts';
-import type { Stream } from './stream.ts';
+import { type Stream, unknownLength } from './stream.ts';
 
 const tableBytes = 4096;
 const nothing = Buffer.alloc(0);
@@ -291,7 +291,7 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
 
   // --- data -----------------------------------------------------------------------------------------------------------
 
-  onDataFrame(flags: number, stream: number, size: number): boolean {
+  onDataFrame(flags: number, stream: number, size: number, bytes: number): boolean {
     if (stream === 0 || this.isIdle(stream) || this.#block.isOpen || !this.#hasSettings)
       return this.fail(H2Code.protocolError);
     this.#receiveWindow -= size;
@@ -308,6 +308,15 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
     if (found.receiveWindow < 0) {
       this.#return(size);
       return this.#faultOf(stream, H2Code.flowControlError);
+    }
+    if (found.bodyLeft !== unknownLength) {
+      // Known before any of the frame is passed on, which would end for the next hop where it did not for the sender.
+      const isEnd = (flags & Flag.endStream) !== 0;
+      if (bytes > found.bodyLeft || (isEnd && bytes < found.bodyLeft)) {
+        this.#return(size);
+        return this.#faultOf(stream, H2Code.protocolError); // RFC 9113 §8.1.1
+      }
+      found.bodyLeft -= bytes;
     }
     if (size === 0 && (flags & Flag.endStream) === 0 && !this.#spend(emptyFrameCost)) return false;
     this.#dataStream = found;

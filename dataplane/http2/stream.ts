@@ -1,6 +1,8 @@
 import type { Head } from '../message/head.ts';
 
 const nothing: Buffer[] = [];
+/** What is left of a body that ends where its stream does. */
+export const unknownLength = Number.POSITIVE_INFINITY;
 /** Small pieces share memory of this size, so that a stream of them takes no more than their bytes. */
 const pieceBytes = 4096;
 
@@ -14,6 +16,8 @@ export abstract class Stream {
   sendWindow = 0;
   /** Bytes that the peer may still send. */
   receiveWindow = 0;
+  /** Bytes that the body still has by its Content-Length. */
+  bodyLeft = unknownLength;
   /** Bytes dealt with that the peer has not got back for its window yet. */
   unreturned = 0;
   /** Bytes that it does not get back for now, because whoever takes them is behind. */
@@ -39,9 +43,15 @@ export abstract class Stream {
     this.id = id;
     this.sendWindow = sendWindow;
     this.receiveWindow = receiveWindow;
+    this.bodyLeft = unknownLength;
     this.unreturned = this.withheld = 0;
     this.isReadPaused = this.hasReceivedEnd = this.hasSentEnd = false;
     this.dropQueue();
+  }
+
+  /** The body has ended before its Content-Length (RFC 9113 §8.1.1). */
+  get lacksBody(): boolean {
+    return this.bodyLeft !== unknownLength && this.bodyLeft > 0;
   }
 
   get hasQueued(): boolean {

@@ -31,8 +31,6 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   #request: UpstreamRequest | null = null;
   #state: State = 'idle';
   #interims = 0;
-  #bodyBytes = 0;
-  #contentLength = noLength;
 
   constructor(host: UpstreamHost, writer: FrameWriter) {
     super();
@@ -46,7 +44,6 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
     this.#request = request;
     this.#state = 'head';
     this.#interims = 0;
-    this.#bodyBytes = 0;
     if (!this.#host.open(this, request)) return;
     if (request.heldBody.length > 0) this.sendBody(request.heldBody, 0, request.heldBody.length);
     if (request.isRequestWhole && !request.isUpgrade) this.sendEnd(request.requestTrailers);
@@ -109,7 +106,8 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
     if (request.isUpgrade && head.status < 300) return this.#onTunnelOpen(head, request);
     const mayHaveBody = request.head.method !== 'HEAD' && head.status !== 204 && head.status !== 304;
     if (isEnd && mayHaveBody && head.contentLength > 0) return this.#fail('upstream_protocol', H2Code.protocolError);
-    this.#contentLength = mayHaveBody ? head.contentLength : 0;
+    if (!mayHaveBody) this.bodyLeft = 0;
+    else if (head.contentLength !== noLength) this.bodyLeft = head.contentLength;
     this.#state = 'body';
     if (!request.onReplyHead(head, mayHaveBody)) return this.#leave(isEnd);
     if (isEnd) this.#finish(null);
@@ -130,17 +128,13 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   onBody(bytes: Buffer, from: number, to: number): void {
     const request = this.#request!;
     if (this.#state === 'head') return this.#fail('upstream_protocol', H2Code.protocolError);
-    this.#bodyBytes += to - from;
-    const isTooLong = this.#contentLength !== noLength && this.#bodyBytes > this.#contentLength;
-    if (this.#state === 'body' && isTooLong) return this.#fail('upstream_protocol', H2Code.protocolError);
     request.onReplyBody(bytes, from, to, false);
     if (this.#request === request && !request.flushReply()) this.isReadPaused = true;
   }
 
   onBodyEnd(trailers: Head | null): void {
     if (this.#state === 'tunnel') return this.#onTunnelEnd();
-    const isShort = this.#contentLength !== noLength && this.#bodyBytes !== this.#contentLength;
-    if (this.#state === 'head' || isShort) return this.#fail('upstream_protocol', H2Code.protocolError);
+    if (this.#state === 'head' || this.lacksBody) return this.#fail('upstream_protocol', H2Code.protocolError);
     this.#finish(trailers);
   }
 
