@@ -35,6 +35,9 @@ export type Direction = 'inbound' | 'outbound';
  *   idle -> waiting (for a connection, or for the pause before a retry) -> sent -> replying -> idle
  *                                                                          |-> held -'
  *                                                                          '-> tunnel -> idle
+ *
+ * Long, because all of it turns on that phase: what happens to bodies, heads, tries and deadlines is different in each, and
+ * whoever changes one of them has to see the others. What can do without the phase stands in files of its own.
  */
 type Phase = 'idle' | 'waiting' | 'sent' | 'held' | 'replying' | 'tunnel';
 
