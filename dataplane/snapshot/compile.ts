@@ -161,10 +161,10 @@ class Compiler {
     return new Map([...this.#store.services()].map(({ name, spec }) => [name, spec.protocol]));
   }
 
-  /** What the application speaks: anything, as long as nobody has said. */
+  /** What the application speaks: HTTP/1.1, as its service would by default, as long as nobody has said. */
   #inboundProtocol(): ServiceProtocol {
     const { application } = this.#context;
-    return (application && this.#store.protocolOf(application.service)) ?? 'auto';
+    return (application && this.#store.protocolOf(application.service)) ?? 'http1';
   }
 
   #inboundRule(): Rule | null {

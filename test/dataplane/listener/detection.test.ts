@@ -127,7 +127,8 @@ t.test('other bytes are refused with 400 where no service takes them, or one tha
   const app = await rawServer(t);
   const outbound = await staticProxy(t, { resources: serviceAt('db', app.port), spec: { listeners } });
   const inbound = await staticProxy(t, { resources: serviceAt('app', app.port), appPort: app.port });
-  for (const port of [outbound.port, inbound.inboundPort])
+  const unknown = await staticProxy(t, { appPort: app.port });
+  for (const port of [outbound.port, inbound.inboundPort, unknown.inboundPort])
     for (const bytes of ['*1\r\n$4\r\nPING\r\n', 'get / HTTP/1.1\r\n\r\n']) {
       const answer = await ask(t, port, bytes);
       t.equal(answer.status, 400);
@@ -137,16 +138,14 @@ t.test('other bytes are refused with 400 where no service takes them, or one tha
   t.equal(app.connections.length, 0);
 });
 
-t.test('a sidecar carries TLS and other bytes to an application of which it knows nothing else', async (t) => {
+t.test('a sidecar carries TLS and other bytes to an application of auto', async (t) => {
   const app = await echoServer(t);
-  for (const resources of [[], [service('app', 'auto')]]) {
-    const proxy = await staticProxy(t, { resources, appPort: app.port });
-    for (const bytes of ['\0\x01\x02', helloFor('elsewhere.test').toString('latin1')]) {
-      const client = await rawClient(t, proxy.inboundPort);
-      client.end(bytes);
-      await until(() => client.isClosed);
-      t.equal(client.received, bytes);
-    }
+  const carrying = await staticProxy(t, { resources: [service('app', 'auto')], appPort: app.port });
+  for (const bytes of ['\0\x01\x02', helloFor('elsewhere.test').toString('latin1')]) {
+    const client = await rawClient(t, carrying.inboundPort);
+    client.end(bytes);
+    await until(() => client.isClosed);
+    t.equal(client.received, bytes);
   }
   const web = await scriptedOrigin(t, ({ head }) => reply(head));
   const proxy = await staticProxy(t, { resources: [service('app', 'auto')], appPort: web.port });

@@ -44,7 +44,7 @@ t.test('a crash, an exit code, a hang and an empty file are failures', async (t)
   });
   t.match(await run(t, ''), { passed: 0, failed: 0, trouble: 'it has no tests' });
   t.match(await run(t, `t.test('spins', async () => { for (;;); });`, 500), { trouble: 'it was ended after 1 s' });
-  t.match(await run(t, `t.test('waits', () => new Promise((r) => setTimeout(r, 9e5)));`, 500), {
+  t.match(await run(t, `t.test('waits', () => new Promise((r) => setTimeout(r, 9e5)));`, 3000), {
     passed: 0,
     failed: 1,
   });
