@@ -51,6 +51,11 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
   #resetCount = 0;
   #hasSettings = false;
   #receiveWindow: number;
+  /**
+   * What a caller makes wait is bounded by the window of its connection. Towards an instance many callers share one, so the slow
+   * ones must not keep it from the others: there the windows of streams are the bound.
+   */
+  readonly #sharesWindow: boolean;
   #unreturned = 0;
   #unreadAnswers = 0;
   #countedDataFrames = 0;
@@ -62,6 +67,7 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
     this.context = context;
     this.transport = transport;
     this.peer = new PeerSettings(!isServer);
+    this.#sharesWindow = !isServer;
     this.#block = new HeaderBlock(context.limits.headBytes);
     const encoder = new HpackEncoder(tableBytes);
     this.writer = new FrameWriter(transport, context.batch, encoder, {
@@ -348,12 +354,9 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
     if (size === 0 || this.isFailed) return;
     const stream = this.#dataStream;
     if (stream === null) return this.#return(size); // it was given up meanwhile
-    if (stream.isReadPaused) {
-      stream.withheld += size;
-      return;
-    }
-    this.#return(size);
-    this.#giveBack(stream, size);
+    if (!stream.isReadPaused || this.#sharesWindow) this.#return(size);
+    if (stream.isReadPaused) stream.withheld += size;
+    else this.#giveBack(stream, size);
   }
 
   #giveBack(stream: S, size: number): void {
@@ -384,7 +387,7 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
   #takeWithheld(stream: S): number {
     const size = stream.withheld;
     stream.withheld = 0;
-    this.#return(size);
+    if (!this.#sharesWindow) this.#return(size);
     return size;
   }
 
