@@ -26,6 +26,8 @@ export type StreamHost = {
   /** Request and reply are whole, and everything of the reply is written. */
   complete(stream: Http2DownstreamStream): void;
   giveUp(stream: Http2DownstreamStream, code: H2Code): void;
+  /** The same for something that the caller did, and cannot do as often as it likes (CVE-2025-8671). */
+  giveUpForFault(stream: Http2DownstreamStream, code: H2Code): void;
   resumeStream(stream: Http2DownstreamStream): void;
   /** Something of the reply has to wait. */
   watchQueue(): void;
@@ -120,7 +122,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
   #refuseBody(): void {
     const detail = `more than ${this.#mostBodyBytes} bytes`;
     if (!this.#isServed) return this.refuse(this.#head, 'body_too_large', detail);
-    if (!this.#exchange.refuse('body_too_large', detail)) this.#host.giveUp(this, H2Code.cancel);
+    if (!this.#exchange.refuse('body_too_large', detail)) this.#host.giveUpForFault(this, H2Code.cancel);
   }
 
   onBody(bytes: Buffer, from: number, to: number): void {
@@ -130,7 +132,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     this.#bodyBytes += to - from;
     const { contentLength } = this.#head;
     if (contentLength !== noLength && this.#bodyBytes > contentLength)
-      return this.#host.giveUp(this, H2Code.protocolError);
+      return this.#host.giveUpForFault(this, H2Code.protocolError);
     if (this.#bodyBytes > this.#mostBodyBytes) return this.#refuseBody();
     this.#exchange.onRequestBody(bytes, from, to, false);
     this.#exchange.flushRequest();
@@ -148,7 +150,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     const { contentLength } = this.#head;
     // RFC 9113 §8.1.1: it would end for the next hop where it did not for the sender.
     if (contentLength !== noLength && this.#bodyBytes !== contentLength)
-      return this.#host.giveUp(this, H2Code.protocolError);
+      return this.#host.giveUpForFault(this, H2Code.protocolError);
     this.#exchange.onRequestEnd(trailers);
   }
 
