@@ -115,7 +115,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
     }
     if (verdict === 'refused') return stream.refuse(head, head.refusal, head.refusalDetail);
     stream.countRefusal('bad_request', 400);
-    if (this.spendReset()) this.giveUp(stream, H2Code.protocolError);
+    this.giveUpForFault(stream, H2Code.protocolError);
   }
 
   #newStream(): Http2DownstreamStream {
@@ -131,9 +131,9 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
   #onTrailers(stream: Http2DownstreamStream, isEnd: boolean, bytes: Buffer, from: number, to: number): void {
     const trailers = this.#trailers.read(bytes, from, to);
     if (trailers === 'lost') return void this.fail(H2Code.compressionError);
-    if (stream.hasReceivedEnd) return this.onStreamFault(stream, H2Code.streamClosed);
+    if (stream.hasReceivedEnd) return this.giveUpForFault(stream, H2Code.streamClosed);
     // RFC 9113 §8.1: a second block is the trailer section, and ends the stream.
-    if (!isEnd || trailers === 'malformed') return this.onStreamFault(stream, H2Code.protocolError);
+    if (!isEnd || trailers === 'malformed') return this.giveUpForFault(stream, H2Code.protocolError);
     stream.hasReceivedEnd = true;
     stream.onTrailers(trailers);
   }
@@ -162,6 +162,10 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
     this.reset(stream, code);
     stream.onGone();
     this.recycle(stream);
+  }
+
+  giveUpForFault(stream: Http2DownstreamStream, code: H2Code): void {
+    if (this.spendReset()) this.giveUp(stream, code);
   }
 
   /** Request and reply are whole. What is left of a request that was answered early is not wanted (RFC 9113 §8.1). */

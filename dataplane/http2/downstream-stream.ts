@@ -26,6 +26,8 @@ export type StreamHost = {
   /** Request and reply are whole, and everything of the reply is written. */
   complete(stream: Http2DownstreamStream): void;
   giveUp(stream: Http2DownstreamStream, code: H2Code): void;
+  /** The same for something that the caller did, and cannot do as often as it likes (CVE-2025-8671). */
+  giveUpForFault(stream: Http2DownstreamStream, code: H2Code): void;
   resumeStream(stream: Http2DownstreamStream): void;
   /** Something of the reply has to wait. */
   watchQueue(): void;
@@ -121,7 +123,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
   #refuseBody(): void {
     const detail = `more than ${this.#mostBodyBytes} bytes`;
     if (!this.#isServed) return this.refuse(this.#head, 'body_too_large', detail);
-    if (!this.#exchange.refuse('body_too_large', detail)) this.#host.giveUp(this, H2Code.cancel);
+    if (!this.#exchange.refuse('body_too_large', detail)) this.#host.giveUpForFault(this, H2Code.cancel);
   }
 
   onBody(bytes: Buffer, from: number, to: number): void {
@@ -143,7 +145,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     if (this.#isReplyDone) return this.#completeWhenSent();
     if (this.#tunnel === 'open') return this.#exchange.onDownstreamTunnelEnd();
     if (this.#tunnel === 'wanted') return;
-    if (this.lacksBody) return this.#host.giveUp(this, H2Code.protocolError);
+    if (this.lacksBody) return this.#host.giveUpForFault(this, H2Code.protocolError);
     this.#exchange.onRequestEnd(trailers);
   }
 

@@ -51,6 +51,11 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
   #resetCount = 0;
   #hasSettings = false;
   #receiveWindow: number;
+  /**
+   * What a caller makes wait is bounded by the window of its connection. Towards an instance many callers share one, so the slow
+   * ones must not keep it from the others: there the windows of streams are the bound.
+   */
+  readonly #sharesWindow: boolean;
   #unreturned = 0;
   #unreadAnswers = 0;
   #countedDataFrames = 0;
@@ -62,6 +67,7 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
     this.context = context;
     this.transport = transport;
     this.peer = new PeerSettings(!isServer);
+    this.#sharesWindow = !isServer;
     this.#block = new HeaderBlock(context.limits.headBytes);
     const encoder = new HpackEncoder(tableBytes);
     this.writer = new FrameWriter(transport, context.batch, encoder, {
@@ -336,15 +342,15 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
     this.#dataBytes -= to - from;
     this.#idleFrames.earn(earnedByData);
     this.onStreamData(stream, bytes, from, to);
-    this.consumed(stream, to - from);
+    this.#consumed(to - from);
     return !this.isFailed;
   }
 
   onDataEnd(flags: number): boolean {
     const stream = this.#dataStream;
     if (stream === null) return true;
+    this.#consumed(this.#dataBytes); // the padding
     this.#dataStream = null;
-    this.consumed(stream, this.#dataBytes); // the padding
     // What the stream did in between may have ended it.
     if ((flags & Flag.endStream) === 0 || this.streams.get(stream.id) !== stream) return true;
     stream.hasReceivedEnd = true;
@@ -352,16 +358,18 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
     return !this.isFailed;
   }
 
-  /** Bytes of a stream have been dealt with: the peer gets them back for its windows, unless the stream is paused. */
-  protected consumed(stream: S, size: number): void {
-    if (size === 0) return;
+  /** Bytes of the frame being read have been dealt with: the peer gets them back, unless their stream is paused. */
+  #consumed(size: number): void {
+    if (size === 0 || this.isFailed) return;
+    const stream = this.#dataStream;
+    if (stream === null) return this.#return(size); // it was given up meanwhile
+    if (!stream.isReadPaused || this.#sharesWindow) this.#return(size);
     if (stream.isReadPaused) stream.withheld += size;
     else this.#giveBack(stream, size);
   }
 
   #giveBack(stream: S, size: number): void {
-    this.#return(size);
-    if (stream.hasReceivedEnd || this.streams.get(stream.id) !== stream) return;
+    if (stream.hasReceivedEnd) return;
     stream.unreturned += size;
     if (stream.unreturned < this.context.limits.http2.streamWindowBytes >> 1) return;
     this.writer.number(FrameType.windowUpdate, stream.id, stream.unreturned);
@@ -381,9 +389,15 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
   resumeStream(stream: S): void {
     if (!stream.isReadPaused) return;
     stream.isReadPaused = false;
+    const size = this.#takeWithheld(stream);
+    if (this.streams.get(stream.id) === stream) this.#giveBack(stream, size);
+  }
+
+  #takeWithheld(stream: S): number {
     const size = stream.withheld;
     stream.withheld = 0;
-    if (size > 0) this.#giveBack(stream, size);
+    if (!this.#sharesWindow) this.#return(size);
+    return size;
   }
 
   // --- endings --------------------------------------------------------------------------------------------------------
@@ -393,8 +407,7 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
     this.writer.drop(stream);
     this.streams.delete(stream.id);
     this.#idleFrames.earn(earnedByRequest);
-    if (stream.withheld > 0) this.#return(stream.withheld);
-    stream.withheld = 0;
+    this.#takeWithheld(stream);
     if (this.#dataStream !== stream) return;
     // The rest of a frame that is being read is nobody's now.
     this.#dataStream = null;
