@@ -165,7 +165,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
   }
 
   get isBlocked(): boolean {
-    return this.#writer.isBlocked(this);
+    return this.isHeldUp;
   }
 
   sendInterim(head: ReplyHead): void {

@@ -11,6 +11,8 @@ import type { Stream } from './stream.ts';
 
 /** From this size on what is put together leaves before the turn is over. */
 const flushAtBytes = 32_768;
+/** So many streams may have a full buffer's worth waiting. */
+const crowd = 16;
 
 /**
  * What one connection sends. Frames of a turn of the event loop leave in one write; DATA waits, stream by stream, while a
@@ -34,6 +36,8 @@ export class FrameWriter implements Flushable {
   #lastStream = 0;
   /** Streams that have something queued and a window for it, in turn. */
   readonly #line: Stream[] = [];
+  /** What waits, over all streams. */
+  #queuedBytes = 0;
   #isClosed = false;
 
   constructor(
@@ -153,6 +157,8 @@ export class FrameWriter implements Flushable {
     if (from === to) return;
     if (!stream.hasQueued) stream.movedMs = this.#now();
     stream.enqueue(bytes, from, to);
+    this.#queuedBytes += to - from;
+    if (this.#hasEnough(stream)) stream.isHeldUp = true;
     this.#enterLine(stream);
   }
 
@@ -206,6 +212,7 @@ export class FrameWriter implements Flushable {
 
   /** More of a stream is not sent. */
   drop(stream: Stream): void {
+    this.#queuedBytes -= stream.queuedBytes;
     stream.dropQueue();
     if (!stream.isInLine) return;
     stream.isInLine = false;
@@ -235,12 +242,12 @@ export class FrameWriter implements Flushable {
 
   /** Sends one frame's worth, so that others get their turn. */
   #sendQueued(stream: Stream): void {
-    const wasBlocked = this.isBlocked(stream);
     const { queuedPiece, queuedFrom } = stream;
     const size = this.#sendableBytes(stream, stream.queuedTo - queuedFrom);
     if (size <= 0) return; // SETTINGS has made the window smaller; when it grows the stream is back in line
     this.#writeData(stream, queuedPiece, queuedFrom, size);
     stream.takeQueued(size);
+    this.#queuedBytes -= size;
     stream.movedMs = this.#now();
     if (stream.queuedBytes > 0) this.#enterLine(stream);
     else if (stream.isEndQueued) {
@@ -248,12 +255,15 @@ export class FrameWriter implements Flushable {
       this.#writeEnd(stream, stream.queuedTrailers);
       return stream.onEndSent();
     }
-    if (wasBlocked && !this.isBlocked(stream)) stream.onUnblocked();
+    if (!stream.isHeldUp || this.#hasEnough(stream)) return;
+    stream.isHeldUp = false;
+    stream.onUnblocked();
   }
 
-  /** As much of a stream waits as may. */
-  isBlocked(stream: Stream): boolean {
-    return stream.queuedBytes >= this.#bufferBytes;
+  /** As much of a stream waits as may: where many streams wait, there is nothing to be had on top. */
+  #hasEnough({ queuedBytes }: Stream): boolean {
+    const isCrowded = this.#queuedBytes > this.#bufferBytes * crowd;
+    return queuedBytes >= (isCrowded ? 1 : this.#bufferBytes);
   }
 
   // --- writes -------------------------------------------------------------------------------------------------------

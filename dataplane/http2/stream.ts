@@ -32,6 +32,8 @@ export abstract class Stream {
   /** Bytes of the last piece that are in use; those before it are full. */
   #tailBytes = 0;
   queuedBytes = 0;
+  /** Who sends on it was told to wait. */
+  isHeldUp = false;
   /** The end waits, too, behind them. */
   isEndQueued = false;
   queuedTrailers: Head | null = null;
@@ -61,6 +63,7 @@ export abstract class Stream {
   dropQueue(): void {
     this.#queue = nothing;
     this.#queuedFrom = this.#tailBytes = this.queuedBytes = 0;
+    this.isHeldUp = false;
     this.isEndQueued = false;
     this.queuedTrailers = null;
   }

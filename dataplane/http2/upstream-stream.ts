@@ -69,7 +69,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   }
 
   get isBlocked(): boolean {
-    return this.#writer.isBlocked(this);
+    return this.isHeldUp;
   }
 
   sendBody(bytes: Buffer, from: number, to: number): void {

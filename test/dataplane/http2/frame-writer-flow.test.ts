@@ -133,10 +133,10 @@ t.test('whoever fills a stream is stopped at the bound, and hears once when ther
   const { writer, data, clock, sent } = writing(large);
   const stream = new PlainStream(1, 0);
   data(stream, Buffer.alloc(bufferBytes - 1));
-  t.notOk(writer.isBlocked(stream));
+  t.notOk(stream.isHeldUp);
   clock.nowMs = 5;
   data(stream, 'x');
-  t.ok(writer.isBlocked(stream));
+  t.ok(stream.isHeldUp);
   t.equal(stream.movedMs, 0, 'the oldest waits since then');
   stream.sendWindow = 1;
   writer.onWindow(stream);
