@@ -191,7 +191,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
     if (this.isClosed || this.isFailed) return;
     if (this.#isDraining) return this.#lastServed === mostStreamId ? this.#arm(mostPingMs) : this.#linger();
     this.#idleAtMs = this.context.now() + this.context.limits.keepAliveTimeoutMs;
-    this.#arm(restMs);
+    if (!this.isWithinBlock) this.#arm(restMs); // else the timer is the one of a head
   }
 
   #rest(): void {
