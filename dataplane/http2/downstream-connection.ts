@@ -234,6 +234,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
   /** Replies that nobody takes must not stay for good: whoever has not moved for as long as an idle connection may is cut off. */
   #dropStalled(): void {
     const { keepAliveTimeoutMs } = this.context.limits;
+    if (keepAliveTimeoutMs === 0) return;
     const nowMs = this.context.now();
     let isSomeQueued = false;
     for (const stream of [...this.streams.values()]) {

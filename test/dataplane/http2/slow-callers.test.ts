@@ -140,3 +140,18 @@ t.test('a reply that a caller takes bit by bit is not given up', async (t) => {
   }
   t.match(await client.reply(stream), { status: 200, end: 'whole' });
 });
+
+t.test('where idle connections may stay for good, replies that wait may, too', async (t) => {
+  const { held, proxy, answer } = await heldApp(t, { keepAliveTimeout: '0s', headTimeout: '300ms' });
+  const client = await frameClient(t, proxy.port, { grantsWindow: false, settings: [[Setting.initialWindowSize, 10]] });
+  const slow = client.request(requestFields('GET'));
+  const { stream, goOn } = beginHead(client);
+  goOn();
+  await until(() => held.length === 2);
+  answer(0, 'x'.repeat(50));
+  answer(1, 'short');
+  await client.reply(stream);
+  await nothing(client, FrameType.rstStream, 600);
+  client.send(windowUpdateFrame(slow, 40));
+  t.match(await client.reply(slow), { status: 200, end: 'whole' });
+});
