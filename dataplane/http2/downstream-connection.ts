@@ -98,8 +98,8 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
     const { limits } = this.context;
     if (id > this.#lastServed || this.streams.size >= limits.http2.streams) {
       if (!this.#heads.discard(bytes, from, to)) return void this.fail(H2Code.compressionError);
+      this.rememberReset(id); // what belongs to it may follow
       if (id > this.#lastServed || !this.spendReset()) return;
-      this.rememberReset(id);
       return this.writer.resetStream(id, H2Code.refusedStream);
     }
     const stream = this.#spare.pop() ?? this.#newStream();
