@@ -122,7 +122,6 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
 
   onDrain(): void {
     this.context.tick();
-    this.#unreadAnswers = 0;
     this.writer.pump();
   }
 
@@ -259,8 +258,8 @@ export abstract class Session<S extends Stream> implements TransportOwner, Frame
   /** Answers a frame that asks for it, unless the peer asks too much or takes none of the answers. */
   #answer(type: FrameType, payload: Buffer): boolean {
     if (!this.#spend(1)) return false;
-    if (this.transport.unsentBytes > 0 && ++this.#unreadAnswers > mostUnreadAnswers)
-      return this.fail(H2Code.enhanceYourCalm);
+    if (this.transport.unsentBytes === 0) this.#unreadAnswers = 0;
+    else if (++this.#unreadAnswers > mostUnreadAnswers) return this.fail(H2Code.enhanceYourCalm);
     this.writer.control(type, Flag.ack, 0, payload);
     return true;
   }
