@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+import type { HashKey } from './hash-key.ts';
 import type { LocalReply } from './local-reply.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
@@ -31,6 +32,8 @@ export type TimeoutSettings = {
 /** One backend of a rule with all that a request sent there needs. */
 export type RuleBackend = {
   readonly cluster: Cluster<PooledEndpoint>;
+  /** What the balancer follows; null where it follows nothing. */
+  readonly hashKey: HashKey | null;
   readonly budget: RetryBudget;
   readonly retry: RetrySettings;
   readonly timeouts: TimeoutSettings;

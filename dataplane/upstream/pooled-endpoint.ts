@@ -1,5 +1,4 @@
-import type { Labels } from '../../shared/resources/resource.ts';
-import { Endpoint } from '../cluster/endpoint.ts';
+import { Endpoint, type EndpointTraits } from '../cluster/endpoint.ts';
 import type { EndpointPool, PoolSettings } from './pool.ts';
 
 /** What requests to an endpoint are spoken in. */
@@ -22,13 +21,8 @@ export type MakePool = (endpoint: Endpoint, settings: PoolSettings, place: Place
 export class PooledEndpoint extends Endpoint {
   readonly pool: EndpointPool;
 
-  constructor(
-    place: Place,
-    labels: Labels,
-    settings: PoolSettings,
-    makePool: MakePool,
-  ) {
-    super(place.name, place.address, place.port, labels);
+  constructor(place: Place, traits: EndpointTraits, settings: PoolSettings, makePool: MakePool) {
+    super(place.name, place.address, place.port, traits);
     this.pool = makePool(this, settings, place);
   }
 }

@@ -71,7 +71,7 @@ t.test('messages name what is wrong and what would be right', async (t) => {
     '/spec/protocol: must be one of http1, http2, grpc, tcp; got "smtp"',
   ]);
   t.same(issuesOf({ kind: 'Instance', name: 'a', spec: { service: 's', address: 'h', port: 1, prot: 2 } }), [
-    '/spec/prot: unknown field; known here: service, address, port, metadata, healthCheck, status, leaseSeconds',
+    '/spec/prot: unknown field; known here: service, address, port, protocol, workers, weight, metadata, healthCheck, status, leaseSeconds',
   ]);
   t.same(issuesOf({ kind: 'Instance', name: 'a', spec: { service: 's', address: 'h' } }), ['/spec/port: is required']);
 });
