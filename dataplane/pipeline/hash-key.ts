@@ -58,12 +58,12 @@ function hashOfCookie(head: Head, name: Buffer): number {
 function hashOfCrumb(bytes: Buffer, start: number, end: number, name: Buffer): number {
   let from = start;
   while (from < end) {
-    let to = bytes.indexOf(semicolon, from);
-    if (to === -1 || to > end) to = end;
+    let to = from;
+    while (to < end && bytes[to] !== semicolon) to++;
     while (from < to && bytes[from] === space) from++;
-    const valueAt = from + name.length + 1;
-    if (valueAt <= to && bytes[valueAt - 1] === equals && bytes.compare(name, 0, name.length, from, valueAt - 1) === 0)
-      return hashBytes(bytes, valueAt, to);
+    const equalsAt = from + name.length;
+    if (equalsAt < to && bytes[equalsAt] === equals && bytes.compare(name, 0, name.length, from, equalsAt) === 0)
+      return hashBytes(bytes, equalsAt + 1, to);
     from = to + 1;
   }
   return noKey;
