@@ -69,7 +69,7 @@ function makeEndpoints(): Endpoint[] {
 }
 
 function ejectedInPart(endpoints: Endpoint[]): Endpoint[] {
-  const settings = outlierSettings(readPolicy({ outlierDetection: {} }).outlierDetection!, 1);
+  const settings = outlierSettings(readPolicy({ outlierDetection: {} }).spec.outlierDetection!, 1);
   const ignore = () => undefined;
   const observer = { onDetected: ignore, onEjected: ignore, onCount: ignore };
   new OutlierDetector(settings, observer, () => 0, 0).follow(endpoints, settings);

@@ -23,6 +23,13 @@ t.test('the slowest of all is taken by none of two choices', async (t) => {
   t.equal(shares[2], 0);
 });
 
+t.test('where two choices are both bad, further ones are drawn', async (t) => {
+  const endpoints = measured([10, 10, 10, 10, 10, 10, 10, 500, 2000, 5000]);
+  const shares = countPicks(new PeakEwma(endpoints, even(10), seededRandom()), endpoints, 10_000);
+  t.ok(shares[7]! < 100, `of two choices alone it would be 444; it is ${shares[7]}`);
+  t.ok(shares[8]! + shares[9]! < 20);
+});
+
 t.test('requests under way make a quick endpoint as dear as a slow one', async (t) => {
   const endpoints = measured([10, 100]);
   const balancer = new PeakEwma(endpoints, even(2), seededRandom());
