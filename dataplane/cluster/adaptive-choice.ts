@@ -21,7 +21,7 @@ const busyUntil = 0.5;
 const freshness = 0.25;
 
 /**
- * Which strategy suits a cluster now, by a rule that can be said in one breath: where endpoints differ (one is slow, or
+ * Which strategy suits a service now, by a rule that can be said in one breath: where endpoints differ (one is slow, or
  * fails, which counts as being slow), latency decides; where they are alike but busy, load does; otherwise they take
  * turns, which is the most even. Each bound has a lower one for the way back, so that nothing flutters. Endpoints are
  * compared by what they were last seen to cost: one that is avoided stays slow until it is seen to be quick again.
@@ -34,14 +34,18 @@ export class AdaptiveChoice {
   #most = Number.NaN;
   #median = Number.NaN;
   #reviewAtMs = 0;
-  readonly #endpoints: readonly Endpoint[];
-  readonly #costs: Float64Array;
+  #endpoints: readonly Endpoint[] = [];
+  #costs = new Float64Array(0);
   readonly #onChange: (strategy: Strategy, cause: AdaptiveCause) => void;
 
-  constructor(endpoints: readonly Endpoint[], onChange: (strategy: Strategy, cause: AdaptiveCause) => void) {
+  constructor(onChange: (strategy: Strategy, cause: AdaptiveCause) => void) {
+    this.#onChange = onChange;
+  }
+
+  /** Looks at exactly these from now on. */
+  follow(endpoints: readonly Endpoint[]): void {
     this.#endpoints = endpoints;
     this.#costs = new Float64Array(endpoints.length);
-    this.#onChange = onChange;
   }
 
   /** The strategy in force and the figures that speak for it. */
@@ -71,7 +75,7 @@ export class AdaptiveChoice {
   #meanLoad(): number {
     let sum = 0;
     for (const { inFlight } of this.#endpoints) sum += inFlight;
-    return sum / this.#endpoints.length;
+    return sum / Math.max(1, this.#endpoints.length);
   }
 
   #measureCosts(): void {

@@ -1,4 +1,4 @@
-import { type AdaptiveCause, AdaptiveChoice, type Strategy } from './adaptive-choice.ts';
+import type { AdaptiveChoice, Strategy } from './adaptive-choice.ts';
 import { Adaptive } from './balancer/adaptive.ts';
 import type { Balancer } from './balancer/balancer.ts';
 import { ConsistentHash } from './balancer/consistent-hash.ts';
@@ -19,22 +19,21 @@ export type BalancerSettings =
 export type BalancerTools = {
   /** Gives unsigned 32-bit integers. */
   readonly random: () => number;
+  /** Of the service, as is the choice. */
   readonly tables: HashTables;
-  readonly onAdaptiveChange: (strategy: Strategy, cause: AdaptiveCause) => void;
+  readonly choice: AdaptiveChoice;
 };
 
-/** Builds the balancers of one cluster, and keeps what has to outlive each of them. */
+/** Builds the balancers of one cluster; what has to outlive each of them is among the tools. */
 export class BalancerMaker<E extends Endpoint> {
   readonly #settings: BalancerSettings;
   readonly #all: readonly E[];
   readonly #tools: BalancerTools;
-  readonly #choice: AdaptiveChoice | null;
 
   constructor(settings: BalancerSettings, all: readonly E[], tools: BalancerTools) {
     this.#settings = settings;
     this.#all = all;
     this.#tools = tools;
-    this.#choice = settings.policy === 'adaptive' ? new AdaptiveChoice(all, tools.onAdaptiveChange) : null;
   }
 
   /** The key of a request decides where it goes, so that zones and slow start must not. */
@@ -44,11 +43,11 @@ export class BalancerMaker<E extends Endpoint> {
 
   /** Which policy chooses now, and why where it was chosen itself. */
   explain(): string {
-    return this.#choice?.explain() ?? this.#settings.policy;
+    return this.#settings.policy === 'adaptive' ? this.#tools.choice.explain() : this.#settings.policy;
   }
 
   make(endpoints: readonly E[], weights: Float64Array): Balancer<E> {
-    const { random, tables } = this.#tools;
+    const { random, tables, choice } = this.#tools;
     const settings = this.#settings;
     if ('size' in settings) {
       if (this.#all.length === 0) return new Random(endpoints, weights, random);
@@ -57,7 +56,7 @@ export class BalancerMaker<E extends Endpoint> {
     }
     switch (settings.policy) {
       case 'adaptive':
-        return new Adaptive(this.#choice!, {
+        return new Adaptive(choice, {
           unequal: makePlain('peak-ewma', endpoints, weights, random),
           busy: makePlain('least-request', endpoints, weights, random),
           calm: makePlain('round-robin', endpoints, weights, random),

@@ -11,17 +11,13 @@ import type { ServiceState } from './service-state.ts';
 export function buildCluster(
   parts: Pick<ClusterParts<PooledEndpoint>, 'service' | 'endpoints' | 'reachable' | 'changes' | 'whenEmpty'>,
   settings: BalancingSettings,
-  { tables, stats }: ServiceState,
+  { tables, choice, stats }: ServiceState,
   { random, zone }: CompileContext,
   callers: ZoneNumbers,
 ): Cluster<PooledEndpoint> {
   const { balancer, slowStart, zoneMinimum, panicThresholdPercent } = settings;
   const zones = zone === null || zoneMinimum === null ? null : { own: zone, callers, minimumInstances: zoneMinimum };
-  const maker = new BalancerMaker(balancer, parts.endpoints, {
-    random,
-    tables,
-    onAdaptiveChange: (strategy, cause) => stats.onAdaptiveChange(strategy, cause),
-  });
+  const maker = new BalancerMaker(balancer, parts.endpoints, { random, tables, choice });
   return new Cluster({
     ...parts,
     balancing: new Balancing(maker, random, { slowStart, zones }),

@@ -87,8 +87,11 @@ class Compiler {
       endpoints: this.#endpoints.byKey,
       states: this.#states,
     });
-    for (const [service, { outliers }] of this.#states)
-      outliers?.follow(this.#byService.get(service) ?? [], this.#settingsOf(service).outliers!);
+    for (const [service, { choice, outliers }] of this.#states) {
+      const endpoints = this.#byService.get(service) ?? [];
+      choice.follow(endpoints);
+      outliers?.follow(endpoints, this.#settingsOf(service).outliers!);
+    }
     this.#closeGone();
     return snapshot;
   }

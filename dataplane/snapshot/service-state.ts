@@ -1,3 +1,4 @@
+import { AdaptiveChoice } from '../cluster/adaptive-choice.ts';
 import { Changes } from '../cluster/changes.ts';
 import { HashTables } from '../cluster/hashing/hash-tables.ts';
 import { OutlierDetector } from '../cluster/outlier/outlier-detector.ts';
@@ -11,6 +12,7 @@ export type ServiceState = {
   readonly budget: RetryBudget;
   readonly changes: Changes;
   readonly tables: HashTables;
+  readonly choice: AdaptiveChoice;
   readonly stats: BalancingStats;
   /** Null when no policy asks for it. */
   readonly outliers: OutlierDetector | null;
@@ -32,6 +34,7 @@ export function serviceState(
     budget,
     changes: before?.changes ?? new Changes(),
     tables: new HashTables(before?.tables ?? null),
+    choice: before?.choice ?? new AdaptiveChoice((strategy, cause) => stats.onAdaptiveChange(strategy, cause)),
     stats,
     outliers: outliers === null ? null : (before?.outliers ?? new OutlierDetector(outliers, stats, random, now())),
   };

@@ -26,7 +26,7 @@ const policies: readonly BalancerSettings[] = [
 ];
 for (const settings of policies) {
   const make: MakeBalancer = (endpoints, weights) => {
-    const tools = { random, tables: new HashTables(null), onAdaptiveChange: ignore };
+    const tools = { random, tables: new HashTables(null), choice: new AdaptiveChoice(ignore) };
     return new BalancerMaker(settings, endpoints, tools).make(endpoints, weights);
   };
   balancerContract(t, settings.policy, make, takesTurns.has(settings.policy) ? 10_000 : 100_000);
@@ -43,5 +43,5 @@ balancerContract(t, 'a zone alone', (endpoints, weights) => {
 });
 balancerContract(t, 'an adaptive choice', (endpoints, weights) => {
   const one = weighted(endpoints, weights);
-  return new Adaptive(new AdaptiveChoice(endpoints, ignore), { unequal: one, busy: one, calm: one });
+  return new Adaptive(new AdaptiveChoice(ignore), { unequal: one, busy: one, calm: one });
 });

@@ -1,3 +1,4 @@
+import { AdaptiveChoice } from '../../../dataplane/cluster/adaptive-choice.ts';
 import { BalancerMaker } from '../../../dataplane/cluster/balancer-maker.ts';
 import { Balancing } from '../../../dataplane/cluster/balancing.ts';
 import { Breaker } from '../../../dataplane/cluster/breaker.ts';
@@ -47,7 +48,9 @@ export class Caller {
       const advance = () => simulation.after(detector.advance(simulation.nowMs) - simulation.nowMs, advance);
       advance();
     }
-    const tools = { random, tables: new HashTables(null), onAdaptiveChange: ignore };
+    const choice = new AdaptiveChoice(ignore);
+    choice.follow(endpoints);
+    const tools = { random, tables: new HashTables(null), choice };
     const maker = new BalancerMaker(balancing.balancer, endpoints, tools);
     this.#simulation = simulation;
     this.#cluster = new Cluster({

@@ -1,4 +1,5 @@
 import { deepStrictEqual } from 'node:assert/strict';
+import { AdaptiveChoice } from '../../../dataplane/cluster/adaptive-choice.ts';
 import { noKey } from '../../../dataplane/cluster/balancer/balancer.ts';
 import { BalancerMaker } from '../../../dataplane/cluster/balancer-maker.ts';
 import { Balancing } from '../../../dataplane/cluster/balancing.ts';
@@ -28,7 +29,7 @@ export const stage: Stage = {
   prepare() {
     const endpoints = ejectedInPart(makeEndpoints());
     const random = seededRandom();
-    const tools = { random, tables: new HashTables(null), onAdaptiveChange: () => undefined };
+    const tools = { random, tables: new HashTables(null), choice: new AdaptiveChoice(() => undefined) };
     const zones = { own, callers, minimumInstances: 6 };
     const fast = new Cluster({
       service: 'app',

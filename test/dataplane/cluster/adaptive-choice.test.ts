@@ -9,7 +9,8 @@ function choose(count: number) {
   const endpoints = endpointsOf(count);
   for (const endpoint of endpoints) endpoint.latency = new LatencyEstimate(settings, 0);
   const changes: string[] = [];
-  const choice = new AdaptiveChoice(endpoints, (strategy, cause) => changes.push(`${strategy} ${cause}`));
+  const choice = new AdaptiveChoice((strategy, cause) => changes.push(`${strategy} ${cause}`));
+  choice.follow(endpoints);
   let nowMs = 0;
   const reviews = (times = 1) => {
     for (let i = 0; i < times; i++) {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { AdaptiveChoice } from '../../../dataplane/cluster/adaptive-choice.ts';
 import { noKey } from '../../../dataplane/cluster/balancer/balancer.ts';
 import { BalancerMaker, type BalancerSettings } from '../../../dataplane/cluster/balancer-maker.ts';
 import { Balancing, type Zones } from '../../../dataplane/cluster/balancing.ts';
@@ -21,7 +22,7 @@ type Options = {
 
 function clusterOf(endpoints: Endpoint[], options: Options = {}): Cluster<Endpoint> {
   const random = seededRandom();
-  const tools = { random, tables: new HashTables(null), onAdaptiveChange: () => undefined };
+  const tools = { random, tables: new HashTables(null), choice: new AdaptiveChoice(() => undefined) };
   const maker = new BalancerMaker(options.settings ?? { policy: 'round-robin' }, endpoints, tools);
   return new Cluster({
     service: 'app',
