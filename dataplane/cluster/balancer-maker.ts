@@ -9,6 +9,7 @@ import { RoundRobin } from './balancer/round-robin.ts';
 import { WeightedLeastRequest } from './balancer/weighted-least-request.ts';
 import { WeightedRoundRobin } from './balancer/weighted-round-robin.ts';
 import type { Endpoint } from './endpoint.ts';
+import type { HashTable } from './hashing/hash-table.ts';
 import type { HashTables } from './hashing/hash-tables.ts';
 
 export type BalancerSettings =
@@ -29,6 +30,8 @@ export class BalancerMaker<E extends Endpoint> {
   readonly #settings: BalancerSettings;
   readonly #all: readonly E[];
   readonly #tools: BalancerTools;
+  /** Made when the first request comes: most clusters of a mesh are none of this proxy's business. */
+  #table: HashTable | null = null;
 
   constructor(settings: BalancerSettings, all: readonly E[], tools: BalancerTools) {
     this.#settings = settings;
@@ -51,8 +54,8 @@ export class BalancerMaker<E extends Endpoint> {
     const settings = this.#settings;
     if ('size' in settings) {
       if (this.#all.length === 0) return new Random(endpoints, weights, random);
-      const table = tables.tableOf(settings.policy, settings.size, this.#all);
-      return new ConsistentHash(table, this.#all, endpoints, random);
+      this.#table ??= tables.tableOf(settings.policy, settings.size, this.#all);
+      return new ConsistentHash(this.#table, this.#all, endpoints, random);
     }
     switch (settings.policy) {
       case 'adaptive':

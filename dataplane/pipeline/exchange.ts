@@ -413,7 +413,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (!this.#planRetry(reason ?? `status_${head.status}`)) return false;
     this.#connection = null;
     this.status = head.status;
-    this.#try.onStatus(Math.max(head.status, 503), this.#context.now());
+    this.#try.onStatus(Math.max(head.status, 502), this.#context.now()); // a reply to gRPC says 200
     this.#settle(reason, 'failure');
     this.status = 0;
     this.#startRetry();
