@@ -10,6 +10,7 @@ import { generatedFiles } from '../shared/resources/generated-files.ts';
 import { readProxy, readResource } from '../shared/resources/read.ts';
 import { documentSchemas } from '../shared/resources/schema.ts';
 import { command as all } from './bench/all.ts';
+import { command as balance } from './bench/balance/balance.ts';
 import { command as download } from './bench/download.ts';
 import { command as grpc } from './bench/grpc.ts';
 import { command as h1 } from './bench/h1.ts';
@@ -38,7 +39,7 @@ for (const file of readdirSync(join(root, 'cli/commands'))) {
 }
 const corpora = new Map([http1, http2, grpcCases].map((corpus) => [corpus.name, corpus]));
 const benches = new Map(
-  [h1, download, tls, h2, grpc, pair, open, workers, stages, all, rss].map((bench) => [bench.name, bench]),
+  [h1, download, tls, h2, grpc, pair, open, workers, stages, balance, all, rss].map((bench) => [bench.name, bench]),
 );
 
 t.test('generated files are up to date', async (t) => {

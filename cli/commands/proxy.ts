@@ -39,6 +39,11 @@ export const command: Command = {
       text: 'Limits of the Proxy document, such as headTimeout=5s,bodyBytes=1000000. See docs/limits.md',
     },
     labels: { value: 'K=V,K=V', text: 'Labels of the instance, such as version=v2.' },
+    zone: {
+      value: 'NAME',
+      text: 'Zone this workload runs in, such as eu-1a: instances there are preferred, and its own has it as a label.',
+    },
+    weight: { value: 'N', default: '1', text: 'Part of the requests that the instance takes, 1 to 1000.' },
     lease: { value: 'SECONDS', default: '15', text: 'The instance leaves the mesh after so long without a heartbeat.' },
     workers: { value: 'N', text: 'Worker threads. [1, or what the file says]' },
     state: { value: 'DIR', default: 'meshlane-state', text: 'Keeps the last good snapshot, to start from.' },
@@ -58,7 +63,7 @@ export const command: Command = {
 /** With `--config` the file says these; `--state` is only used with a control plane. */
 const saidByFile = [
   ...['service', 'app-port', 'app-address', 'outbound', 'inbound', 'admin', 'advertise', 'name'],
-  ...['trust', 'underscores', 'connect', 'labels', 'lease', 'state'],
+  ...['trust', 'underscores', 'connect', 'labels', 'zone', 'weight', 'lease', 'state'],
 ];
 
 async function run(invocation: Invocation): Promise<number> {
@@ -139,11 +144,13 @@ function fromFlags(invocation: Invocation): StaticConfiguration {
       underscoreNames,
     });
   const endpoint = invocation.flag('otlp');
+  const zone = invocation.flag('zone');
   const read = readProxy({
     kind: 'Proxy',
     name: invocation.flag('name') ?? defaultName(service, inbound),
     spec: {
       service,
+      ...(zone === undefined ? {} : { zone }),
       ...(appPort === undefined ? {} : { appPort: numberOf(appPort, '--app-port') }),
       appAddress: invocation.flag('app-address'),
       workers: numberOf(invocation.flag('workers') ?? '1', '--workers'),
@@ -184,18 +191,22 @@ function withFlags(configuration: StaticConfiguration, invocation: Invocation): 
 }
 
 function instanceOf(invocation: Invocation, proxy: ProxyDocument, inbound: Address): InstanceResource | null {
-  const { service, appPort } = proxy.spec;
+  const { service, appPort, zone } = proxy.spec;
   if (service === undefined || appPort === undefined) return null;
   const read = readResource({
     kind: 'Instance',
     name: proxy.name,
-    labels: labelsOf(invocation.flag('labels')),
+    labels: {
+      ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
+      ...labelsOf(invocation.flag('labels')),
+    },
     spec: {
       service,
       address: invocation.flag('advertise') ?? inbound.host,
       port: inbound.port,
       protocol: 'http2',
       workers: proxy.spec.workers,
+      weight: numberOf(invocation.flag('weight')!, '--weight'),
       leaseSeconds: numberOf(invocation.flag('lease')!, '--lease'),
     },
   });

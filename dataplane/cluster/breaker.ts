@@ -39,6 +39,11 @@ export class Breaker {
     return this.#state === 'closed' || (this.#state === 'open' && nowMs >= this.#openUntilMs);
   }
 
+  /** When that changes by the mere passing of time (monotonic ms); Infinity when only a request's end changes it. */
+  get passableAtMs(): number {
+    return this.#state === 'open' ? this.#openUntilMs : Number.POSITIVE_INFINITY;
+  }
+
   /** A request goes through; true when the breaker was open and this one is the probe. */
   onStart(): boolean {
     if (this.#state !== 'open') return false;

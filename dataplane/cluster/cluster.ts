@@ -1,55 +1,102 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { anyPort } from '../message/request-head.ts';
-import type { Balancer } from './balancer/balancer.ts';
+import { type Balancer, noKey } from './balancer/balancer.ts';
+import type { Balancing } from './balancing.ts';
+import { findCandidates } from './candidates.ts';
+import type { Changes } from './changes.ts';
 import type { Endpoint } from './endpoint.ts';
+
+export type ClusterParts<E extends Endpoint> = {
+  readonly service: string;
+  readonly endpoints: readonly E[];
+  /** Of the service: tells when endpoints have to be looked at again. */
+  readonly changes: Changes;
+  readonly balancing: Balancing<E>;
+  readonly panicThresholdPercent: number;
+  /** What requests are told when there are no endpoints. */
+  readonly whenEmpty?: ErrorCode;
+  /** Called for each request that goes out although too few endpoints are well. */
+  readonly onPanic?: () => void;
+};
+
+/** Picks that may come to the endpoint to avoid before another one is simply taken. */
+const mostPicks = 3;
+
+const nobody = { pick: () => undefined };
 
 /** The endpoints that a backend may go to: those of a service, or of a subset of it. */
 export class Cluster<E extends Endpoint> {
   readonly service: string;
   readonly endpoints: readonly E[];
-  readonly #balancer: Balancer<E>;
+  readonly #changes: Changes;
+  readonly #balancing: Balancing<E>;
+  readonly #panicThresholdPercent: number;
   readonly #whenEmpty: ErrorCode;
-  #searchStart = 0;
+  readonly #onPanic: () => void;
+  /** Whom requests may go to, and who chooses among them, while `#changes` stands where it stood and until `#refreshAtMs`. */
+  #candidates: readonly E[] = [];
+  #balancer: Balancer<E> = nobody;
+  #isPanicking = false;
+  #whenNone: ErrorCode = 'no_endpoint';
+  #seenChanges = -1;
+  #refreshAtMs = 0;
+  #nextTunnel = 0;
 
-  /** `whenEmpty` is what requests are told when there are no endpoints. */
-  constructor(service: string, endpoints: readonly E[], balancer: Balancer<E>, whenEmpty: ErrorCode = 'no_endpoint') {
-    this.service = service;
-    this.endpoints = endpoints;
-    this.#balancer = balancer;
-    this.#whenEmpty = whenEmpty;
+  constructor(parts: ClusterParts<E>) {
+    this.service = parts.service;
+    this.endpoints = parts.endpoints;
+    this.#changes = parts.changes;
+    this.#balancing = parts.balancing;
+    this.#panicThresholdPercent = parts.panicThresholdPercent;
+    this.#whenEmpty = parts.whenEmpty ?? 'no_endpoint';
+    this.#onPanic = parts.onPanic ?? (() => undefined);
+  }
+
+  /** Who balances now, and why, for people. */
+  explain(): string {
+    return this.#balancing.explain();
   }
 
   /**
-   * The endpoint for one try, or the reason why there is none. `avoid` is the one that just failed: another is taken if
-   * there is any. When all are unhealthy or unreachable one of them is tried all the same (panic routing), but a
-   * breaker that is open is respected.
+   * The endpoint for one try, or the reason why there is none. `keyHash` is that of what the policy hashes on, or `noKey`;
+   * `avoid` is the endpoint that just failed: another is taken if there is any.
    */
-  pick(avoid: E | null, nowMs: number): E | ErrorCode {
-    const choice = this.#balancer.pick();
-    if (choice === undefined) return this.#whenEmpty;
-    if (choice !== avoid && choice.isAvailable(nowMs)) return choice;
-    return this.#search(this.endpoints, avoid, nowMs);
+  pick(keyHash: number, avoid: E | null, nowMs: number): E | ErrorCode {
+    if (this.#changes.count !== this.#seenChanges || nowMs >= this.#refreshAtMs) this.#refresh(nowMs);
+    const choice = this.#balancer.pick(keyHash, nowMs);
+    if (choice === undefined) return this.#whenNone;
+    if (this.#isPanicking) this.#onPanic();
+    return choice === avoid ? this.#pickOther(choice, nowMs) : choice;
   }
 
   /** The endpoint for one try at a tunnel: one in turn of those that have the port, or as for a request where any will do. */
   pickForTunnel(port: number, avoid: E | null, nowMs: number): E | ErrorCode {
-    if (port === anyPort || this.endpoints.length === 0) return this.pick(avoid, nowMs);
-    const endpoints = this.endpoints.filter((endpoint) => endpoint.port === port);
-    return endpoints.length === 0 ? 'port_not_served' : this.#search(endpoints, avoid, nowMs);
+    if (port === anyPort || this.endpoints.length === 0) return this.pick(noKey, avoid, nowMs);
+    const served = this.endpoints.filter((endpoint) => endpoint.port === port);
+    if (served.length === 0) return 'port_not_served';
+    const { endpoints, isCutOff } = findCandidates(served, this.#panicThresholdPercent, nowMs);
+    if (endpoints.length === 0) return isCutOff ? 'breaker_open' : 'no_endpoint';
+    const others = endpoints.filter((endpoint) => endpoint !== avoid);
+    return others.length === 0 ? endpoints[0]! : others[this.#nextTunnel++ % others.length]!;
   }
 
-  #search(endpoints: readonly E[], avoid: E | null, nowMs: number): E | ErrorCode {
-    const count = endpoints.length;
-    const start = this.#searchStart++ % count;
-    let panic: E | null = null;
-    for (let i = 0; i < count; i++) {
-      const endpoint = endpoints[(start + i) % count]!;
-      if (endpoint === avoid) continue;
-      if (endpoint.isAvailable(nowMs)) return endpoint;
-      if (panic === null && (endpoint.breaker === null || endpoint.breaker.isPassable(nowMs))) panic = endpoint;
+  #refresh(nowMs: number): void {
+    const found = findCandidates(this.endpoints, this.#panicThresholdPercent, nowMs);
+    this.#seenChanges = this.#changes.count;
+    this.#candidates = found.endpoints;
+    this.#isPanicking = found.isPanicking;
+    this.#whenNone = this.endpoints.length === 0 ? this.#whenEmpty : found.isCutOff ? 'breaker_open' : 'no_endpoint';
+    this.#balancer = this.#balancing.build(found.endpoints, !found.isPanicking, nowMs);
+    this.#refreshAtMs = Math.min(found.recheckAtMs, this.#balancing.reweighAtMs(found.endpoints, nowMs));
+  }
+
+  /** The next try goes elsewhere, whatever its key. */
+  #pickOther(avoid: E, nowMs: number): E {
+    for (let i = 0; i < mostPicks; i++) {
+      const choice = this.#balancer.pick(noKey, nowMs)!;
+      if (choice !== avoid) return choice;
     }
-    if (avoid?.isAvailable(nowMs)) return avoid;
-    if (panic !== null) return panic;
-    return avoid !== null && (avoid.breaker === null || avoid.breaker.isPassable(nowMs)) ? avoid : 'breaker_open';
+    const candidates = this.#candidates;
+    return candidates[(candidates.indexOf(avoid) + 1) % candidates.length]!;
   }
 }

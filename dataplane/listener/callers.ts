@@ -1,6 +1,7 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { type Cidr, parseCidr } from '../../shared/discovery/cidr.ts';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
+import { hashText } from '../cluster/hashing/murmur3.ts';
 import type { Caller, ForwardingText, ViaText } from '../message/caller.ts';
 import { Guard } from '../message/guard.ts';
 import { ascii } from '../transport/out-buffer.ts';
@@ -35,7 +36,7 @@ export class Callers {
     this.#trusted = listOf(forwarding.trusted);
     this.#applications = listOf(forwarding.application ?? (direction === 'outbound' ? loopback : []));
     this.#via = forwarding.via === undefined ? null : viaText(forwarding.via);
-    this.#application = this.#caller(Guard.identity, false, null);
+    this.#application = this.#caller(Guard.identity, false, null, 0);
     this.#last = this.#application;
   }
 
@@ -52,7 +53,8 @@ export class Callers {
   #sort(address: string): Caller {
     const family = isIPv6(address) ? 'ipv6' : 'ipv4';
     const isKnown = address !== unknown;
-    if (isKnown && this.#applications.check(address, family)) return this.#application;
+    const addressHash = hashText(address);
+    if (isKnown && this.#applications.check(address, family)) return { ...this.#application, addressHash };
     const isTrusted = isKnown && this.#trusted.check(address, family);
     const { fields } = this.#settings.forwarding;
     const sendsOlder = fields === 'x-forwarded' || fields === 'both';
@@ -62,10 +64,10 @@ export class Callers {
       ? (sendsOlder ? 0 : Guard.xForwarded) | (sendsForwarded ? 0 : Guard.forwarded)
       : Guard.xForwarded | Guard.forwarded | Guard.identity;
     const text = forwardingText(address, this.#scheme, sendsOlder, sendsForwarded);
-    return this.#caller(removes, isTrusted, sendsOlder || sendsForwarded ? text : null);
+    return this.#caller(removes, isTrusted, sendsOlder || sendsForwarded ? text : null, addressHash);
   }
 
-  #caller(removes: number, isTrusted: boolean, forwarding: ForwardingText | null): Caller {
+  #caller(removes: number, isTrusted: boolean, forwarding: ForwardingText | null, addressHash: number): Caller {
     const { underscoreNames } = this.#settings;
     // Nobody can prove yet that it belongs to the mesh, so nobody may speak its words.
     const always = Guard.mesh | Guard.twin | (underscoreNames === 'allow' ? 0 : Guard.underscored);
@@ -73,6 +75,7 @@ export class Callers {
       removes: removes | always,
       refuses: underscoreNames === 'refuse' ? Guard.twin | Guard.underscored : 0,
       isTrusted,
+      addressHash,
       forwarding,
       via: this.#via,
     };

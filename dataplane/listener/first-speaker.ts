@@ -1,3 +1,4 @@
+import { noKey } from '../cluster/balancer/balancer.ts';
 import type { Rule } from '../pipeline/rule.ts';
 import { type ProbeWaiter, UpstreamProbe } from '../tcp/upstream-probe.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
@@ -12,7 +13,7 @@ export function isSpokenFirst(rule: Rule): boolean {
 
 /** An instance that a silent caller could be carried to; null when there is none now. */
 export function pickSilent(rule: Rule, nowMs: number): PooledEndpoint | null {
-  const picked = rule.pickBackend()?.tunnels.pick(null, nowMs);
+  const picked = rule.pickBackend()?.tunnels.pick(noKey, null, nowMs);
   return picked === undefined || typeof picked === 'string' ? null : picked;
 }
 

@@ -125,12 +125,16 @@ export class Head {
   header(name: string): string | null {
     let value: string | null = null;
     for (let i = 0; i < this.fieldCount; i++) {
-      const from = this.offsets[i * 4]!;
-      if (this.offsets[i * 4 + 1]! - from !== name.length || !this.#isNamed(from, name)) continue;
-      if (this.names[i] === FieldName.removed) continue;
+      if (!this.#isAt(i, name)) continue;
       value = value === null ? this.valueAt(i) : `${value}, ${this.valueAt(i)}`;
     }
     return value;
+  }
+
+  /** Place of the first field of this lower-case name that is let in; -1 when there is none. */
+  placeOf(name: string): number {
+    for (let i = 0; i < this.fieldCount; i++) if (this.#isAt(i, name)) return i;
+    return -1;
   }
 
   /** Tells whether a field of this name is there. */
@@ -139,7 +143,9 @@ export class Head {
     return false;
   }
 
-  #isNamed(from: number, name: string): boolean {
+  #isAt(field: number, name: string): boolean {
+    const from = this.offsets[field * 4]!;
+    if (this.offsets[field * 4 + 1]! - from !== name.length || this.names[field] === FieldName.removed) return false;
     for (let i = 0; i < name.length; i++) if (tokenLower[this.bytes[from + i]!] !== name.charCodeAt(i)) return false;
     return true;
   }

@@ -1,56 +1,81 @@
-import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+import type { Endpoint } from '../cluster/endpoint.ts';
 
-/** One try as its endpoint hears of it: the count of requests under way, and the verdict for the breaker. */
-export class Attempt {
-  endpoint: PooledEndpoint | null = null;
+const tooManyRequests = 429;
+
+/**
+ * One try as its endpoint hears of it: the count of requests under way, how long the reply took, and one verdict for
+ * breaker and outlier detection.
+ */
+export class Attempt<E extends Endpoint> {
+  endpoint: E | null = null;
   startMs = 0;
   /** The endpoint counts it. */
   isOpen = false;
   /** It is the one that an open breaker let through. */
   #isProbe = false;
-  /** The breaker has heard of it: a 5xx that breaks off later is one failure, not two. */
+  /** There is a verdict: a 5xx that breaks off later is one failure, not two. */
   #isJudged = false;
+  /** Its latency was measured: what comes later is the length of a stream. */
+  #hasReplied = false;
 
-  begin(endpoint: PooledEndpoint, nowMs: number): void {
+  begin(endpoint: E, nowMs: number): void {
     this.endpoint = endpoint;
     this.startMs = nowMs;
     this.isOpen = true;
     endpoint.inFlight++;
     this.#isProbe = endpoint.breaker?.onStart() ?? false;
     this.#isJudged = false;
+    this.#hasReplied = false;
   }
 
-  /** A reply's head is here: a 5xx is a failure at once, anything else proves that a probe got through. */
+  /**
+   * A reply's head is here: a 5xx is a failure at once, anything else proves that a probe got through. May be told again
+   * of a status that comes in a reply's last fields.
+   */
   onStatus(status: number, nowMs: number): void {
-    const breaker = this.endpoint!.breaker;
-    if (breaker === null) return;
-    if (status >= 500) breaker.onFailure(nowMs, this.#isProbe);
-    else if (this.#isProbe) breaker.onProbePassed();
+    this.#measure(status >= 500 || status === tooManyRequests, nowMs);
+    const { breaker, outlier } = this.endpoint!;
+    if (status >= 500 && !this.#isJudged) {
+      breaker?.onFailure(nowMs, this.#isProbe);
+      outlier?.onStatus(status, nowMs);
+      this.#isJudged = true;
+    } else if (this.#isProbe) breaker?.onProbePassed();
     this.#isProbe = false;
-    this.#isJudged = status >= 500;
   }
 
   /** The protocol was switched. How a tunnel ends is no verdict: clients and servers just hang up. */
-  onUpgrade(): void {
+  onUpgrade(nowMs: number): void {
     const { breaker } = this.endpoint!;
     if (this.#isProbe) breaker?.onProbePassed();
-    else breaker?.onSuccess();
     this.#isProbe = false;
+    this.onWhole(nowMs);
     this.#isJudged = true;
   }
 
   /** The reply is whole. */
-  onWhole(): void {
-    if (!this.#isJudged) this.endpoint!.breaker?.onSuccess();
+  onWhole(nowMs: number): void {
+    if (this.#isJudged) return;
+    this.endpoint!.breaker?.onSuccess();
+    this.endpoint!.outlier?.onStatus(200, nowMs);
   }
 
   /** It is over, and `hasFailed` tells that the endpoint is to be blamed. */
   end(hasFailed: boolean, nowMs: number): void {
     this.isOpen = false;
-    const { breaker } = this.endpoint!;
+    const { breaker, outlier } = this.endpoint!;
     this.endpoint!.inFlight--;
-    if (breaker === null) return;
-    if (hasFailed && !this.#isJudged) breaker.onFailure(nowMs, this.#isProbe);
-    else breaker.onCancel(nowMs, this.#isProbe);
+    if (hasFailed && !this.#isJudged) {
+      this.#measure(true, nowMs);
+      breaker?.onFailure(nowMs, this.#isProbe);
+      outlier?.onLocalOriginFailure(nowMs);
+    } else breaker?.onCancel(nowMs, this.#isProbe);
+  }
+
+  #measure(isFailure: boolean, nowMs: number): void {
+    const { latency } = this.endpoint!;
+    if (latency === null) return;
+    if (isFailure) latency.onFailure(nowMs - this.startMs, nowMs);
+    else if (!this.#hasReplied) latency.onReply(nowMs - this.startMs, nowMs);
+    this.#hasReplied = true;
   }
 }

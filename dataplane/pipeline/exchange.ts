@@ -1,5 +1,6 @@
 import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
+import { noKey } from '../cluster/balancer/balancer.ts';
 import type { Caller } from '../message/caller.ts';
 import type { Head } from '../message/head.ts';
 import { keepReplyHead } from '../message/keep-head.ts';
@@ -53,7 +54,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   readonly #context: WorkerContext;
   readonly #ownDownstream: Downstream;
   readonly #deadlines: Deadlines;
-  readonly #try = new Attempt();
+  readonly #try = new Attempt<PooledEndpoint>();
 
   head: RequestHead;
   isUpgrade = false;
@@ -251,7 +252,9 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #attempt(nowMs: number, avoid: PooledEndpoint | null): void {
     const backend = this.backend!;
     const port = this.head.connectPort;
-    const picked = port === 0 ? backend.cluster.pick(avoid, nowMs) : backend.tunnels.pickForTunnel(port, avoid, nowMs);
+    const { cluster, tunnels, hashKey } = backend;
+    const keyHash = hashKey === null ? noKey : hashKey(this.head, this.caller);
+    const picked = port === 0 ? cluster.pick(keyHash, avoid, nowMs) : tunnels.pickForTunnel(port, avoid, nowMs);
     if (typeof picked === 'string') return this.#replyLocally(picked);
     this.#tries.count++;
     this.#try.begin(picked, nowMs);
@@ -460,6 +463,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (!this.#planRetry(reason ?? `status_${head.status}`)) return false;
     this.#connection = null;
     this.status = head.status;
+    this.#try.onStatus(Math.max(head.status, 502), this.#context.now()); // a reply to gRPC says 200
     this.#settle(reason, 'failure');
     this.status = 0;
     this.#startRetry();
@@ -501,7 +505,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   onReplyDone(): void {
     if (this.#retriesWhenDone) return this.#tryAgain();
-    this.#try.onWhole();
+    this.#try.onWhole(this.#context.now());
     this.#settle(null, 'none');
     this.#finish(this.status);
     this.#downstream.onExchangeComplete();
@@ -580,7 +584,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#phase = 'tunnel';
     this.status = status;
     this.#deadlines.tryAtMs = this.#deadlines.requestAtMs = 0;
-    this.#try.onUpgrade();
+    this.#try.onUpgrade(this.#context.now());
   }
 
   onTunnelEnd(): void {

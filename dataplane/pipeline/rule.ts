@@ -1,6 +1,7 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+import type { HashKey } from './hash-key.ts';
 import type { LocalReply } from './local-reply.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
@@ -35,6 +36,8 @@ export type RuleBackend = {
   readonly speaksGrpc: boolean;
   /** The endpoints that tunnels may lead to: of a service of other bytes than HTTP, too. */
   readonly tunnels: Cluster<PooledEndpoint>;
+  /** What the balancer follows; null where it follows nothing. */
+  readonly hashKey: HashKey | null;
   readonly budget: RetryBudget;
   readonly retry: RetrySettings;
   readonly timeouts: TimeoutSettings;

@@ -1,20 +1,19 @@
 import type { SlotTable } from '../../observability/metrics/slots.ts';
 import type { Labels } from '../../shared/resources/resource.ts';
 import type { Backend, RouteRule } from '../../shared/resources/route.ts';
+import type { InstanceResource } from '../../shared/resources/schema.ts';
 import type { ServiceProtocol } from '../../shared/resources/service.ts';
 import type { RouteEntry } from '../../shared/routing/candidate.ts';
 import { HostRoutes, matchesOf, RouteTable } from '../../shared/routing/route-table.ts';
-import type { Balancer } from '../cluster/balancer/balancer.ts';
-import { LeastRequest } from '../cluster/balancer/least-request.ts';
-import { RoundRobin } from '../cluster/balancer/round-robin.ts';
-import { Breaker } from '../cluster/breaker.ts';
-import { Cluster } from '../cluster/cluster.ts';
+import { Changes } from '../cluster/changes.ts';
+import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
 import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
 import { type RetrySettings, Rule, type RuleBackend } from '../pipeline/rule.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
-import { type MakePool, type Place, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
-import { breakerGauge } from './breaker-gauge.ts';
+import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+import { buildCluster } from './build-cluster.ts';
+import { EndpointSet } from './endpoint-set.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
 import {
@@ -24,6 +23,7 @@ import {
   serviceSettings,
   timeoutSettings,
 } from './service-settings.ts';
+import { type ServiceState, serviceState } from './service-state.ts';
 import { Snapshot } from './snapshot.ts';
 
 /** What compiling needs besides the resources. */
@@ -37,6 +37,8 @@ export type CompileContext = {
   readonly ownListeners: OwnListeners;
   /** The application behind inbound listeners. */
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
+  /** Zone of this proxy, null when it does not know. */
+  readonly zone: string | null;
 };
 
 const routeOfService = '(service)';
@@ -64,29 +66,23 @@ class Compiler {
   readonly #store: ResourceStore;
   readonly #before: Snapshot | null;
   readonly #context: CompileContext;
-  readonly #endpoints = new Map<string, PooledEndpoint>();
+  readonly #endpoints: EndpointSet;
   readonly #byService = new Map<string, PooledEndpoint[]>();
   readonly #settings = new Map<string, ServiceSettings>();
-  readonly #budgets = new Map<string, RetryBudget>();
+  readonly #states = new Map<string, ServiceState>();
   readonly #clusters = new Map<string, Clusters>();
+  /** Instances of the own service by zone: they call whom this proxy calls. */
+  readonly #callers = new Map<string, number>();
 
   constructor(store: ResourceStore, before: Snapshot | null, context: CompileContext) {
     this.#store = store;
     this.#before = before;
     this.#context = context;
+    this.#endpoints = new EndpointSet(before?.endpoints, context);
   }
 
   compile(revision: number): Snapshot {
-    for (const instance of this.#store.instances()) {
-      const { service, address, port, status } = instance.spec;
-      if (status !== 'up') continue;
-      const protocol = this.#store.wireProtocolAt(instance);
-      const place = { name: instance.name, address, port, protocol, workers: instance.spec.workers ?? 1 };
-      const endpoint = this.#endpoint(place, instance.labels, service);
-      const list = this.#byService.get(service);
-      if (list) list.push(endpoint);
-      else this.#byService.set(service, [endpoint]);
-    }
+    for (const instance of this.#store.instances()) if (instance.spec.status === 'up') this.#addEndpoint(instance);
     const snapshot = new Snapshot({
       revision,
       routes: new RouteTable(this.#routeEntries()),
@@ -95,11 +91,30 @@ class Compiler {
       inbound: this.#inboundRule(),
       inboundProtocol: this.#inboundProtocol(),
       unmatched: { inbound: this.#stats('inbound', '', ''), outbound: this.#stats('outbound', '', '') },
-      endpoints: this.#endpoints,
-      budgets: this.#budgets,
+      endpoints: this.#endpoints.byKey,
+      states: this.#states,
     });
+    for (const [service, { choice, outliers }] of this.#states) {
+      const endpoints = this.#byService.get(service) ?? [];
+      choice.follow(endpoints);
+      outliers?.follow(endpoints, this.#settingsOf(service).outliers!);
+    }
     this.#closeGone();
     return snapshot;
+  }
+
+  #addEndpoint(instance: InstanceResource): void {
+    const { name, labels } = instance;
+    const { service, address, port, weight, workers = 1 } = instance.spec;
+    const protocol = this.#store.wireProtocolAt(instance);
+    const traits = { labels, weight, changes: this.#stateOf(service).changes, nowMs: this.#context.now() };
+    const place = { name, address, port, protocol, workers };
+    const endpoint = this.#endpoints.add(service, place, traits, this.#settingsOf(service));
+    const { zone } = endpoint;
+    if (service === this.#context.application?.service) this.#callers.set(zone, (this.#callers.get(zone) ?? 0) + 1);
+    const list = this.#byService.get(service);
+    if (list) list.push(endpoint);
+    else this.#byService.set(service, [endpoint]);
   }
 
   #routeEntries(): RouteEntry<Rule>[] {
@@ -138,7 +153,8 @@ class Compiler {
     return {
       ...this.#clustersOf(backend.service, backend.labels),
       speaksGrpc: protocol === 'grpc',
-      budget: this.#budget(backend.service, settings),
+      hashKey: settings.balancing.hashKey,
+      budget: this.#stateOf(backend.service).budget,
       retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
       timeouts: rule.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
       breakerReply: settings.fallback ? fallbackReply(settings.fallback) : localReply('breaker_open'),
@@ -174,15 +190,20 @@ class Compiler {
     const { address, port } = application;
     const protocol = this.#store.wireProtocolOf(application.service);
     const place = { name: inboundEndpoint, address, port, protocol, workers: 1 };
-    const endpoint = this.#endpoint(place, {}, application.service);
+    const traits = { labels: {}, weight: 1, changes: new Changes(), nowMs: this.#context.now() };
+    const endpoint = this.#endpoints.add(application.service, place, traits, settings);
     const isOwn = this.#context.ownListeners.isReachedBy('inbound', application.address, application.port);
     const endpoints = isOwn ? [] : [endpoint];
     const noRetry: RetrySettings = { ...settings.retry, attempts: 0 };
-    const cluster = new Cluster(application.service, endpoints, new RoundRobin(endpoints, 0), 'loop_detected');
+    const cluster = this.#buildCluster(
+      { service: application.service, endpoints, changes: endpoint.changes, whenEmpty: 'loop_detected' },
+      settings,
+    );
     const backend: RuleBackend = {
       cluster,
       tunnels: cluster,
       speaksGrpc: this.#store.protocolOf(application.service) === 'grpc',
+      hashKey: null,
       budget: new RetryBudget(settings.retryBudget),
       retry: noRetry,
       timeouts: settings.timeouts,
@@ -202,71 +223,45 @@ class Compiler {
     const { ownListeners } = this.#context;
     const endpoints = labelled.filter(({ address, port }) => !ownListeners.isReachedBy('outbound', address, port));
     const whenEmpty = labelled.length > 0 ? 'loop_detected' : 'no_endpoint';
-    const tunnels = new Cluster(service, endpoints, this.#balancer(service, endpoints), whenEmpty);
+    const { changes } = this.#stateOf(service);
+    const settings = this.#settingsOf(service);
+    const tunnels = this.#buildCluster({ service, endpoints, changes, whenEmpty }, settings);
     // What speaks no HTTP must not be sent any: its requests are refused with a word that says why.
     const isHttp = this.#store.protocolOf(service) !== 'tcp';
-    const cluster = isHttp ? tunnels : new Cluster(service, [], new RoundRobin([], 0), 'not_implemented');
+    const cluster = isHttp
+      ? tunnels
+      : this.#buildCluster({ service, endpoints: [], changes, whenEmpty: 'not_implemented' }, settings);
     const clusters = { cluster, tunnels };
     this.#clusters.set(key, clusters);
     return clusters;
   }
 
-  #balancer(service: string, endpoints: readonly PooledEndpoint[]): Balancer<PooledEndpoint> {
-    switch (this.#settingsOf(service).loadBalancer.policy) {
-      case 'round-robin':
-        return new RoundRobin(endpoints, this.#context.random());
-      case 'least-request':
-        return new LeastRequest(endpoints, this.#context.random);
-    }
+  #buildCluster(parts: Parameters<typeof buildCluster>[0], { balancing }: ServiceSettings): Cluster<PooledEndpoint> {
+    return buildCluster(parts, balancing, this.#stateOf(parts.service), this.#context, this.#callers);
   }
 
-  #budget(service: string, settings: ServiceSettings): RetryBudget {
-    let budget = this.#budgets.get(service);
-    if (budget) return budget;
-    const { percent, minPerSecond } = settings.retryBudget;
-    const perWorker = { percent, minPerSecond: minPerSecond / this.#context.workers };
-    budget = this.#before?.budgets.get(service) ?? new RetryBudget(perWorker);
-    budget.settings = perWorker;
-    this.#budgets.set(service, budget);
-    return budget;
+  #stateOf(service: string): ServiceState {
+    const known = this.#states.get(service);
+    if (known) return known;
+    const before = this.#before?.states.get(service) ?? null;
+    const state = serviceState(service, before, this.#settingsOf(service), this.#context);
+    this.#states.set(service, state);
+    return state;
   }
 
   #settingsOf(service: string): ServiceSettings {
     const known = this.#settings.get(service);
     if (known) return known;
-    const settings = serviceSettings(this.#store.policiesOf(service));
+    const settings = serviceSettings(this.#store.policiesOf(service), this.#context.workers);
     this.#settings.set(service, settings);
     return settings;
   }
 
-  /** The endpoint of an address: the one that is in use already, brought up to date, or a new one. */
-  #endpoint(place: Place, labels: Labels, service: string): PooledEndpoint {
-    const { name, address, port, protocol, workers } = place;
-    const { pool, breaker } =
-      name === inboundEndpoint ? applicationSettings(this.#store.policiesOf(service)) : this.#settingsOf(service);
-    const key = `${name} ${address} ${port} ${protocol} ${workers}`;
-    let endpoint = this.#before?.endpoints.get(key);
-    if (endpoint) {
-      endpoint.labels = labels;
-      endpoint.pool.settings = pool;
-    } else {
-      endpoint = new PooledEndpoint(place, labels, pool, this.#context.makePool);
-    }
-    if (breaker === null) {
-      endpoint.breaker?.retire();
-      endpoint.breaker = null;
-    } else if (endpoint.breaker) endpoint.breaker.settings = breaker;
-    else endpoint.breaker = new Breaker(breaker, breakerGauge(this.#context.metrics, service, name));
-    this.#endpoints.set(key, endpoint);
-    return endpoint;
-  }
-
+  /** What the snapshot before has and this one has not. */
   #closeGone(): void {
-    for (const [key, endpoint] of this.#before?.endpoints ?? []) {
-      if (this.#endpoints.has(key)) continue;
-      endpoint.pool.close();
-      endpoint.breaker?.retire();
-    }
+    this.#endpoints.closeGone();
+    for (const [service, { outliers }] of this.#before?.states ?? [])
+      if (!this.#states.has(service)) outliers?.retire(this.#context.now());
   }
 
   #stats(direction: 'inbound' | 'outbound', service: string, route: string): TrafficStats {

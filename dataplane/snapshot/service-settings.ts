@@ -1,23 +1,19 @@
-import type {
-  Connections,
-  Fallback,
-  LoadBalancer,
-  PolicyTimeouts,
-  RetryPolicy,
-  RuleRetry,
-} from '../../shared/resources/policy.ts';
+import type { LoadBalancer } from '../../shared/resources/load-balancer.ts';
+import type { Connections, Fallback, PolicyTimeouts, RetryPolicy, RuleRetry } from '../../shared/resources/policy.ts';
 import type { Timeouts } from '../../shared/resources/route.ts';
 import { documentSchemas, type PolicyResource } from '../../shared/resources/schema.ts';
 import { durationMs } from '../../shared/time/duration.ts';
 import type { BreakerSettings } from '../cluster/breaker.ts';
+import type { OutlierSettings } from '../cluster/outlier/outlier-settings.ts';
 import type { RetryBudgetSettings } from '../cluster/retry-budget.ts';
 import { retriableStatuses } from '../pipeline/grpc.ts';
 import type { RetrySettings, TimeoutSettings } from '../pipeline/rule.ts';
 import type { PoolSettings } from '../upstream/pool.ts';
+import { type BalancingSettings, balancingSettings, outlierSettings } from './balancing-settings.ts';
 
 /** What the policies of a service come to, in the units the request path uses. */
 export type ServiceSettings = {
-  readonly loadBalancer: LoadBalancer;
+  readonly balancing: BalancingSettings;
   readonly pool: PoolSettings;
   readonly timeouts: TimeoutSettings;
   readonly retry: RetrySettings;
@@ -25,18 +21,25 @@ export type ServiceSettings = {
   /** Null when no policy asks for a breaker. */
   readonly breaker: BreakerSettings | null;
   readonly fallback: Fallback | null;
+  /** Null when no policy asks for it. */
+  readonly outliers: OutlierSettings | null;
 };
 
 const defaults = sectionDefaults();
 
-/** Each section comes from the first policy that has it; the control plane refuses a second one. */
-export function serviceSettings(policies: readonly PolicyResource[]): ServiceSettings {
+/**
+ * Each section comes from the first policy that has it; the control plane refuses a second one. `workers` share what
+ * counts for the whole proxy.
+ */
+export function serviceSettings(policies: readonly PolicyResource[], workers: number): ServiceSettings {
+  const loadBalancer = policies.find(({ spec }) => spec.loadBalancer)?.spec.loadBalancer ?? defaults.loadBalancer;
+  const outliers = policies.find(({ spec }) => spec.outlierDetection)?.spec.outlierDetection;
   const breaker = policies.find(({ spec }) => spec.breaker)?.spec.breaker;
   const connections = policies.find(({ spec }) => spec.connections)?.spec.connections ?? defaults.connections;
   const timeouts = policies.find(({ spec }) => spec.timeouts)?.spec.timeouts ?? defaults.timeouts;
   const retry = policies.find(({ spec }) => spec.retry)?.spec.retry ?? defaults.retry;
   return {
-    loadBalancer: policies.find(({ spec }) => spec.loadBalancer)?.spec.loadBalancer ?? defaults.loadBalancer,
+    balancing: balancingSettings(loadBalancer),
     pool: {
       max: connections.max,
       maxIdle: connections.maxIdle,
@@ -64,6 +67,7 @@ export function serviceSettings(policies: readonly PolicyResource[]): ServiceSet
         }
       : null,
     fallback: breaker?.fallback ?? null,
+    outliers: outliers ? outlierSettings(outliers, workers) : null,
   };
 }
 
@@ -72,8 +76,8 @@ export function serviceSettings(policies: readonly PolicyResource[]): ServiceSet
  * sets. Bounds on tries and load are the callers' business, or they would count twice.
  */
 export function applicationSettings(policies: readonly PolicyResource[]): ServiceSettings {
-  const own = serviceSettings([]);
-  const { pool, timeouts } = serviceSettings(policies);
+  const own = serviceSettings([], 1);
+  const { pool, timeouts } = serviceSettings(policies, 1);
   const { connectTimeoutMs, idleTimeoutMs, maxLifetimeMs, maxRequests } = pool;
   return {
     ...own,

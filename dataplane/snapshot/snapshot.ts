@@ -1,9 +1,9 @@
 import type { ServiceProtocol } from '../../shared/resources/service.ts';
 import type { HostRoutes, RouteTable } from '../../shared/routing/route-table.ts';
-import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { Rule } from '../pipeline/rule.ts';
 import type { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+import type { ServiceState } from './service-state.ts';
 
 /** All that a worker needs to carry requests. Immutable: a change makes a new one and swaps the reference. */
 export class Snapshot {
@@ -19,8 +19,8 @@ export class Snapshot {
   readonly inboundProtocol: ServiceProtocol;
   readonly unmatched: { readonly inbound: TrafficStats; readonly outbound: TrafficStats };
   readonly endpoints: ReadonlyMap<string, PooledEndpoint>;
-  /** Retry budget of each service; outlives the snapshot, so that a change of configuration refills none. */
-  readonly budgets: ReadonlyMap<string, RetryBudget>;
+  /** By service; handed on to the next snapshot. */
+  readonly states: ReadonlyMap<string, ServiceState>;
 
   constructor(parts: {
     revision: number;
@@ -31,7 +31,7 @@ export class Snapshot {
     inboundProtocol: ServiceProtocol;
     unmatched: { inbound: TrafficStats; outbound: TrafficStats };
     endpoints: ReadonlyMap<string, PooledEndpoint>;
-    budgets: ReadonlyMap<string, RetryBudget>;
+    states: ReadonlyMap<string, ServiceState>;
   }) {
     this.revision = parts.revision;
     this.#routes = parts.routes;
@@ -41,7 +41,15 @@ export class Snapshot {
     this.inboundProtocol = parts.inboundProtocol;
     this.unmatched = parts.unmatched;
     this.endpoints = parts.endpoints;
-    this.budgets = parts.budgets;
+    this.states = parts.states;
+  }
+
+  /** Has outlier detection do what is due; returns when it is due again (monotonic ms), Infinity when it is nowhere on. */
+  advanceOutliers(nowMs: number): number {
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const { outliers } of this.states.values())
+      if (outliers !== null) nextMs = Math.min(nextMs, outliers.advance(nowMs));
+    return nextMs;
   }
 
   /** The rules for a host: those somebody wrote, be it for `*`, come before the one a service has by its name. */

@@ -114,6 +114,7 @@ class Supervisor implements RunningProxy {
           replayBytes: limits.replayBytes,
           http2: limits.http2,
         },
+        zone: spec.zone ?? null,
         transportKind: options.transportKind ?? 'handle',
         sampleRatio: tracing.sampleRatio,
         recordsSpans: this.#exporter !== null,

@@ -1,5 +1,4 @@
-import type { Labels } from '../../shared/resources/resource.ts';
-import { Endpoint } from '../cluster/endpoint.ts';
+import { Endpoint, type EndpointTraits } from '../cluster/endpoint.ts';
 import type { UpstreamProbe } from '../tcp/upstream-probe.ts';
 import type { EndpointPool, PoolSettings } from './pool.ts';
 
@@ -25,8 +24,8 @@ export class PooledEndpoint extends Endpoint {
   /** Asks whether the endpoint speaks first; null most of the time. */
   probe: UpstreamProbe | null = null;
 
-  constructor(place: Place, labels: Labels, settings: PoolSettings, makePool: MakePool) {
-    super(place.name, place.address, place.port, labels);
+  constructor(place: Place, traits: EndpointTraits, settings: PoolSettings, makePool: MakePool) {
+    super(place.name, place.address, place.port, traits);
     this.pool = makePool(this, settings, place);
   }
 }

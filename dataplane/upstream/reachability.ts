@@ -16,7 +16,7 @@ export class Reachability {
   /** The endpoint takes requests: it need not be avoided, and its next failure is the first one again. */
   onReached(): void {
     this.#failures = 0;
-    this.#endpoint.backoffUntilMs = 0;
+    this.#endpoint.avoidUntil(0);
   }
 
   /**
@@ -27,6 +27,6 @@ export class Reachability {
     const nowMs = this.#now();
     if (nowMs < this.#endpoint.backoffUntilMs) return;
     const pauseMs = Math.min(backoffMs * 2 ** Math.min(this.#failures++, 20), maxBackoffMs);
-    this.#endpoint.backoffUntilMs = nowMs + pauseMs;
+    this.#endpoint.avoidUntil(nowMs + pauseMs);
   }
 }

@@ -41,6 +41,8 @@ export type WorkerOptions = {
     readonly replayBytes: number;
     readonly http2: Http2Limits;
   };
+  /** Zone that the proxy runs in, null when it does not know. */
+  readonly zone: string | null;
   readonly transportKind: TransportKind;
   readonly sampleRatio: number;
   readonly recordsSpans: boolean;

@@ -2,7 +2,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { SlotTable } from '../../observability/metrics/slots.ts';
 import { randomUint32 } from '../../observability/tracing/trace-context.ts';
 import { compactHeap } from '../../shared/runtime/compact-heap.ts';
-import { TimerWheel } from '../../shared/time/timer-wheel.ts';
+import { TimerWheel, WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
 import { Http1UpstreamConnection } from '../http1/upstream-connection.ts';
 import { connectHttp2 } from '../http2/upstream-connecting.ts';
@@ -40,6 +40,7 @@ class Worker {
   readonly #spans: SpanBatch;
   readonly #ownListeners = new OwnListeners();
   readonly #health = new Map<string, boolean>();
+  readonly #outlierTimer = new WheelTimer(() => this.#advanceOutliers());
   readonly #metrics: SlotTable;
   readonly #options: WorkerOptions;
   /** To the other workers. */
@@ -60,6 +61,7 @@ class Worker {
       random: randomUint32,
       workers: options.workers,
       application: options.application,
+      zone: options.zone,
       ownListeners: this.#ownListeners,
     };
     this.#context = {
@@ -138,11 +140,19 @@ class Worker {
   #compile(store: ResourceStore, revision: number): void {
     this.#context.snapshot = compileSnapshot(store, revision, this.#context.snapshot, this.#compileContext);
     this.#applyHealth();
+    this.#advanceOutliers();
   }
 
   #applyHealth(): void {
-    for (const endpoint of this.#context.snapshot.endpoints.values())
-      endpoint.isHealthy = this.#health.get(endpoint.name) ?? true;
+    const { snapshot, now } = this.#context;
+    for (const endpoint of snapshot.endpoints.values())
+      endpoint.setHealthy(this.#health.get(endpoint.name) ?? true, now());
+  }
+
+  #advanceOutliers(): void {
+    const { snapshot, wheel, now } = this.#context;
+    const nextMs = snapshot.advanceOutliers(now());
+    if (nextMs < Number.POSITIVE_INFINITY) wheel.arm(this.#outlierTimer, nextMs);
   }
 
   /** Loaded only where there are several workers. */

@@ -59,6 +59,12 @@ export const InstanceSpec = Type.Object(
           'Worker threads of the proxy at this address: callers spread their requests over as many connections of HTTP/2, so that each has its share.',
       }),
     ),
+    weight: Type.Integer({
+      default: 1,
+      minimum: 1,
+      maximum: 1000,
+      description: 'Its part of the service’s requests, in proportion to the weights of the others.',
+    }),
     metadata: Type.Optional(Labels),
     healthCheck: Type.Optional(HealthCheck),
     status: Type.Enum(['up', 'draining', 'down'], {

@@ -1,5 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Name } from './field-schemas.ts';
+import { LoadBalancer } from './load-balancer.ts';
+import { OutlierDetection } from './outlier-detection.ts';
 
 const defaultConditions = ['connect-failure', 'reset', 'gateway-error'] as const;
 export const retryConditions = [
@@ -62,17 +64,6 @@ export const RetryPolicy = Type.Object(
   { additionalProperties: false },
 );
 export type RetryPolicy = Static<typeof RetryPolicy>;
-
-export const LoadBalancer = Type.Object(
-  {
-    policy: Type.Enum(['round-robin', 'least-request'], {
-      default: 'least-request',
-      description: 'least-request takes the less loaded of two random instances.',
-    }),
-  },
-  { additionalProperties: false },
-);
-export type LoadBalancer = Static<typeof LoadBalancer>;
 
 export const Connections = Type.Object(
   {
@@ -188,6 +179,7 @@ export const PolicySpec = Type.Object(
     timeouts: Type.Optional(PolicyTimeouts),
     retry: Type.Optional(RetryPolicy),
     breaker: Type.Optional(Breaker),
+    outlierDetection: Type.Optional(OutlierDetection),
   },
   { additionalProperties: false },
 );

@@ -226,6 +226,15 @@ export const ProxySpec = Type.Object(
         'Worker threads, each with its own listeners and pools. Up to 16 share connections evenly; more keep what they accept.',
     }),
     service: Type.Optional(Name),
+    zone: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 253,
+        pattern: '^[\\x21-\\x7e]+$',
+        description:
+          'Zone it runs in, as instances have it in the label topology.kubernetes.io/zone; instances there are preferred.',
+      }),
+    ),
     appPort: Type.Optional(
       Type.Integer({
         minimum: 1,

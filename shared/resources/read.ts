@@ -2,6 +2,7 @@ import { parseCidr } from '../discovery/cidr.ts';
 import type { Issue, Parsed } from '../errors/problem.ts';
 import { checkGrpcMatch } from '../routing/grpc-match.ts';
 import { checkPatterns } from '../routing/pattern.ts';
+import { balancingFaults } from './balancing-faults.ts';
 import {
   type SchemaError,
   type Validator,
@@ -13,7 +14,14 @@ import {
 } from './document-validators.js';
 import type { ProxyListener } from './proxy.ts';
 import { type Kind, kinds, listOf } from './resource.ts';
-import { type AnyResource, documentSchemas, isKind, type ProxyDocument, type RouteResource } from './schema.ts';
+import {
+  type AnyResource,
+  documentSchemas,
+  isKind,
+  type PolicyResource,
+  type ProxyDocument,
+  type RouteResource,
+} from './schema.ts';
 
 const validators: Readonly<Record<Kind | 'Proxy', Validator>> = {
   Service: validateService,
@@ -37,10 +45,9 @@ export function readResource(input: unknown): Parsed<AnyResource> {
       issues: [{ pointer: '/kind', message: `must be one of ${kinds.join(', ')}; got ${show(kind)}` }],
     };
   const document: unknown = structuredClone(input);
-  const issues =
-    kind === 'Route'
-      ? faultsOf(kind, document).concat(checkMatches(document as RouteResource))
-      : faultsOf(kind, document);
+  const issues = faultsOf(kind, document);
+  if (kind === 'Route') issues.push(...checkMatches(document as RouteResource));
+  if (kind === 'Policy') issues.push(...balancingFaults(document as PolicyResource));
   return issues.length === 0 ? { ok: true, value: document as AnyResource } : { ok: false, issues };
 }
 

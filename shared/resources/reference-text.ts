@@ -19,8 +19,9 @@ const instanceNotes = `
 - An instance with \`leaseSeconds\` leaves the mesh when no heartbeat came for that long. \`POST
   /v1/instances/{name}/heartbeat\` renews it, and so does applying the same instance again. After a restart of the control
   plane every instance has one full lease, and no less than 5 s, to be heard again.
-- A health check is made by each proxy for itself. Instances that fail it get no requests as long as another one is well;
-  when none is, they are tried all the same.
+- A health check is made by each proxy for itself. Instances that fail it get no requests as long as half of them are well
+  (\`loadBalancer.panicThresholdPercent\` of a policy); else all are used.
+- The label \`topology.kubernetes.io/zone\` says which zone an instance is in.
 `;
 
 const route = `
@@ -44,14 +45,15 @@ const routeNotes = `
 `;
 
 const policy = `
-A policy says how requests to its target services are balanced, tried again, limited in time and cut off.
+A policy says how requests to its target services are balanced, tried again, limited in time and cut off. [Balancing](../balancing.md)
+explains \`loadBalancer\` and \`outlierDetection\`.
 `;
 
 const policyNotes = `
-- Each section (\`loadBalancer\`, \`connections\`, \`timeouts\`, \`retry\`, \`breaker\`) may be set by one policy per service; a
-  second one is refused.
-- Services without a policy have the defaults above, so they are tried again twice. Only \`breaker\` is off until a
-  policy has it.
+- Each section (\`loadBalancer\`, \`connections\`, \`timeouts\`, \`retry\`, \`breaker\`, \`outlierDetection\`) may be set by one policy per
+  service; a second one is refused.
+- Services without a policy have the defaults above, so they are tried again twice. Only \`breaker\` and \`outlierDetection\` are off
+  until a policy has them.
 - A try that may have been executed is repeated only for the methods of \`retry.methods\`. One that reached nobody is repeated
   for every method. The budget is counted per worker.
 - To a breaker, an upgraded connection is a success as soon as it is made; how it ends does not count.

@@ -38,4 +38,11 @@ export function listOf<T>(value: readonly T[] | undefined): readonly T[] {
 }
 
 /** The sections of a policy; each is given whole by at most one policy per service. */
-export const policySections = ['loadBalancer', 'connections', 'timeouts', 'retry', 'breaker'] as const;
+export const policySections = [
+  'loadBalancer',
+  'connections',
+  'timeouts',
+  'retry',
+  'breaker',
+  'outlierDetection',
+] as const;

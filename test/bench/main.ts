@@ -14,6 +14,10 @@ const benches: Readonly<Record<string, { summary: string; load(): Promise<{ comm
     load: () => import('./workers.ts'),
   },
   stages: { summary: 'Each step of a request beside a plain version of it', load: () => import('./stages/stages.ts') },
+  balance: {
+    summary: 'A simulated fleet with bad instances under each balancer',
+    load: () => import('./balance/balance.ts'),
+  },
   all: {
     summary: 'Every bench that judges speed, and all marks in one list',
     load: () => import('./all.ts'),

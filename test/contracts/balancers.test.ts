@@ -1,39 +1,47 @@
 import t from 'tap';
-import { LeastRequest } from '../../dataplane/cluster/balancer/least-request.ts';
-import { RoundRobin } from '../../dataplane/cluster/balancer/round-robin.ts';
-import { balancerContract, endpointsOf } from './balancer.contract.ts';
+import { AdaptiveChoice } from '../../dataplane/cluster/adaptive-choice.ts';
+import { Adaptive } from '../../dataplane/cluster/balancer/adaptive.ts';
+import { ByZone } from '../../dataplane/cluster/balancer/by-zone.ts';
+import { WeightedLeastRequest } from '../../dataplane/cluster/balancer/weighted-least-request.ts';
+import { WeightedRoundRobin } from '../../dataplane/cluster/balancer/weighted-round-robin.ts';
+import { BalancerMaker, type BalancerSettings } from '../../dataplane/cluster/balancer-maker.ts';
+import { HashTables } from '../../dataplane/cluster/hashing/hash-tables.ts';
+import { seededRandom } from '../harness/seeded-random.ts';
+import { balancerContract, type MakeBalancer } from './balancer.contract.ts';
 
-/** The same numbers in every run (Park and Miller 1988). */
-function fixedRandom(): () => number {
-  let state = 42;
-  return () => {
-    state = (state * 48_271) % 2_147_483_647;
-    return state;
+const random = seededRandom();
+const ignore = () => undefined;
+
+const takesTurns = new Set(['round-robin', 'least-request']);
+
+/** As configuration makes them. */
+const policies: readonly BalancerSettings[] = [
+  { policy: 'round-robin' },
+  { policy: 'least-request' },
+  { policy: 'random' },
+  { policy: 'peak-ewma' },
+  { policy: 'adaptive' },
+  { policy: 'ring-hash', size: 4096 },
+  { policy: 'maglev', size: 65_537 },
+];
+for (const settings of policies) {
+  const make: MakeBalancer = (endpoints, weights) => {
+    const tools = { random, tables: new HashTables(null), choice: new AdaptiveChoice(ignore) };
+    return new BalancerMaker(settings, endpoints, tools).make(endpoints, weights);
   };
+  balancerContract(t, settings.policy, make, takesTurns.has(settings.policy) ? 10_000 : 100_000);
 }
 
-balancerContract(t, 'round robin', (endpoints) => new RoundRobin(endpoints, 4));
-balancerContract(t, 'least request', (endpoints) => new LeastRequest(endpoints, fixedRandom()));
-
-t.test('round robin takes each in turn from where it was told to begin', async (t) => {
-  const balancer = new RoundRobin(endpointsOf(3), 5);
-  t.same(
-    Array.from({ length: 5 }, () => balancer.pick()!.name),
-    ['e-2', 'e-0', 'e-1', 'e-2', 'e-0'],
-  );
+/** Each by itself, also where configuration would take a simpler one. */
+const weighted: MakeBalancer = (endpoints, weights) => new WeightedRoundRobin(endpoints, weights, random);
+balancerContract(t, 'weighted round robin', weighted);
+balancerContract(t, 'weighted least request', (endpoints, weights) => {
+  return new WeightedLeastRequest(endpoints, weights, random);
 });
-
-t.test('least request takes the less loaded of two, and never the most loaded of all', async (t) => {
-  const endpoints = endpointsOf(4);
-  endpoints.forEach((endpoint, i) => {
-    endpoint.inFlight = i;
-  });
-  const balancer = new LeastRequest(endpoints, fixedRandom());
-  const seen: Record<string, number> = {};
-  for (let i = 0; i < 6000; i++) {
-    const { name } = balancer.pick()!;
-    seen[name] = (seen[name] ?? 0) + 1;
-  }
-  t.equal(seen['e-3'], undefined);
-  t.ok(seen['e-0']! > seen['e-1']! && seen['e-1']! > seen['e-2']!);
+balancerContract(t, 'a zone alone', (endpoints, weights) => {
+  return new ByZone([{ share: 1, balancer: weighted(endpoints, weights) }], random);
+});
+balancerContract(t, 'an adaptive choice', (endpoints, weights) => {
+  const one = weighted(endpoints, weights);
+  return new Adaptive(new AdaptiveChoice(ignore), { unequal: one, busy: one, calm: one });
 });

@@ -10,6 +10,7 @@ export const stages: Readonly<Record<string, () => Promise<{ stage: Stage }>>> =
   'route-match': () => import('./route-match.ts'),
   'round-robin': () => import('./round-robin.ts'),
   'least-request': () => import('./least-request.ts'),
+  'cluster-pick': () => import('./cluster-pick.ts'),
   pool: () => import('./pool.ts'),
   'out-buffer': () => import('./out-buffer.ts'),
   'hpack-decode-grpc': async () => ({ stage: (await import('./hpack-decode.ts')).grpc }),

@@ -1,47 +1,205 @@
 import t from 'tap';
-import { RoundRobin } from '../../../dataplane/cluster/balancer/round-robin.ts';
+import { AdaptiveChoice } from '../../../dataplane/cluster/adaptive-choice.ts';
+import { noKey } from '../../../dataplane/cluster/balancer/balancer.ts';
+import { BalancerMaker, type BalancerSettings } from '../../../dataplane/cluster/balancer-maker.ts';
+import { Balancing, type Zones } from '../../../dataplane/cluster/balancing.ts';
 import { Breaker } from '../../../dataplane/cluster/breaker.ts';
+import { Changes } from '../../../dataplane/cluster/changes.ts';
 import { Cluster } from '../../../dataplane/cluster/cluster.ts';
 import type { Endpoint } from '../../../dataplane/cluster/endpoint.ts';
+import { HashTables } from '../../../dataplane/cluster/hashing/hash-tables.ts';
+import type { SlowStart } from '../../../dataplane/cluster/slow-start.ts';
 import { endpointsOf } from '../../contracts/balancer.contract.ts';
+import { seededRandom } from '../../harness/seeded-random.ts';
 
-const clusterOf = (endpoints: Endpoint[]) => new Cluster('app', endpoints, new RoundRobin(endpoints, 0));
-const openBreaker = () => {
-  const breaker = new Breaker(
-    { consecutiveFailures: 1, openForMs: 1000, maxOpenForMs: 1000 },
-    { onTransition: () => undefined, onRetired: () => undefined },
-  );
-  breaker.onFailure(0, breaker.onStart());
-  return breaker;
+type Options = {
+  readonly settings?: BalancerSettings;
+  readonly panicThresholdPercent?: number;
+  readonly slowStart?: SlowStart;
+  readonly zones?: Zones;
+  readonly onPanic?: () => void;
 };
 
-t.test('a cluster passes over who is unhealthy, backs off or is cut off', async (t) => {
-  const endpoints = endpointsOf(4);
-  endpoints[0]!.isHealthy = false;
-  endpoints[1]!.backoffUntilMs = 500;
-  endpoints[2]!.breaker = openBreaker();
+function clusterOf(endpoints: Endpoint[], options: Options = {}): Cluster<Endpoint> {
+  const random = seededRandom();
+  const tools = { random, tables: new HashTables(null), choice: new AdaptiveChoice(() => undefined) };
+  const maker = new BalancerMaker(options.settings ?? { policy: 'round-robin' }, endpoints, tools);
+  return new Cluster({
+    service: 'app',
+    endpoints,
+    changes: endpoints[0]?.changes ?? new Changes(),
+    balancing: new Balancing(maker, random, options),
+    panicThresholdPercent: options.panicThresholdPercent ?? 50,
+    ...(options.onPanic ? { onPanic: options.onPanic } : {}),
+  });
+}
+
+/** Cuts an endpoint off for a second. */
+function openBreaker(endpoint: Endpoint): void {
+  const onTransition = () => void endpoint.changes.count++;
+  const settings = { consecutiveFailures: 1, openForMs: 1000, maxOpenForMs: 1000 };
+  endpoint.breaker = new Breaker(settings, { onTransition, onRetired: () => undefined });
+  endpoint.breaker.onFailure(0, endpoint.breaker.onStart());
+}
+
+/** Names of whom so many requests go to, each once. */
+function picked(cluster: Cluster<Endpoint>, nowMs: number, times = 40): string[] {
+  const seen = new Set<string>();
+  for (let i = 0; i < times; i++) {
+    const choice = cluster.pick(noKey, null, nowMs);
+    seen.add(typeof choice === 'string' ? choice : choice.name);
+  }
+  return [...seen].sort();
+}
+
+t.test('a cluster passes over who is unhealthy, ejected, backs off or is cut off, until that is over', async (t) => {
+  const endpoints = endpointsOf(9);
   const cluster = clusterOf(endpoints);
-  for (let i = 0; i < 8; i++) t.equal(cluster.pick(null, 100), endpoints[3]);
-  const later = new Set(Array.from({ length: 8 }, () => cluster.pick(null, 600)));
-  t.same(later, new Set([endpoints[1], endpoints[3]]));
+  t.equal(picked(cluster, 100).length, 9);
+  endpoints[0]!.setHealthy(false, 100);
+  endpoints[1]!.avoidUntil(500);
+  openBreaker(endpoints[2]!);
+  endpoints[3]!.setEjected(true, 100);
+  const others = ['e-4', 'e-5', 'e-6', 'e-7', 'e-8'];
+  t.same(picked(cluster, 499), others);
+  t.same(picked(cluster, 500), ['e-1', ...others]);
+  t.same(picked(cluster, 1000), ['e-1', 'e-2', ...others]);
+  endpoints[2]!.breaker!.onStart();
+  t.same(picked(cluster, 1000), ['e-1', ...others], 'one probe at a time');
+  endpoints[2]!.breaker!.onProbePassed();
+  endpoints[0]!.setHealthy(true, 1000);
+  endpoints[3]!.setEjected(false, 1000);
+  t.equal(picked(cluster, 1000).length, 9);
 });
 
 t.test('the endpoint to avoid is taken only when there is no other', async (t) => {
-  const endpoints = endpointsOf(2);
-  const cluster = clusterOf(endpoints);
-  for (let i = 0; i < 6; i++) t.equal(cluster.pick(endpoints[0]!, 0), endpoints[1]);
-  endpoints[1]!.isHealthy = false;
-  for (let i = 0; i < 6; i++) t.equal(cluster.pick(endpoints[0]!, 0), endpoints[0]);
+  for (const settings of [{ policy: 'round-robin' }, { policy: 'maglev', size: 101 }] as const) {
+    const endpoints = endpointsOf(2);
+    const cluster = clusterOf(endpoints, { settings, panicThresholdPercent: 0 });
+    for (let key = 0; key < 20; key++) t.equal(cluster.pick(key, endpoints[0]!, 0), endpoints[1]);
+    endpoints[1]!.setHealthy(false, 0);
+    for (let key = 0; key < 20; key++) t.equal(cluster.pick(key, endpoints[0]!, 0), endpoints[0]);
+  }
 });
 
-t.test('when all are unhealthy one is tried all the same, but not past an open breaker', async (t) => {
+t.test('when none can be reached one is tried all the same', async (t) => {
+  const endpoints = endpointsOf(2);
+  for (const endpoint of endpoints) endpoint.avoidUntil(1000);
+  t.same(picked(clusterOf(endpoints), 0), ['e-0', 'e-1']);
+});
+
+t.test('below the panic threshold health counts for nothing, and is counted', async (t) => {
+  const endpoints = endpointsOf(10);
+  let panics = 0;
+  const cluster = clusterOf(endpoints, { onPanic: () => void panics++ });
+  for (const endpoint of endpoints.slice(0, 5)) endpoint.setHealthy(false, 0);
+  t.equal(picked(cluster, 0).length, 5, 'half of them are enough');
+  t.equal(panics, 0);
+  endpoints[5]!.setEjected(true, 0);
+  t.equal(picked(cluster, 0).length, 10);
+  t.equal(panics, 40);
+  endpoints[5]!.setEjected(false, 0);
+  t.equal(picked(cluster, 0).length, 5);
+});
+
+t.test('a panic threshold of 0 never panics: there is nobody left', async (t) => {
+  const endpoints = endpointsOf(2);
+  const cluster = clusterOf(endpoints, { panicThresholdPercent: 0 });
+  endpoints[0]!.setHealthy(false, 0);
+  t.same(picked(cluster, 0), ['e-1']);
+  endpoints[1]!.setEjected(true, 0);
+  t.same(picked(cluster, 0), ['no_endpoint']);
+});
+
+t.test('an open breaker is respected even then', async (t) => {
   const endpoints = endpointsOf(2);
   const cluster = clusterOf(endpoints);
-  endpoints[0]!.isHealthy = endpoints[1]!.isHealthy = false;
-  t.type(cluster.pick(null, 0), 'object');
-  endpoints[0]!.breaker = openBreaker();
-  for (let i = 0; i < 4; i++) t.equal(cluster.pick(null, 0), endpoints[1]);
-  endpoints[1]!.breaker = openBreaker();
-  t.equal(cluster.pick(null, 0), 'breaker_open');
-  t.equal(clusterOf([]).pick(null, 0), 'no_endpoint');
+  for (const endpoint of endpoints) endpoint.setHealthy(false, 0);
+  openBreaker(endpoints[0]!);
+  t.same(picked(cluster, 0), ['e-1']);
+  openBreaker(endpoints[1]!);
+  t.same(picked(cluster, 0), ['breaker_open']);
+  t.equal(cluster.pickForTunnel(1, null, 0), 'breaker_open');
+  t.same(picked(clusterOf([]), 0), ['no_endpoint']);
+});
+
+t.test('breakers are no reason to panic', async (t) => {
+  const endpoints = endpointsOf(4);
+  endpoints[0]!.setHealthy(false, 0);
+  for (const endpoint of endpoints.slice(1, 3)) openBreaker(endpoint);
+  endpoints[3]!.setHealthy(false, 0);
+  t.same(picked(clusterOf(endpoints), 0), ['e-0', 'e-3'], 'all that are well are cut off');
+  endpoints[3]!.setHealthy(true, 0);
+  endpoints[0]!.setHealthy(true, 0);
+  t.same(picked(clusterOf(endpoints), 0), ['e-0', 'e-3']);
+});
+
+t.test('a tunnel takes one in turn of those that have the port', async (t) => {
+  const endpoints = endpointsOf(3);
+  const cluster = clusterOf(endpoints);
+  t.equal(cluster.pickForTunnel(2, null, 0), endpoints[1]);
+  t.equal(cluster.pickForTunnel(2, endpoints[1]!, 0), endpoints[1], 'the only one, though it failed');
+  t.equal(cluster.pickForTunnel(9, null, 0), 'port_not_served');
+  t.equal(clusterOf([]).pickForTunnel(2, null, 0), 'no_endpoint');
+});
+
+/** How many of 1,000 requests each gets. */
+function shares(cluster: Cluster<Endpoint>, endpoints: readonly Endpoint[], nowMs: number): number[] {
+  const seen = new Map<unknown, number>();
+  for (let i = 0; i < 1000; i++) {
+    const choice = cluster.pick(noKey, null, nowMs);
+    seen.set(choice, (seen.get(choice) ?? 0) + 1);
+  }
+  return endpoints.map((endpoint) => seen.get(endpoint) ?? 0);
+}
+
+t.test('who has just come, or come back, begins with a small part of its weight', async (t) => {
+  const slowStart = { windowMs: 10_000, minWeightPercent: 10, aggression: 1 };
+  for (const policy of ['round-robin', 'least-request', 'random', 'peak-ewma'] as const) {
+    const endpoints = endpointsOf(2);
+    const cluster = clusterOf(endpoints, { settings: { policy }, slowStart });
+    endpoints[0]!.setHealthy(false, 20_000);
+    endpoints[0]!.setHealthy(true, 60_000);
+    const within = (part: number, wanted: number) => Math.abs(part - wanted) < 60;
+    t.ok(within(shares(cluster, endpoints, 60_000)[0]!, 91), `${policy}: a tenth of the other’s`);
+    t.ok(within(shares(cluster, endpoints, 65_100)[0]!, 338), `${policy}: half`);
+    t.ok(within(shares(cluster, endpoints, 70_000)[0]!, 500), `${policy}: all of it`);
+  }
+});
+
+t.test('zones have their shares while enough endpoints are there, and none when all are needed', async (t) => {
+  const endpoints = endpointsOf(10);
+  endpoints.forEach((endpoint, i) => {
+    endpoint.labels = { 'topology.kubernetes.io/zone': i < 4 ? 'a' : 'b' };
+  });
+  const zones = { own: 'a', callers: new Map([['a', 1]]), minimumInstances: 6 };
+  const inOwn = (cluster: Cluster<Endpoint>) =>
+    shares(cluster, endpoints, 0)
+      .slice(0, 4)
+      .reduce((sum, share) => sum + share, 0);
+  const evenly = clusterOf(endpoints, { zones: { ...zones, callers: new Map() } });
+  t.ok(Math.abs(inOwn(evenly) - 800) < 40, 'it has 40 % and needs 50 %');
+  t.equal(
+    inOwn(
+      clusterOf(endpoints, {
+        zones: {
+          ...zones,
+          callers: new Map([
+            ['a', 2],
+            ['b', 3],
+          ]),
+        },
+      }),
+    ),
+    1000,
+  );
+  t.equal(inOwn(clusterOf(endpoints, { zones: { ...zones, minimumInstances: 11 } })), 400);
+  t.ok(inOwn(clusterOf(endpoints, { zones, settings: { policy: 'maglev', size: 101 } })) < 500, 'keys know no zones');
+  for (const endpoint of endpoints.slice(0, 6)) endpoint.setHealthy(false, 0);
+  t.equal(inOwn(evenly), 400, 'in a panic');
+});
+
+t.test('a cluster says who balances', async (t) => {
+  t.equal(clusterOf(endpointsOf(2)).explain(), 'round-robin');
+  t.match(clusterOf(endpointsOf(2), { settings: { policy: 'adaptive' } }).explain(), /^least-request, busy: /);
 });

@@ -10,6 +10,7 @@ export async function runningWorkers(t: Owner, resources: readonly AnyResource[]
     {
       workers,
       application: null,
+      zone: null,
       limits: {
         headBytes: 65_536,
         headerCount: 100,

@@ -14,7 +14,7 @@ import { newSlotMemory, SlotTable } from '../../../observability/metrics/slots.t
 import { TimerWheel, type WheelTimer } from '../../../shared/time/timer-wheel.ts';
 import { serviceAt } from '../harness/resources.ts';
 
-const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, forwarding: null, via: null };
+const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, addressHash: 0, forwarding: null, via: null };
 const ignore = () => undefined;
 
 /** Remembers the timers it was given. */
@@ -49,6 +49,7 @@ t.test('a tunnel whose caller left first is let go of when the instance has take
     random: () => 0,
     workers: 1,
     application: null,
+    zone: null,
     ownListeners: new OwnListeners(),
   });
   const context = { snapshot, wheel, now, limits, recordsSpans: false, sampleRatio: 0 } as unknown as WorkerContext;

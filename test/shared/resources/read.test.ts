@@ -71,7 +71,7 @@ t.test('messages name what is wrong and what would be right', async (t) => {
     '/spec/protocol: must be one of http1, http2, grpc, tcp, auto; got "smtp"',
   ]);
   t.same(issuesOf({ kind: 'Instance', name: 'a', spec: { service: 's', address: 'h', port: 1, prot: 2 } }), [
-    '/spec/prot: unknown field; known here: service, address, port, protocol, workers, metadata, healthCheck, status, leaseSeconds',
+    '/spec/prot: unknown field; known here: service, address, port, protocol, workers, weight, metadata, healthCheck, status, leaseSeconds',
   ]);
   t.same(issuesOf({ kind: 'Instance', name: 'a', spec: { service: 's', address: 'h' } }), ['/spec/port: is required']);
 });
@@ -128,4 +128,22 @@ t.test('an address is an IP address or a host name', async (t) => {
     t.strictSame(at(address), [], address);
   for (const address of ['', ' ', 'a b', 'http://a', 'a/b', 'a:80', '[::1]', 'a\r\nb', '-a', 'a'.repeat(254)])
     t.match(at(address), [/^\/spec\/address: /], JSON.stringify(address));
+});
+
+t.test('a balancer that follows keys says on what, and a table has a prime size', async (t) => {
+  const of = (loadBalancer: object) =>
+    issuesOf({ kind: 'Policy', name: 'p', spec: { targets: [{ name: 's' }], loadBalancer } });
+  t.same(of({ policy: 'maglev', hashOn: { cookie: 'id' } }), []);
+  t.same(of({ policy: 'ring-hash' }), [
+    '/spec/loadBalancer/hashOn: is required for ring-hash, such as { header: x-user }',
+  ]);
+  t.same(of({ policy: 'maglev', hashOn: { path: true }, tableSize: 1001 }), [
+    '/spec/loadBalancer/tableSize: must be a prime, such as 65537; got 1001',
+  ]);
+  for (const tableSize of [101, 65_537, 1_000_003])
+    t.same(of({ policy: 'maglev', hashOn: { source: true }, tableSize }), [], `${tableSize}`);
+  t.match(of({ policy: 'maglev', hashOn: { path: true, cookie: 'id' } })[0]!, 'hashOn: must NOT have more than 1');
+  t.match(of({ policy: 'maglev', hashOn: {} })[0]!, 'hashOn: must NOT have fewer than 1');
+  t.match(of({ policy: 'random', tableSize: 'x' })[0]!, 'tableSize: must be integer');
+  t.same(of({ policy: 'round-robin', tableSize: 1001 }), [], 'of no use, and no harm');
 });
