@@ -259,6 +259,11 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     this.onExchangeComplete();
   }
 
+  /** Not after a tunnel: its instance may still have to take what the caller has said. */
+  get isReusable(): boolean {
+    return this.#tunnel === 'none';
+  }
+
   /** Waits for the next request, without what only a large one has needed. */
   rest(): void {
     if (this.#ownHead !== null && this.#ownHead.bytes.length > mostKeptBytes) this.#ownHead = null;
