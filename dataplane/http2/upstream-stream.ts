@@ -86,6 +86,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
 
   endTunnel(): void {
     this.#writer.end(this, null);
+    this.#leaveTunnel();
   }
 
   override onUnblocked(): void {
@@ -93,7 +94,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   }
 
   override onEndSent(): void {
-    // The reply ends the stream.
+    this.#leaveTunnel(); // any other stream is ended by its reply
   }
 
   // --- the reply ------------------------------------------------------------------------------------------------------
@@ -139,9 +140,14 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   }
 
   #onTunnelEnd(): void {
+    this.#request!.onTunnelEnd();
+    this.#leaveTunnel();
+  }
+
+  /** A tunnel is over when both sides have ended, whichever was the last. */
+  #leaveTunnel(): void {
+    if (this.#state !== 'tunnel' || !this.hasReceivedEnd || !this.hasSentEnd) return;
     const request = this.#request!;
-    request.onTunnelEnd();
-    if (!this.hasSentEnd) return;
     this.#release();
     this.#host.done(this);
     request.onReplyDone();
