@@ -104,7 +104,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
     const request = this.#request!;
     if (this.#state !== 'head') return this.#fail('upstream_protocol', H2Code.protocolError);
     if (head.status < 200) return this.#onInterim(head, request);
-    if (request.isUpgrade && head.status < 300) return this.#onTunnelOpen(head, request);
+    if (request.isUpgrade && head.status < 300) return this.#onTunnelOpen(head, request, isEnd);
     const mayHaveBody = request.head.method !== 'HEAD' && head.status !== 204 && head.status !== 304;
     if (isEnd && mayHaveBody && head.contentLength > 0) return this.#fail('upstream_protocol', H2Code.protocolError);
     if (!mayHaveBody) this.bodyLeft = 0;
@@ -120,10 +120,11 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   }
 
   /** A 2xx to an extended CONNECT is what HTTP/1.1 calls 101 (RFC 8441 §5). */
-  #onTunnelOpen(head: ReplyHead, request: UpstreamRequest): void {
+  #onTunnelOpen(head: ReplyHead, request: UpstreamRequest, isEnd: boolean): void {
     this.#state = 'tunnel';
     const key = fieldValue(request.head, FieldName.webSocketKey);
     request.onUpgrade(switchHead(head, key === null ? '' : acceptOf(key)));
+    if (isEnd) this.#onTunnelEnd();
   }
 
   onBody(bytes: Buffer, from: number, to: number): void {

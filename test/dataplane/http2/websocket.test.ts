@@ -220,6 +220,23 @@ t.test('a caller of HTTP/2 reaches an application of HTTP/2', async (t) => {
   await quiet(proxy);
 });
 
+t.test('an application of HTTP/2 that opens a tunnel and ends it in one has its end heard', async (t) => {
+  const script: OriginScript = ({ stream }) =>
+    headersFrame(stream, headerBlock([[':status', '200']]), { endStream: true });
+  const { origin, proxy } = await newApp(t, script);
+  const client = await frameClient(t, proxy.port);
+  const stream = ask(client);
+  await client.until(() => hasEnded(client.frames, stream), 'the end');
+  const old = await rawClient(t, proxy.port);
+  old.send(webSocketHead);
+  t.equal((await old.reply()).status, 101);
+  await until(() => old.hasEnded);
+  client.send(dataFrame(stream, '', { endStream: true }));
+  old.end();
+  await until(() => origin.requests.every((request) => request.hasEnded));
+  await quiet(proxy);
+});
+
 t.test('a handshake that is refused is the application’s own reply, and the connection goes on', async (t) => {
   const script: OriginScript = ({ stream }) =>
     Buffer.concat([
