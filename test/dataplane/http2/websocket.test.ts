@@ -280,3 +280,18 @@ t.test('an instance that does not take extended CONNECT is not sent any', async 
   t.equal(origin.requests.length, 0);
   await quiet(proxy);
 });
+
+t.test('an upgrade to something else is not taken for a WebSocket', async (t) => {
+  const { origin, proxy } = await newApp(t);
+  for (const protocol of ['echo', 'websocket, echo', 'TLS/1.0']) {
+    const client = await rawClient(t, proxy.port);
+    client.send(upgradeHead('', protocol));
+    t.equal((await client.reply()).status, 501, protocol);
+  }
+  t.equal(origin.requests.length, 0);
+  const client = await rawClient(t, proxy.port);
+  client.send(upgradeHead(`Sec-WebSocket-Key: ${key}\r\n`, 'WebSocket'));
+  t.equal((await client.reply()).status, 101);
+  client.reset();
+  await quiet(proxy);
+});
