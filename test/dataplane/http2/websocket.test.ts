@@ -268,6 +268,19 @@ t.test('a handshake that is refused is the application’s own reply, and the co
   await quiet(proxy, oldProxy);
 });
 
+t.test('an application that answers to another key, or to none, opens nothing', async (t) => {
+  for (const accept of ['AAAAAAAAAAAAAAAAAAAAAAAAAAA=', '']) {
+    const { origin, proxy } = await oldApp(t, () => accept);
+    const client = await frameClient(t, proxy.port);
+    const answer = await client.reply(ask(client));
+    t.equal(answer.status, 502);
+    t.equal(new Map(answer.fields).get('x-meshlane-reason'), 'upstream_protocol');
+    await until(() => origin.connections[0]!.isClosed);
+    await quiet(proxy);
+    t.equal(await proxy.metric('meshlane_requests_total', { code: '502' }), 1);
+  }
+});
+
 t.test('an instance that does not take extended CONNECT is not sent any', async (t) => {
   const { origin, proxy } = await newApp(t, open, false);
   const client = await frameClient(t, proxy.port);
