@@ -179,7 +179,7 @@ export class Http2DownstreamConnection extends Session<Http2DownstreamStream> {
 
   protected recycle(stream: Http2DownstreamStream): void {
     stream.rest();
-    if (this.#spare.length < mostSpare) this.#spare.push(stream);
+    if (stream.isReusable && this.#spare.length < mostSpare) this.#spare.push(stream);
     else stream.onGone();
     if (this.streams.size === 0) this.#onQuiet();
   }

@@ -6,7 +6,6 @@ import { admitTrailers } from '../message/guarded-fields.ts';
 import { type Head, noLength } from '../message/head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import { RequestHead } from '../message/request-head.ts';
-import { isAccepted } from '../message/web-socket.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
 import { Exchange } from '../pipeline/exchange.ts';
 import { grpcReply, inFormOf, type LocalReply, localReply } from '../pipeline/local-reply.ts';
@@ -202,7 +201,6 @@ export class Http2DownstreamStream extends Stream implements Downstream {
   }
 
   sendUpgrade(head: ReplyHead): void {
-    if (!isAccepted(this.#head, head)) return this.abort('upstream_protocol');
     const out = this.#writer.openHeaders(this, false);
     encodeTunnelOpen(this.#writer.encoder, out, head);
     this.#writer.closeHeaders(out);
@@ -257,6 +255,11 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     if (!this.#head.isGrpc || this.#tunnel !== 'none') return this.#host.giveUp(this, resetCodeOf(cause));
     this.#writer.end(this, grpcTrailers(errorTable[cause].grpc, errorTable[cause].text));
     this.onExchangeComplete();
+  }
+
+  /** Not after a tunnel: its instance may still have to take what the caller has said. */
+  get isReusable(): boolean {
+    return this.#tunnel === 'none';
   }
 
   /** Waits for the next request, without what only a large one has needed. */

@@ -2,6 +2,7 @@ import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import { HeadVerdict } from '../message/head.ts';
 import { ReplyHead } from '../message/reply-head.ts';
+import type { RequestHead } from '../message/request-head.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { SharedConnection, SharedPool } from '../upstream/shared-pool.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
@@ -96,7 +97,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
 
   /** False when the stream failed at once, which it has been told. */
   open(stream: Http2UpstreamStream, request: UpstreamRequest): boolean {
-    if (request.isUpgrade && !this.peer.takesExtendedConnect) {
+    if (request.isUpgrade && !(this.peer.takesExtendedConnect && asksForWebSocket(request.head))) {
       stream.onLost('not_implemented', false);
       this.#recycle(stream);
       return false;
@@ -302,4 +303,9 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     else this.#pool.onConnectFailed();
     this.#endStreams('upstream_reset');
   }
+}
+
+/** Other upgrades have no counterpart in HTTP/2. */
+function asksForWebSocket(head: RequestHead): boolean {
+  return head.valueAt(head.upgradeField).toLowerCase() === 'websocket';
 }

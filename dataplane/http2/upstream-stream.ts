@@ -86,6 +86,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
 
   endTunnel(): void {
     this.#writer.end(this, null);
+    this.#leaveTunnel();
   }
 
   override onUnblocked(): void {
@@ -93,7 +94,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   }
 
   override onEndSent(): void {
-    // The reply ends the stream.
+    this.#leaveTunnel(); // any other stream is ended by its reply
   }
 
   // --- the reply ------------------------------------------------------------------------------------------------------
@@ -103,7 +104,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
     const request = this.#request!;
     if (this.#state !== 'head') return this.#fail('upstream_protocol', H2Code.protocolError);
     if (head.status < 200) return this.#onInterim(head, request);
-    if (request.isUpgrade && head.status < 300) return this.#onTunnelOpen(head, request);
+    if (request.isUpgrade && head.status < 300) return this.#onTunnelOpen(head, request, isEnd);
     const mayHaveBody = request.head.method !== 'HEAD' && head.status !== 204 && head.status !== 304;
     if (isEnd && mayHaveBody && head.contentLength > 0) return this.#fail('upstream_protocol', H2Code.protocolError);
     if (!mayHaveBody) this.bodyLeft = 0;
@@ -119,10 +120,11 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   }
 
   /** A 2xx to an extended CONNECT is what HTTP/1.1 calls 101 (RFC 8441 §5). */
-  #onTunnelOpen(head: ReplyHead, request: UpstreamRequest): void {
+  #onTunnelOpen(head: ReplyHead, request: UpstreamRequest, isEnd: boolean): void {
     this.#state = 'tunnel';
     const key = fieldValue(request.head, FieldName.webSocketKey);
     request.onUpgrade(switchHead(head, key === null ? '' : acceptOf(key)));
+    if (isEnd) this.#onTunnelEnd();
   }
 
   onBody(bytes: Buffer, from: number, to: number): void {
@@ -139,9 +141,14 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   }
 
   #onTunnelEnd(): void {
+    this.#request!.onTunnelEnd();
+    this.#leaveTunnel();
+  }
+
+  /** A tunnel is over when both sides have ended, whichever was the last. */
+  #leaveTunnel(): void {
+    if (this.#state !== 'tunnel' || !this.hasReceivedEnd || !this.hasSentEnd) return;
     const request = this.#request!;
-    request.onTunnelEnd();
-    if (!this.hasSentEnd) return;
     this.#release();
     this.#host.done(this);
     request.onReplyDone();

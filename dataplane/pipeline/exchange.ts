@@ -6,6 +6,7 @@ import type { Head } from '../message/head.ts';
 import { keepReplyHead } from '../message/keep-head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
+import { isAccepted } from '../message/web-socket.ts';
 import type { PoolWaiter } from '../upstream/pool.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
@@ -569,6 +570,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   onUpgrade(head: ReplyHead): void {
+    // The key of a request over HTTP/2 is ours, so nobody else can tell whether it was answered (RFC 6455 §4.1).
+    if (this.head.isHttp2 && !isAccepted(this.head, head)) {
+      this.#connection!.abort();
+      return this.#onAttemptFailed('upstream_protocol');
+    }
     this.#enterTunnel(101);
     this.#downstream.sendUpgrade(head);
     this.#downstream.resumeRequest();
