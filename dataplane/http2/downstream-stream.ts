@@ -8,6 +8,7 @@ import type { ReplyHead } from '../message/reply-head.ts';
 import { RequestHead } from '../message/request-head.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
 import { Exchange } from '../pipeline/exchange.ts';
+import { HeldBody } from '../pipeline/held-body.ts';
 import { grpcReply, inFormOf, type LocalReply, localReply } from '../pipeline/local-reply.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { H2Code } from './frame.ts';
@@ -50,7 +51,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
   /** Waits for a tunnel, or is one. */
   #tunnel: 'none' | 'wanted' | 'open' = 'none';
   /** What came for a tunnel before it was open. */
-  #early: Buffer[] = [];
+  #early: HeldBody | null = null;
 
   constructor(
     context: WorkerContext,
@@ -88,7 +89,7 @@ export class Http2DownstreamStream extends Stream implements Downstream {
     this.#bodyBytes = 0;
     this.#isServed = this.#isReplyDone = false;
     this.#tunnel = 'none';
-    if (this.#early.length > 0) this.#early = [];
+    this.#early = null;
   }
 
   // --- the request ----------------------------------------------------------------------------------------------------
@@ -128,11 +129,16 @@ export class Http2DownstreamStream extends Stream implements Downstream {
   onBody(bytes: Buffer, from: number, to: number): void {
     if (this.#isReplyDone) return;
     if (this.#tunnel === 'open') return this.#exchange.onTunnelBytes(bytes.subarray(from, to), false);
-    if (this.#tunnel === 'wanted') return void this.#early.push(Buffer.from(bytes.subarray(from, to)));
+    if (this.#tunnel === 'wanted') return this.#holdEarly(bytes, from, to);
     this.#bodyBytes += to - from;
     if (this.#bodyBytes > this.#mostBodyBytes) return this.#refuseBody();
     this.#exchange.onRequestBody(bytes, from, to, false);
     this.#exchange.flushRequest();
+  }
+
+  #holdEarly(bytes: Buffer, from: number, to: number): void {
+    this.#early ??= new HeldBody(0);
+    this.#early.add(bytes, from, to);
   }
 
   onTrailers(trailers: Head): void {
@@ -217,8 +223,8 @@ export class Http2DownstreamStream extends Stream implements Downstream {
   #openTunnel(): void {
     this.#tunnel = 'open';
     const early = this.#early;
-    this.#early = [];
-    for (const bytes of early) this.#exchange.onTunnelBytes(bytes, true);
+    this.#early = null;
+    if (early !== null) this.#exchange.onTunnelBytes(early.bytes, true);
     if (this.hasReceivedEnd) this.#exchange.onDownstreamTunnelEnd();
   }
 

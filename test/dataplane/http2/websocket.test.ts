@@ -146,6 +146,19 @@ t.test('a caller of HTTP/2 reaches an application of HTTP/1.1, and each side end
   await quiet(proxy);
 });
 
+t.test('all that comes before a tunnel is open goes into it, byte by byte as it may have come', async (t) => {
+  const bytes = Buffer.from(Array.from({ length: 200_000 }, (_, i) => 97 + (i % 26)));
+  const { origin, proxy } = await oldApp(t);
+  const client = await frameClient(t, proxy.port);
+  const stream = ask(client);
+  client.send(Buffer.concat([...bytes].map((byte) => dataFrame(stream, Buffer.of(byte)))));
+  client.send(dataFrame(stream, '', { endStream: true }));
+  await until(() => origin.connections[0]?.hasEnded);
+  t.ok(origin.connections[0]!.received.endsWith(`\r\n\r\n${bytes}`));
+  await client.until(() => dataOf(client.frames, stream).equals(bytes), 'the echo');
+  await quiet(proxy);
+});
+
 t.test('an application of HTTP/1.1 that ends first can still be written to', async (t) => {
   const { origin, proxy } = await oldApp(t);
   const client = await frameClient(t, proxy.port);
