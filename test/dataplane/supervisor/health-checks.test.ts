@@ -8,7 +8,7 @@ import { wireClient } from '../../harness/grpc/wire-client.ts';
 import type { Owner } from '../../harness/owner.ts';
 import { until } from '../../harness/until.ts';
 import { grpcService } from '../grpc/resources.ts';
-import { instance, service } from '../harness/resources.ts';
+import { instance, policy, service } from '../harness/resources.ts';
 import { staticProxy } from '../harness/static-proxy.ts';
 
 /** Checks of servers that speak HTTP/2 only. */
@@ -92,6 +92,7 @@ t.test('an instance without a health service, or with another service in it, has
     instance('bare', 'app', bare, check('')),
     instance('other', 'app', other, check('shop.Order')),
     instance('cart', 'app', cart, check('shop.Cart')),
+    policy('app', { loadBalancer: { panicThresholdPercent: 0 } }),
   ]);
   await become('cart');
   t.pass();
