@@ -8,7 +8,7 @@ import type { SharedConnection, SharedPool } from '../upstream/shared-pool.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BlockCache } from './block-cache.ts';
-import { H2Code, mostStreamId, preface, Setting } from './frame.ts';
+import { FrameType, H2Code, mostStreamId, preface, Setting } from './frame.ts';
 import { ReplyAssembler } from './reply-assembler.ts';
 import { RequestEncoder } from './request-encoder.ts';
 import { Session } from './session.ts';
@@ -17,6 +17,9 @@ import { TrailerReader } from './trailer-reader.ts';
 import { Http2UpstreamStream } from './upstream-stream.ts';
 
 const mostSpare = 64;
+const doubtPing = Buffer.from('are you?');
+/** A request that is given up sooner says nothing about its instance. */
+const leastSilenceMs = 100;
 /** Heads are put together and used within one call, so all connections share what does it. */
 const replies = new ReplyAssembler();
 let replyHead = new ReplyHead();
@@ -37,11 +40,16 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   #isRetired = false;
   /** Bytes have come since the connection last was without a request. */
   #hasAnswered = false;
+  /** When bytes came last, in monotonic ms. */
+  #heardMs: number;
+  /** The instance has been asked whether it is still there. */
+  #isInDoubt = false;
+  readonly #doubtTimer = new WheelTimer(() => this.#close());
 
   constructor(context: WorkerContext, transport: Transport, pool: SharedPool) {
     super(context, transport, false);
     this.#pool = pool;
-    this.#bornMs = context.now();
+    this.#bornMs = this.#heardMs = context.now();
     this.#timer = new WheelTimer(() => this.#onDeadline());
     this.#requestEncoder = new RequestEncoder(this.writer.encoder);
     this.writer.raw(preface);
@@ -64,7 +72,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   get capacity(): number {
-    if (this.#isRetired) return 0;
+    if (this.#isRetired || this.#isInDoubt) return 0;
     return Math.min(this.peer.concurrentStreams, this.#pool.settings.streamsPerConnection);
   }
 
@@ -107,7 +115,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     this.#requests++;
     if (this.streams.size === 0) this.#hasAnswered = false;
     this.context.wheel.disarm(this.#timer);
-    stream.enter(id, this.peer.initialWindow, this.context.limits.http2.streamWindowBytes);
+    stream.enter(id, this.peer.initialWindow, this.context.limits.http2.streamWindowBytes, this.context.now());
     this.streams.set(id, stream);
     if (this.#nextStream > mostStreamId) this.retire();
     const isEnd =
@@ -126,6 +134,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   giveUp(stream: Http2UpstreamStream, code: H2Code): void {
     if (this.streams.get(stream.id) !== stream) return;
     this.reset(stream, code);
+    if (this.#heardMs < stream.begunMs && this.context.now() - stream.begunMs >= leastSilenceMs) this.#doubt();
     this.#recycle(stream);
   }
 
@@ -133,6 +142,32 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     if (this.#spare.length < mostSpare) this.#spare.push(stream);
     if (this.isClosed || this.isFailed) return;
     if (this.streams.size === 0) this.#rest();
+    if (!this.#isRetired) this.#pool.onRoom();
+  }
+
+  // --- instances that are gone without a word -------------------------------------------------------------------------
+
+  /**
+   * A request was given up, and nothing has come since it was sent. On a connection of its own it would have taken that along; here all
+   * that follow would go the same way, so they go elsewhere until the instance says that it is there.
+   */
+  #doubt(): void {
+    const { connectTimeoutMs } = this.#pool.settings;
+    if (this.#isInDoubt || connectTimeoutMs === 0) return;
+    this.#isInDoubt = true;
+    this.writer.control(FrameType.ping, 0, 0, doubtPing);
+    this.context.wheel.arm(this.#doubtTimer, this.context.now() + connectTimeoutMs);
+  }
+
+  protected override read(bytes: Buffer, size: number): void {
+    this.#heardMs = this.context.now();
+    super.read(bytes, size);
+    if (this.#isInDoubt) this.#trust();
+  }
+
+  #trust(): void {
+    this.#isInDoubt = false;
+    this.context.wheel.remove(this.#doubtTimer);
     if (!this.#isRetired) this.#pool.onRoom();
   }
 
@@ -247,7 +282,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   protected override onPong(): void {
-    // None is asked for.
+    // Whatever comes tells as much.
   }
 
   /** What the instance has not begun with goes elsewhere (RFC 9113 §6.8). */
@@ -297,6 +332,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     this.context.tick();
     this.isClosed = true;
     this.context.wheel.remove(this.#timer);
+    this.context.wheel.remove(this.#doubtTimer);
     this.writer.close();
     this.#spare.length = 0;
     if (this.#isReady) this.#stopTaking();

@@ -31,6 +31,8 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   #request: UpstreamRequest | null = null;
   #state: State = 'idle';
   #interims = 0;
+  /** In monotonic ms. */
+  begunMs = 0;
 
   constructor(host: UpstreamHost, writer: FrameWriter) {
     super();
@@ -50,8 +52,9 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   }
 
   /** Takes its place among the streams of the connection. */
-  enter(id: number, sendWindow: number, receiveWindow: number): void {
+  enter(id: number, sendWindow: number, receiveWindow: number, nowMs: number): void {
     this.open(id, sendWindow, receiveWindow);
+    this.begunMs = nowMs;
   }
 
   get request(): UpstreamRequest | null {
