@@ -22,7 +22,8 @@ export type UpstreamHost = {
   resumeStream(stream: Http2UpstreamStream): void;
 };
 
-type State = 'idle' | 'head' | 'body' | 'tunnel';
+/** A tunnel is closing when its instance has ended. */
+type State = 'idle' | 'head' | 'body' | 'tunnel' | 'closing';
 
 /** One request on a connection that carries many. Used again for later requests of its connection. */
 export class Http2UpstreamStream extends Stream implements UpstreamConnection {
@@ -63,7 +64,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
 
   /** A header block that comes now is the trailer section. */
   get awaitsTrailers(): boolean {
-    return this.#state === 'body' || this.#state === 'tunnel';
+    return this.#state !== 'idle' && this.#state !== 'head';
   }
 
   /** What is put into frames is copied. */
@@ -127,7 +128,7 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
     this.#state = 'tunnel';
     const key = fieldValue(request.head, FieldName.webSocketKey);
     request.onUpgrade(switchHead(head, key === null ? '' : acceptOf(key)));
-    if (isEnd) this.#onTunnelEnd();
+    if (isEnd && this.#state === 'tunnel') this.#onTunnelEnd();
   }
 
   onBody(bytes: Buffer, from: number, to: number): void {
@@ -144,13 +145,14 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   }
 
   #onTunnelEnd(): void {
+    this.#state = 'closing';
     this.#request!.onTunnelEnd();
     this.#leaveTunnel();
   }
 
   /** A tunnel is over when both sides have ended, whichever was the last. */
   #leaveTunnel(): void {
-    if (this.#state !== 'tunnel' || !this.hasReceivedEnd || !this.hasSentEnd) return;
+    if (this.#state !== 'closing' || !this.hasSentEnd) return;
     const request = this.#request!;
     this.#release();
     this.#host.done(this);
@@ -210,10 +212,10 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
   /** The stream is no more. `isStale` as for `UpstreamRequest.onUpstreamFailure`. */
   onLost(failure: ErrorCode, isStale: boolean): void {
     const request = this.#request;
-    const wasTunnel = this.#state === 'tunnel';
+    const wasClosing = this.#state === 'closing';
     this.#release();
     if (request === null) return;
-    if (wasTunnel && this.hasReceivedEnd && failure === 'upstream_reset') request.onReplyDone();
+    if (wasClosing && failure === 'upstream_reset') request.onReplyDone();
     else request.onUpstreamFailure(failure, isStale);
   }
 }

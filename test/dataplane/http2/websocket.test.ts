@@ -247,6 +247,9 @@ t.test('an application of HTTP/2 that opens a tunnel and ends it in one has its 
   client.send(dataFrame(stream, '', { endStream: true }));
   old.end();
   await until(() => origin.requests.every((request) => request.hasEnded));
+  const early = ask(client);
+  client.send(dataFrame(early, 'all of it', { endStream: true }));
+  t.match(await client.reply(early), { status: 200, end: 'whole' });
   await quiet(proxy);
 });
 
