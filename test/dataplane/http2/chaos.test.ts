@@ -225,7 +225,7 @@ async function oldOrigin(t: Owner, random: () => Random): Promise<number> {
       if (answer !== tunnel) socket.write(answer);
       else if (key !== undefined) socket.write(`${switching}Sec-WebSocket-Accept: ${acceptOf(key)}\r\n\r\n`);
       if (own.oneIn(4)) socket.end();
-      else if (own.oneIn(6)) socket.resetAndDestroy();
+      else if (own.oneIn(6) && !socket.writableEnded) socket.resetAndDestroy();
     });
   });
   server.listen(0, '127.0.0.1');

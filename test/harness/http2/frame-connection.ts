@@ -59,8 +59,10 @@ export class FrameConnection {
     this.socket.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
   }
 
+  /** Breaks the connection; by RST, but where Node would leave a socket open that is reset while its end is under way. */
   reset(): void {
-    this.socket.resetAndDestroy();
+    if (this.socket.writableEnded) this.socket.destroy();
+    else this.socket.resetAndDestroy();
   }
 
   /**
