@@ -20,6 +20,8 @@ const mostSpare = 64;
 const doubtPing = Buffer.from('are you?');
 /** A request that is given up sooner says nothing about its instance. */
 const leastSilenceMs = 100;
+/** Servers of gRPC cut off who pings them more often than they reply. */
+const mostPings = 2;
 /** Heads are put together and used within one call, so all connections share what does it. */
 const replies = new ReplyAssembler();
 let replyHead = new ReplyHead();
@@ -44,6 +46,8 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   #heardMs: number;
   /** The instance has been asked whether it is still there. */
   #isInDoubt = false;
+  /** PINGs since the last reply. */
+  #pings = 0;
   readonly #doubtTimer = new WheelTimer(() => this.#close());
 
   constructor(context: WorkerContext, transport: Transport, pool: SharedPool) {
@@ -154,6 +158,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   #doubt(): void {
     const { connectTimeoutMs } = this.#pool.settings;
     if (this.#isInDoubt || connectTimeoutMs === 0) return;
+    if (++this.#pings > mostPings) return this.retire();
     this.#isInDoubt = true;
     this.writer.control(FrameType.ping, 0, 0, doubtPing);
     this.context.wheel.arm(this.#doubtTimer, this.context.now() + connectTimeoutMs);
@@ -179,6 +184,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
 
   protected override onHeaders(id: number, isEnd: boolean, bytes: Buffer, from: number, to: number): void {
     this.#hasAnswered = true;
+    this.#pings = 0;
     if (this.isIdle(id)) return void this.fail(H2Code.protocolError);
     const stream = this.streams.get(id);
     if (stream !== undefined && stream.request !== null && stream.awaitsTrailers)

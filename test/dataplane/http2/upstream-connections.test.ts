@@ -289,6 +289,22 @@ t.test('a connection whose instance is there, but slow, is used on', async (t) =
   t.equal(origin.connections.length, 1);
 });
 
+t.test('an instance that replies to nothing is asked twice, and then has a new connection', async (t) => {
+  const { requests, script, answer } = held();
+  const { origin, client } = await http2App(t, script, { policy: hasty });
+  const first = client.request(requestFields('GET'));
+  await until(() => requests.length === 1);
+  answer(requests[0]!);
+  await client.reply(first);
+  for (let i = 0; i < 4; i++) t.match(await ask(client), { status: 504 });
+  t.strictSame(
+    requests.map(({ connection }) => connection.index),
+    [0, 0, 0, 0, 1],
+  );
+  t.equal(origin.connections[0]!.frames.filter(({ type }) => type === FrameType.ping).length, 2);
+  await origin.connections[0]!.closed();
+});
+
 t.test(
   'an instance that asks how it is, or for other tables, or in unknown frames, is answered and understood',
   async (t) => {
