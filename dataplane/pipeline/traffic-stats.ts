@@ -70,11 +70,13 @@ export class TrafficStats {
 
   /** A call of gRPC has ended with this status. */
   onGrpcStatus(status: number): void {
-    const labels = { ...this.#labels, grpc_status: String(status) };
     this.#grpcStatuses[status] ??= this.#table.counter(
       'meshlane_grpc_calls_total',
       'Calls of gRPC that ended, by status.',
-      labels,
+      {
+        ...this.#labels,
+        grpc_status: String(status),
+      },
     );
     this.#values[this.#grpcStatuses[status]]! += 1;
   }
