@@ -137,10 +137,15 @@ export class Head {
     return -1;
   }
 
+  /** Place of the first field of a name that has a number; -1 when there is none. */
+  firstOf(name: FieldName): number {
+    for (let i = 0; i < this.fieldCount; i++) if (this.names[i] === name) return i;
+    return -1;
+  }
+
   /** Tells whether a field of this name is there. */
   has(name: FieldName): boolean {
-    for (let i = 0; i < this.fieldCount; i++) if (this.names[i] === name) return true;
-    return false;
+    return this.firstOf(name) !== -1;
   }
 
   #isAt(field: number, name: string): boolean {

@@ -11,8 +11,8 @@ export function acceptOf(key: string): string {
 
 /** Value of the first field of this name, or null. */
 export function fieldValue(head: Head, name: FieldName): string | null {
-  for (let i = 0; i < head.fieldCount; i++) if (head.names[i] === name) return head.valueAt(i);
-  return null;
+  const field = head.firstOf(name);
+  return field === -1 ? null : head.valueAt(field);
 }
 
 /** Whether a 101 answers the very request that asked for it (RFC 6455 §4.1). */

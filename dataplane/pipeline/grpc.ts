@@ -33,10 +33,7 @@ export function grpcStatusAt(head: Head, field: number): number {
 
 /** Status of a call in its trailer section; -1 when it is not there. */
 export function grpcStatusIn(trailers: Head | null): number {
-  if (trailers === null) return -1;
-  for (let i = 0; i < trailers.fieldCount; i++)
-    if (trailers.names[i] === FieldName.grpcStatus) return grpcStatusAt(trailers, i);
-  return -1;
+  return trailers === null ? -1 : grpcStatusAt(trailers, trailers.firstOf(FieldName.grpcStatus));
 }
 
 /** How a status counts for the instance that gave it, as an HTTP status. */
