@@ -4,6 +4,10 @@ import type { RequestHead } from '../message/request-head.ts';
 
 /** What calls of gRPC say in fields: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md. */
 
+const unknown = 2;
+/** UNAUTHENTICATED. */
+const lastStatus = 16;
+
 /** Statuses that an instance is to blame for, and what HTTP calls the same (grpc/doc/http-grpc-status-mapping.md). */
 const blamed: Readonly<Record<number, number>> = { 2: 500, 4: 504, 8: 503, 13: 500, 14: 503, 15: 500 };
 
@@ -25,10 +29,14 @@ export function grpcTimeoutMs(head: RequestHead): number {
   return match === null ? 0 : Math.max(1, Number(match[1]) * unitMs[match[2]!]!);
 }
 
-/** Status of a call, from the field at a place of a head or trailer section; -1 when it is none. */
+/**
+ * Status of a call, from the field at a place of a head or trailer section; -1 when it is none. One that gRPC does not have
+ * counts as UNKNOWN.
+ */
 export function grpcStatusAt(head: Head, field: number): number {
   const value = field === -1 ? '' : head.valueAt(field);
-  return /^[0-9]{1,2}$/.test(value) ? Number(value) : -1;
+  if (!/^[0-9]{1,2}$/.test(value)) return -1;
+  return Number(value) > lastStatus ? unknown : Number(value);
 }
 
 /** Status of a call in its trailer section; -1 when it is not there. */

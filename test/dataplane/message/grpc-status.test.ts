@@ -1,6 +1,6 @@
 import t from 'tap';
 import { grpcStatusLines, grpcTrailers } from '../../../dataplane/message/grpc-status.ts';
-import { grpcStatusIn } from '../../../dataplane/pipeline/grpc.ts';
+import { grpcStatusIn, httpStatusOf } from '../../../dataplane/pipeline/grpc.ts';
 import { fieldsIn } from '../http2/assembling.ts';
 
 const messageIn = (lines: string) => /grpc-message: (.*)\r\n/.exec(lines)?.[1];
@@ -22,4 +22,16 @@ t.test('as trailers it is two fields, of which the status is known', async (t) =
   ]);
   t.equal(grpcStatusIn(trailers), 14);
   t.strictSame(fieldsIn(grpcTrailers(0, ''))[1], ['grpc-message', '']);
+});
+
+t.test('a status that gRPC does not have counts as UNKNOWN, so that there are no more than 17 of them', async (t) => {
+  for (const [sent, read] of [
+    [0, 0],
+    [16, 16],
+    [17, 2],
+    [99, 2],
+  ] as const)
+    t.equal(grpcStatusIn(grpcTrailers(sent, '')), read, String(sent));
+  t.equal(httpStatusOf(grpcStatusIn(grpcTrailers(99, ''))), 500, 'and the instance is to blame');
+  t.equal(grpcStatusIn(grpcTrailers(100, '')), -1);
 });
