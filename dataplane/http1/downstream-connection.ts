@@ -12,14 +12,13 @@ import type { Downstream } from '../pipeline/downstream.ts';
 import { Exchange } from '../pipeline/exchange.ts';
 import { inFormOf, type LocalReply, localReply } from '../pipeline/local-reply.ts';
 import { Lingering } from '../transport/lingering.ts';
-import { ascii } from '../transport/out-buffer.ts';
+import { ascii, leastDirect } from '../transport/out-buffer.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
 import { type Persistence, ReplyHeads } from './downstream-replies.ts';
 import { ReplyFraming, writeTrailers } from './head-writer.ts';
 import { readRequestHead } from './read-request-head.ts';
-import { leastDirect } from './upstream-connection.ts';
 
 const crlf = ascii('\r\n');
 const lastChunk = ascii('0\r\n');
@@ -297,10 +296,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
 
   sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     const { out } = this.#context;
-    if (!this.#sendsChunks) {
-      if (!isLasting || to - from < leastDirect) return out.copy(bytes, from, to);
-      return out.flushWith(this.#transport, bytes.subarray(from, to));
-    }
+    if (!this.#sendsChunks) return out.pass(this.#transport, bytes, from, to, isLasting);
     out.hex(to - from);
     out.constant(crlf);
     out.copy(bytes, from, to);

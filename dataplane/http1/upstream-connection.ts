@@ -3,7 +3,7 @@ import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import { dropListed, type Head, HeadVerdict, isOffered, noLength } from '../message/head.ts';
 import { ReplyHead } from '../message/reply-head.ts';
 import { openTransport } from '../transport/open.ts';
-import { ascii } from '../transport/out-buffer.ts';
+import { ascii, leastDirect } from '../transport/out-buffer.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { Pool, PooledConnection } from '../upstream/pool.ts';
 import type { UpstreamRequest } from '../upstream/upstream-connection.ts';
@@ -16,9 +16,6 @@ const crlf = ascii('\r\n');
 const lastChunk = ascii('0\r\n');
 const mostInterims = 16;
 const ignore = () => undefined;
-
-/** Memory from this size on is not kept for the next request, and held pieces of it leave by themselves. */
-export const leastDirect = 16_384;
 
 /** Reply heads are used up within the callback that read them, so all connections share one. */
 const replyHead = new ReplyHead();
@@ -141,8 +138,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   /** What does not last is copied, so that a slow endpoint holds no more of a caller's memory than what it still has to take. */
   sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     if (this.#sendsChunks && this.#state !== 'tunnel') this.#writeBody(bytes, from, to);
-    else if (!isLasting || to - from < leastDirect) this.#context.out.copy(bytes, from, to);
-    else this.#context.out.flushWith(this.#transport, bytes.subarray(from, to));
+    else this.#context.out.pass(this.#transport, bytes, from, to, isLasting);
   }
 
   flushRequest(): void {

@@ -1,5 +1,4 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
-import { leastDirect } from '../http1/upstream-connection.ts';
 import type { Caller } from '../message/caller.ts';
 import { anyPort, RequestHead } from '../message/request-head.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
@@ -138,9 +137,7 @@ export class TcpDownstreamConnection implements Downstream, TransportOwner {
 
   sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#stats.onSent(to - from);
-    const { out } = this.#context;
-    if (!isLasting || to - from < leastDirect) out.copy(bytes, from, to);
-    else out.flushWith(this.#transport, bytes.subarray(from, to));
+    this.#context.out.pass(this.#transport, bytes, from, to, isLasting);
   }
 
   flush(): void {

@@ -1,6 +1,8 @@
 import type { Transport } from './transport.ts';
 
 const usualCapacity = 48 * 1024;
+/** Bytes. A piece from this size on is better lent to the kernel, and better not kept for the next message, than copied. */
+export const leastDirect = 16_384;
 const smallCopy = 32;
 const viewCount = 64;
 const hexDigits = Buffer.from('0123456789abcdef', 'latin1');
@@ -79,10 +81,14 @@ export class OutBuffer {
     else if (!transport.write(this.#view(length))) this.#renew(Buffer.allocUnsafeSlow(this.#capacity));
   }
 
-  /** Writes what is here and then bytes of others, without copying those; `Transport.lend` says until when they must stay. */
-  flushWith(transport: Transport, bytes: Buffer): void {
+  /**
+   * Passes a range of a body on. A large one that lasts follows what is here without a copy, and must stay until when
+   * `Transport.lend` says; any other is copied and leaves with the next write.
+   */
+  pass(transport: Transport, bytes: Buffer, from: number, to: number, isLasting: boolean): void {
+    if (!isLasting || to - from < leastDirect) return this.copy(bytes, from, to);
     this.flushTo(transport);
-    transport.lend(bytes);
+    transport.lend(bytes.subarray(from, to));
   }
 
   /** The first bytes of the memory. Messages are alike, so views of it are too: 2 % of a request when made anew. */
