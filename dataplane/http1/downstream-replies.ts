@@ -1,6 +1,6 @@
+import type { LocalReply } from '../message/local-reply.ts';
 import { reasonPhrase } from '../message/reason-phrase.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
-import type { LocalReply } from '../pipeline/local-reply.ts';
 import { ascii, type OutBuffer } from '../transport/out-buffer.ts';
 import { ReplyFraming, type ReplyOptions, writeReplyHead } from './head-writer.ts';
 

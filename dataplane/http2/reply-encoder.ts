@@ -1,19 +1,11 @@
 import { Case } from '../message/dropped-fields.ts';
 import { noLength } from '../message/head.ts';
+import type { LocalReply } from '../message/local-reply.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { OutBuffer } from '../transport/out-buffer.ts';
 import { EncodedHeads } from './encoded-heads.ts';
 import { encodeFields, encodeLength, encodeLines } from './field-encoder.ts';
 import type { HpackEncoder } from './hpack/encoder.ts';
-
-/** The reply that the proxy gives itself; the same words as `LocalReply` of the pipeline. */
-type OwnReply = {
-  readonly status: number;
-  readonly reason: string;
-  readonly contentType: string;
-  readonly fields: string;
-  readonly body: Buffer;
-};
 
 /** Encodes the heads of replies for one connection. */
 export class ReplyEncoder {
@@ -55,7 +47,7 @@ export function encodeTunnelOpen(encoder: HpackEncoder, out: OutBuffer, head: Re
 }
 
 /** Encodes a reply of our own. One without a body ends with its head, which says enough about its length. */
-export function encodeLocalReply(encoder: HpackEncoder, out: OutBuffer, reply: OwnReply): void {
+export function encodeLocalReply(encoder: HpackEncoder, out: OutBuffer, reply: LocalReply): void {
   encoder.status(out, reply.status);
   const isBodyless = reply.status === 204 || reply.status === 304 || reply.body.length === 0;
   const bytes = Buffer.from(

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import type { Head } from '../message/head.ts';
+import type { LocalReply } from '../message/local-reply.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
-import type { LocalReply } from './local-reply.ts';
 
 /** The side of an exchange that called us. Bytes handed over are only good during the call. */
 export type Downstream = {

@@ -4,6 +4,7 @@ import { noKey } from '../cluster/balancer/balancer.ts';
 import type { Caller } from '../message/caller.ts';
 import type { Head } from '../message/head.ts';
 import { keepReplyHead } from '../message/keep-head.ts';
+import { localReply } from '../message/local-reply.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { isAccepted } from '../message/web-socket.ts';
@@ -19,7 +20,6 @@ import { grpcStatusAt, grpcStatusIn, grpcTimeoutMs, httpStatusOf } from './grpc.
 import { GrpcWebCall } from './grpc-web.ts';
 import { HeldBody } from './held-body.ts';
 import { HeldReply } from './held-reply.ts';
-import { localReply } from './local-reply.ts';
 import { mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import type { Rule, RuleBackend } from './rule.ts';
 import { reportAttempt, reportInbound } from './spans.ts';

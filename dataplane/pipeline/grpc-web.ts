@@ -3,11 +3,11 @@ import { notInTrailers } from '../message/dropped-fields.ts';
 import { isGrpcType, type WebType } from '../message/grpc-type.ts';
 import { asGrpcRequest, asWebReply, webReplyType, webRequestType } from '../message/grpc-web-head.ts';
 import type { Head } from '../message/head.ts';
+import { grpcReply, type LocalReply } from '../message/local-reply.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { Base64Decoder } from './base64-decoder.ts';
 import type { Downstream } from './downstream.ts';
-import { grpcReply, type LocalReply } from './local-reply.ts';
 
 /** First byte of the frame that has the trailers (PROTOCOL-WEB.md, "Message framing"). */
 const trailersFlag = 0x80;

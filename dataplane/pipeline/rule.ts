@@ -1,8 +1,8 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
+import type { LocalReply } from '../message/local-reply.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
-import type { LocalReply } from './local-reply.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
 /** What happens to the requests of one route rule, compiled. */

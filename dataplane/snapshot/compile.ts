@@ -8,7 +8,7 @@ import { HostRoutes, matchesOf, RouteTable } from '../../shared/routing/route-ta
 import { Changes } from '../cluster/changes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
-import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
+import { fallbackReply, localReply } from '../message/local-reply.ts';
 import { type RetrySettings, Rule, type RuleBackend } from '../pipeline/rule.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';

@@ -1,9 +1,9 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import type { Caller } from '../message/caller.ts';
+import type { LocalReply } from '../message/local-reply.ts';
 import { anyPort, RequestHead } from '../message/request-head.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
 import { type Direction, Exchange } from '../pipeline/exchange.ts';
-import type { LocalReply } from '../pipeline/local-reply.ts';
 import type { Rule, RuleBackend } from '../pipeline/rule.ts';
 import type { TcpEnding, TcpStats } from '../pipeline/tcp-stats.ts';
 import { Lingering } from '../transport/lingering.ts';

@@ -1,8 +1,8 @@
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import type { Fallback } from '../../shared/resources/policy.ts';
-import { grpcStatusLines } from '../message/grpc-status.ts';
-import { webReplyType } from '../message/grpc-web-head.ts';
-import type { RequestHead } from '../message/request-head.ts';
+import { grpcStatusLines } from './grpc-status.ts';
+import { webReplyType } from './grpc-web-head.ts';
+import type { RequestHead } from './request-head.ts';
 
 /** An answer that the proxy gives itself. Built when configuration changes, or once per error code. */
 export type LocalReply = {
