@@ -12,6 +12,7 @@ import {
   validateRoute,
   validateService,
 } from './document-validators.js';
+import { filterFaults } from './filters/filter-faults.ts';
 import type { ProxyListener } from './proxy.ts';
 import { type Kind, kinds, listOf } from './resource.ts';
 import {
@@ -46,7 +47,8 @@ export function readResource(input: unknown): Parsed<AnyResource> {
     };
   const document: unknown = structuredClone(input);
   const issues = faultsOf(kind, document);
-  if (kind === 'Route') issues.push(...checkMatches(document as RouteResource));
+  if (kind === 'Route')
+    issues.push(...checkMatches(document as RouteResource), ...checkFilters(document as RouteResource));
   if (kind === 'Policy') issues.push(...balancingFaults(document as PolicyResource));
   return issues.length === 0 ? { ok: true, value: document as AnyResource } : { ok: false, issues };
 }
@@ -145,6 +147,10 @@ function checkMatches(route: Partial<RouteResource>): Issue[] {
       return [...checkPatterns(match, at), ...checkGrpcMatch(match, at)];
     }),
   );
+}
+
+function checkFilters(route: Partial<RouteResource>): Issue[] {
+  return listOf(route.spec?.rules).flatMap((rule, r) => filterFaults(rule, `/spec/rules/${r}`));
 }
 
 function pointerOf(error: SchemaError): string {

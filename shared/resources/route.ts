@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Labels, Name } from './field-schemas.ts';
+import { BackendFilter, RuleFilter } from './filters.ts';
 import { RuleRetry } from './policy.ts';
 
 /** Gateway API HTTPRoute vocabulary (gateway.networking.k8s.io/v1), with `hostnames` instead of parentRefs. */
@@ -80,6 +81,12 @@ export const Backend = Type.Object(
       description: 'Share of the rule’s requests, in proportion to the sum.',
     }),
     labels: Type.Optional(Labels),
+    filters: Type.Optional(
+      Type.Array(BackendFilter, {
+        maxItems: 16,
+        description: 'For requests to this backend, after those of the rule.',
+      }),
+    ),
   },
   { additionalProperties: false, description: 'labels narrow it to the instances that carry all of them.' },
 );
@@ -104,6 +111,9 @@ export const RouteRule = Type.Object(
       maxItems: 64,
       description: 'The rule applies when any of them matches; none matches everything.',
     }),
+    filters: Type.Optional(
+      Type.Array(RuleFilter, { maxItems: 16, description: 'What is done to its requests and their replies.' }),
+    ),
     backends: Type.Array(Backend, { default: [], maxItems: 64 }),
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
