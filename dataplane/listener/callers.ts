@@ -75,6 +75,7 @@ export class Callers {
       removes: removes | always,
       refuses: underscoreNames === 'refuse' ? Guard.twin | Guard.underscored : 0,
       isTrusted,
+      scheme: this.#scheme,
       addressHash,
       forwarding,
       via: this.#via,

@@ -8,6 +8,8 @@ export type Caller = {
   readonly refuses: number;
   /** What it says about those before it is believed, and its own address added. */
   readonly isTrusted: boolean;
+  /** What its connection makes of an address: https under TLS. */
+  readonly scheme: 'http' | 'https';
   /** Hash of its address. */
   readonly addressHash: number;
   /** What is added to its requests; null adds nothing. */

@@ -146,6 +146,12 @@ export function fieldNameAt(bytes: Uint8Array, from: number, to: number, hash: n
   return (bytes[from]! | 32) === X ? familyAt(bytes, from) : FieldName.other;
 }
 
+/** The number of a name in lower case. */
+export function fieldNameOf(name: string): FieldName {
+  const bytes = Buffer.from(name, 'latin1');
+  return fieldNameAt(bytes, 0, bytes.length, hashOf(bytes));
+}
+
 /** Whose name is shorter has a byte that no name has where the beginning goes on. */
 function familyAt(bytes: Uint8Array, from: number): FieldName {
   const third = bytes[from + 2]! | 32;

@@ -57,7 +57,11 @@ function writeValues(out: OutBuffer, head: RequestHead, name: FieldName): void {
   }
 }
 
-/** A host has no byte that would have to be escaped between quotes (RFC 3986 §3.2.2). */
+/**
+ * The host that the caller asked for, whichever goes on. It has no byte that would have to be escaped between quotes
+ * (RFC 3986 §3.2.2).
+ */
 function writeHost(out: OutBuffer, head: RequestHead): void {
-  out.copy(head.bytes, head.hostStart, head.hostEnd);
+  if (head.askedHostEnd > 0) out.copy(head.bytes, 0, head.askedHostEnd);
+  else out.copy(head.bytes, head.hostStart, head.hostEnd);
 }

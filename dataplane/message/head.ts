@@ -82,12 +82,17 @@ export class Head {
     head.bytes.copy(this.bytes, 0, 0, head.end);
     this.end = head.end;
     this.fieldsStart = head.fieldsStart;
-    this.minorVersion = head.minorVersion;
-    this.isHttp2 = head.isHttp2;
     while (this.names.length < head.fieldCount) this.#grow();
     for (let i = 0; i < head.fieldCount; i++) this.names[i] = head.names[i]!;
     for (let i = 0; i < head.fieldCount * 4; i++) this.offsets[i] = head.offsets[i]!;
     this.fieldCount = head.fieldCount;
+    this.copyFacts(head);
+  }
+
+  /** Takes over what was read out of another head, whose fields have the same places here. */
+  copyFacts(head: Head): void {
+    this.minorVersion = head.minorVersion;
+    this.isHttp2 = head.isHttp2;
     this.contentLength = head.contentLength;
     this.isChunked = head.isChunked;
     this.connectionClose = head.connectionClose;
@@ -125,7 +130,7 @@ export class Head {
   header(name: string): string | null {
     let value: string | null = null;
     for (let i = 0; i < this.fieldCount; i++) {
-      if (!this.#isAt(i, name)) continue;
+      if (!this.isAt(i, name)) continue;
       value = value === null ? this.valueAt(i) : `${value}, ${this.valueAt(i)}`;
     }
     return value;
@@ -133,7 +138,7 @@ export class Head {
 
   /** Place of the first field of this lower-case name that is let in; -1 when there is none. */
   placeOf(name: string): number {
-    for (let i = 0; i < this.fieldCount; i++) if (this.#isAt(i, name)) return i;
+    for (let i = 0; i < this.fieldCount; i++) if (this.isAt(i, name)) return i;
     return -1;
   }
 
@@ -148,7 +153,8 @@ export class Head {
     return this.firstOf(name) !== -1;
   }
 
-  #isAt(field: number, name: string): boolean {
+  /** Tells whether the field at a place has this lower-case name and is let in. */
+  isAt(field: number, name: string): boolean {
     const from = this.offsets[field * 4]!;
     if (this.offsets[field * 4 + 1]! - from !== name.length || this.names[field] === FieldName.removed) return false;
     for (let i = 0; i < name.length; i++) if (tokenLower[this.bytes[from + i]!] !== name.charCodeAt(i)) return false;

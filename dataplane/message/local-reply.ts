@@ -13,6 +13,8 @@ export type LocalReply = {
   /** Field lines beside those that every reply has, each with its CRLF. */
   readonly fields: string;
   readonly body: Buffer;
+  /** For a caller of gRPC, in place of the one that its reason has. */
+  readonly grpcStatus?: number;
 };
 
 const plainText = 'text/plain; charset=utf-8';
@@ -46,9 +48,15 @@ export function fallbackReply(fallback: Fallback): LocalReply {
 }
 
 /** What a reply comes to for a caller of gRPC: the status of its call, all in the head. `contentType` is its form of gRPC. */
-export function grpcReply({ reason, body }: LocalReply, contentType: string): LocalReply {
-  const fields = grpcStatusLines(errorTable[reason].grpc, body.toString('utf8').trim());
-  return { status: 200, reason, contentType, fields, body: nothing };
+export function grpcReply(reply: LocalReply, contentType: string): LocalReply {
+  const message = reply.body.toString('utf8').trim();
+  const fields = grpcStatusLines(grpcStatusOf(reply), message) + reply.fields;
+  return { status: 200, reason: reply.reason, contentType, fields, body: nothing };
+}
+
+/** The status of a call of gRPC that gets this reply. */
+export function grpcStatusOf({ reason, grpcStatus = errorTable[reason].grpc }: LocalReply): number {
+  return grpcStatus;
 }
 
 /** A reply to a request of which nobody knows where it would have gone: it tells no more than its head. */

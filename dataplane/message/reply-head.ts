@@ -23,9 +23,13 @@ export class ReplyHead extends Head {
 
   override copyFrom(head: ReplyHead, spareBytes = 0): void {
     super.copyFrom(head, spareBytes);
-    this.status = head.status;
     this.reasonStart = head.reasonStart;
     this.reasonEnd = head.reasonEnd;
+  }
+
+  override copyFacts(head: ReplyHead): void {
+    super.copyFacts(head);
+    this.status = head.status;
     this.meshlaneReasonField = head.meshlaneReasonField;
     this.grpcStatusField = head.grpcStatusField;
     this.isEmpty = head.isEmpty;

@@ -30,6 +30,8 @@ export class RequestHead extends Head {
   hostField = -1;
   hostStart = 0;
   hostEnd = 0;
+  /** Where the authority ends that the caller asked for, and that begins the bytes, when another one goes on; else 0. */
+  askedHostEnd = 0;
   traceparentField = -1;
   b3Field = -1;
   b3TraceIdField = -1;
@@ -76,6 +78,7 @@ export class RequestHead extends Head {
     this.#path = null;
     this.isAbsolute = false;
     this.hostField = -1;
+    this.askedHostEnd = 0;
     this.traceparentField = -1;
     this.b3Field = -1;
     this.b3TraceIdField = -1;
@@ -92,15 +95,21 @@ export class RequestHead extends Head {
 
   override copyFrom(head: RequestHead, spareBytes = 0): void {
     super.copyFrom(head, spareBytes);
-    this.method = head.method;
     this.targetStart = head.targetStart;
     this.targetEnd = head.targetEnd;
     this.pathStart = head.pathStart;
     this.pathEnd = head.pathEnd;
     this.isAbsolute = head.isAbsolute;
-    this.hostField = head.hostField;
     this.hostStart = head.hostStart;
     this.hostEnd = head.hostEnd;
+    this.askedHostEnd = head.askedHostEnd;
+    this.#path = head.#path;
+  }
+
+  override copyFacts(head: RequestHead): void {
+    super.copyFacts(head);
+    this.method = head.method;
+    this.hostField = head.hostField;
     this.traceparentField = head.traceparentField;
     this.b3Field = head.b3Field;
     this.b3TraceIdField = head.b3TraceIdField;
@@ -116,7 +125,6 @@ export class RequestHead extends Head {
     this.connectPort = head.connectPort;
     this.#host = head.#host;
     this.#hostBytes = head.#hostBytes;
-    this.#path = head.#path;
   }
 
   /** Takes in the fields that say something to a proxy, and what has to hold between them (RFC 9112 §6.1, §6.3). */

@@ -95,6 +95,16 @@ export const errorTable = {
     retry: 'never',
     text: 'No instance of the service has the port that CONNECT names.',
   },
+  redirected: { http: 302, grpc: 2, origin: 'local', retry: 'never', text: 'The route sends this request elsewhere.' },
+  direct_response: {
+    http: 200,
+    grpc: 2,
+    origin: 'local',
+    retry: 'never',
+    text: 'The route answers this request itself.',
+  },
+  cors_preflight: { http: 204, grpc: 0, origin: 'local', retry: 'never', text: 'The route answers preflights itself.' },
+  fault_injected: { http: 503, grpc: 14, origin: 'local', retry: 'never', text: 'The route injects this fault.' },
   no_backend: { http: 500, grpc: 13, origin: 'local', retry: 'never', text: 'The matched rule has no valid backend.' },
   no_endpoint: {
     http: 503,

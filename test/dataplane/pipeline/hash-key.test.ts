@@ -20,6 +20,7 @@ const callerAt = (address: string, isTrusted = false): Caller => ({
   refuses: 0,
   isTrusted,
   addressHash: hashText(address),
+  scheme: 'http',
   forwarding: null,
   via: null,
 });
