@@ -36,6 +36,11 @@ export function localReply(code: ErrorCode, detail = ''): LocalReply {
   return detail === '' ? reply : { ...reply, body: Buffer.from(`${errorTable[code].text} (${detail})\n`) };
 }
 
+/** A reply that tells how often its request was tried. */
+export function withTries(reply: LocalReply, tries: number): LocalReply {
+  return { ...reply, fields: `${reply.fields}x-meshlane-tries: ${tries}\r\n` };
+}
+
 /** The reply a user chose for when every breaker of a service is open. */
 export function fallbackReply(fallback: Fallback): LocalReply {
   return {
