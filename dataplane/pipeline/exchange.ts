@@ -5,7 +5,7 @@ import type { Caller } from '../message/caller.ts';
 import { FieldName } from '../message/field-name.ts';
 import type { Head } from '../message/head.ts';
 import { keepReplyHead, withField } from '../message/keep-head.ts';
-import { localReply, withTries } from '../message/local-reply.ts';
+import { grpcStatusOf, type LocalReply, localReply, withTries } from '../message/local-reply.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { isAccepted } from '../message/web-socket.ts';
@@ -18,6 +18,7 @@ import type { Base64Decoder } from './base64-decoder.ts';
 import { attemptOf, callersTimeMs } from './callers-context.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Downstream } from './downstream.ts';
+import { Filtering } from './filtering.ts';
 import { grpcStatusAt, grpcStatusIn, httpStatusOf } from './grpc.ts';
 import { GrpcWebCall } from './grpc-web.ts';
 import { HeldBody } from './held-body.ts';
@@ -63,6 +64,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   readonly #deadlines: Deadlines;
   readonly #try = new Attempt<PooledEndpoint>();
 
+  /** What goes on; `asked` is what came. */
   head: RequestHead;
   isUpgrade = false;
   heldBody: Buffer = noBody;
@@ -81,6 +83,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   /** Of a request whose body is text, else null. */
   #text: Base64Decoder | null = null;
   readonly #tries = new Tries();
+  readonly #filtering: Filtering;
   /** Directions of a tunnel that still carry bytes. */
   #openEnds = 2;
   /** Null where bytes are carried that are no request: their connection books itself. */
@@ -100,8 +103,13 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.direction = direction;
     this.caller = caller;
     this.head = head;
+    this.#filtering = new Filtering(head);
     this.#held = new HeldBody(context.limits.replayBytes);
     this.#deadlines = new Deadlines(context.wheel, () => this.#onDeadline());
+  }
+
+  get asked(): RequestHead {
+    return this.#filtering.asked;
   }
 
   get endpoint(): PooledEndpoint | null {
@@ -163,10 +171,13 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const backend = rule === null ? null : rule.pickBackend();
     this.ruleName = rule === null ? '' : rule.name;
     this.backend = backend;
-    this.#stats = backend === null ? context.snapshot.unmatched[this.direction] : backend.stats;
+    this.#stats = backend?.stats ?? rule?.stats ?? context.snapshot.unmatched[this.direction];
     this.#stats.onStart();
+    this.#filtering.begin(head, rule, backend);
     if (head.grpcWebField !== -1 && (backend === null || backend.speaksGrpc)) this.#translate();
     if (head.maxForwards === 0) return this.#answerItself(head);
+    const answer = this.#filtering.answer(this.caller);
+    if (answer !== null) return this.#answer(answer);
     if (backend === null) return this.#replyLocally(rule === null ? 'route_not_found' : 'no_backend');
 
     // Another proxy's retry allows no further ones here, or they would multiply from hop to hop.
@@ -175,7 +186,19 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const leftMs = callersTimeMs(this.head);
     if (leftMs === 0) return this.#replyLocally('deadline_exceeded');
     if (leftMs !== null) this.#deadlines.limitRequest(nowMs, leftMs);
-    this.#attempt(nowMs);
+    this.head = this.#filtering.request(this.head);
+    this.#start(nowMs, this.#filtering.delayMs());
+  }
+
+  /** Goes on to the first try, or to what a filter has in place of it. */
+  #start(nowMs: number, delayMs: number): void {
+    if (delayMs > 0) {
+      this.#deadlines.activeMs = this.#deadlines.retryAtMs = nowMs + delayMs;
+      return this.#deadlines.arm(this.backend!.timeouts);
+    }
+    const abort = this.#filtering.abort();
+    if (abort === null) this.#attempt(nowMs);
+    else this.#answer(abort);
   }
 
   #limit(nowMs: number, { requestMs, maxStreamMs }: TimeoutSettings): void {
@@ -272,7 +295,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const backend = this.backend!;
     const port = this.head.connectPort;
     const { cluster, tunnels, hashKey } = backend;
-    const keyHash = hashKey === null ? noKey : hashKey(this.head, this.caller);
+    const keyHash = hashKey === null ? noKey : hashKey(this.asked, this.caller);
     const tried = this.#tries.endpoints;
     const picked = port === 0 ? cluster.pick(keyHash, tried, nowMs) : tunnels.pickForTunnel(port, tried, nowMs);
     if (typeof picked === 'string') return this.#replyLocally(picked);
@@ -411,7 +434,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#phase = 'replying';
     this.#deadlines.tryAtMs = this.#deadlines.releaseAtMs = 0;
     this.status = head.status;
-    this.#downstream.sendHead(head, hasBody);
+    this.#downstream.sendHead(this.#filtering.reply(head), hasBody);
   }
 
   // --- gRPC: a reply says in its last fields how the call went ------------------------------------------------------
@@ -578,15 +601,21 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   #replyLocally(code: ErrorCode, detail = ''): void {
     const own = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
-    const reply = this.#saysTries(code) ? withTries(own, this.#tries.number) : own;
+    this.#answer(this.#saysTries(code) ? withTries(own, this.#tries.number) : own);
+  }
+
+  #answer(own: LocalReply): void {
+    const reply = this.#filtering.complete(own);
+    const code = reply.reason;
     this.#stats?.onLocalReply(code);
-    if (this.head.isGrpc) this.#stats?.onGrpcStatus(errorTable[code].grpc);
+    if (this.head.isGrpc) this.#stats?.onGrpcStatus(grpcStatusOf(reply));
     this.status = reply.status;
     this.#connection = null;
     // A request that found no endpoint to try still has to show in its trace.
     if (this.attempts === 0 && this.trace.isSampled && this.direction === 'outbound' && this.#context.recordsSpans) {
       this.#enterSpan();
-      reportAttempt(this, code, reply.status, this.#context.now(), this.#context);
+      const failure = reply.status < 400 ? null : code;
+      reportAttempt(this, failure, reply.status, this.#context.now(), this.#context);
     }
     this.#finish(reply.status);
     this.#downstream.sendLocal(reply);
@@ -611,6 +640,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#try.endpoint = null;
     this.#held.forget();
     this.#heldReply.drop();
+    this.head = this.asked;
+    this.#filtering.end();
   }
 
   // --- tunnels -----------------------------------------------------------------------------------------
@@ -636,7 +667,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
       return this.#onAttemptFailed('upstream_protocol');
     }
     this.#enterTunnel(101);
-    this.#downstream.sendUpgrade(head);
+    this.#downstream.sendUpgrade(this.#filtering.reply(head));
     this.#downstream.resumeRequest();
   }
 
@@ -715,7 +746,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
       case 'idle':
         return this.#expire(this.#awaitsUpstream() ? 'upstream_timeout' : 'body_idle_timeout');
       case 'retry':
-        return this.#attempt(nowMs);
+        return this.attempts === 0 ? this.#start(nowMs, 0) : this.#attempt(nowMs);
       case 'release':
         this.#deadlines.releaseAtMs = 0;
         if (this.#phase === 'held') this.#release();
@@ -738,7 +769,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   /** Waits in our own queue, which says nothing about the instance. */
   #isQueued(): boolean {
-    return this.#connection === null && !this.endpoint!.pool.isConnecting;
+    return this.#connection === null && this.endpoint?.pool.isConnecting !== true;
   }
 
   #expireTry(): void {

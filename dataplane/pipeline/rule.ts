@@ -1,5 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
+import type { BackendFilters, RuleFilters } from '../filters/filters.ts';
 import type { LocalReply } from '../message/local-reply.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
@@ -30,6 +31,8 @@ export type RuleBackend = {
   readonly retry: RetrySettings;
   readonly timeouts: TimeoutSettings;
   readonly breakerReply: LocalReply;
+  /** Null where heads go through as they are. */
+  readonly filters: BackendFilters | null;
   readonly stats: TrafficStats;
 };
 
@@ -39,15 +42,26 @@ export class Rule {
   /** Route and rule, as metrics and traces name them. */
   readonly name: string;
   readonly backends: readonly (RuleBackend | null)[];
+  /** Null where nothing is done but to pick a backend. */
+  readonly filters: RuleFilters | null;
+  /** Of requests that get to no backend; null where nobody counts them by rule. */
+  readonly stats: TrafficStats | null;
   readonly #upTo: readonly number[];
   readonly #total: number;
   #point: number;
 
   /** A backend that is null has its share of the weight answered with 500, as Gateway API asks. */
-  constructor(name: string, backends: readonly { backend: RuleBackend | null; weight: number }[], start: number) {
+  constructor(
+    name: string,
+    backends: readonly { backend: RuleBackend | null; weight: number }[],
+    start: number,
+    { filters = null, stats = null }: Partial<Pick<Rule, 'filters' | 'stats'>> = {},
+  ) {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
     this.name = name;
+    this.filters = filters;
+    this.stats = stats;
     this.backends = weighted.map(({ backend }) => backend);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;

@@ -16,7 +16,8 @@ const mostPath = 256;
 /** What a span is made of. */
 export type Traced = {
   readonly trace: TraceContext;
-  readonly head: RequestHead;
+  /** The head as the caller sent it. */
+  readonly asked: RequestHead;
   readonly backend: RuleBackend | null;
   readonly endpoint: Endpoint | null;
   readonly ruleName: string;
@@ -27,7 +28,7 @@ export type Traced = {
 
 /** SERVER span of a request that came to this workload. */
 export function reportInbound(exchange: Traced, status: number, endMs: number, context: WorkerContext): void {
-  const { trace, head } = exchange;
+  const { trace, asked: head } = exchange;
   context.onSpan({
     traceId: trace.traceId,
     spanId: trace.spanId,
@@ -54,7 +55,7 @@ export function reportAttempt(
   endMs: number,
   context: WorkerContext,
 ): void {
-  const { trace, head, endpoint } = exchange;
+  const { trace, asked: head, endpoint } = exchange;
   context.onSpan({
     traceId: trace.traceId,
     spanId: trace.spanId,

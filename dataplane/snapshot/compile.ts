@@ -18,6 +18,7 @@ import { EndpointSet } from './endpoint-set.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { retrySettings } from './retry-settings.ts';
+import { backendFilters, ruleFilters } from './rule-filters.ts';
 import { applicationSettings, type ServiceSettings, serviceSettings, timeoutSettings } from './service-settings.ts';
 import { type ServiceState, serviceState } from './service-state.ts';
 import { Snapshot } from './snapshot.ts';
@@ -138,7 +139,10 @@ class Compiler {
       backend: this.#backend(route, backend, rule),
       weight: backend.weight,
     }));
-    return new Rule(`${route}/${rule.name ?? index}`, backends, this.#start());
+    const name = `${route}/${rule.name ?? index}`;
+    const filters = ruleFilters(rule, this.#context.random);
+    const stats = filters !== null && backends.length === 0 ? this.#stats('outbound', '', route) : null;
+    return new Rule(name, backends, this.#start(), { filters, stats });
   }
 
   /** Null for a service that is not there. */
@@ -154,6 +158,7 @@ class Compiler {
       retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
       timeouts: rule.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
       breakerReply: settings.fallback ? fallbackReply(settings.fallback) : localReply('breaker_open'),
+      filters: backendFilters(rule, backend),
       stats: this.#stats('outbound', backend.service, route),
     };
   }
@@ -204,6 +209,7 @@ class Compiler {
       retry: noRetry,
       timeouts: settings.timeouts,
       breakerReply: localReply('breaker_open'),
+      filters: null,
       stats: this.#stats('inbound', application.service, inboundRoute),
     };
     return new Rule(inboundRoute, [{ backend, weight: 1 }], 0);
