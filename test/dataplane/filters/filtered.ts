@@ -36,7 +36,7 @@ export async function filtered(
   t: Owner,
   [from, to]: Pair,
   rules: readonly object[],
-  { answer = fine, ...options }: StaticProxyOptions & { answer?: Handler } = {},
+  { answer = fine, resources = [], ...options }: StaticProxyOptions & { answer?: Handler } = {},
 ): Promise<Filtered> {
   let seen: Seen[] = [];
   const port = await originOf(t, to, (request, reply) => {
@@ -44,7 +44,7 @@ export async function filtered(
     return answer(request, reply);
   });
   const routes = rules.map((rule, i) => route(`route-${i}`, [withBackend(rule)], [hostOf(i)]));
-  const proxy = await staticProxy(t, { ...options, resources: [...speaking(to, port), ...routes] });
+  const proxy = await staticProxy(t, { ...options, resources: [...speaking(to, port), ...routes, ...resources] });
   const caller = callerOf(t, from, proxy.port);
   return {
     proxy,
