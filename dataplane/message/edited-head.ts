@@ -16,6 +16,7 @@ import type { RequestHead } from './request-head.ts';
 const leastBytes = 512;
 /** A loop is quicker than a call for so few bytes. */
 const smallCopy = 32;
+const colon = Buffer.from(': ');
 /** An empty line. */
 const emptyLineBytes = 2;
 
@@ -135,10 +136,10 @@ function join(head: Head, field: number, { line, valueStart, separator }: FieldE
   const start = openLine(head);
   append(head, bytes, offsets[field * 4]!, nameEnd);
   const end = head.end;
-  appendText(head, ': ');
+  append(head, colon, 0, colon.length);
   if (from < to) {
     append(head, bytes, from, to);
-    appendText(head, separator);
+    append(head, separator, 0, separator.length);
   }
   append(head, line, valueStart, line.length);
   closeLine(head, number, start, end);

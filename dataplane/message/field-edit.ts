@@ -18,8 +18,12 @@ export type FieldEdit = {
   /** Where the value begins in it. */
   readonly valueStart: number;
   /** Between the value that is there and the one that joins it. */
-  readonly separator: string;
+  readonly separator: Buffer;
 };
+
+const comma = Buffer.from(',');
+const semicolon = Buffer.from('; ');
+const noBytes = Buffer.alloc(0);
 
 /** Names whose lines cannot be joined: each is a value of its own (RFC 9110 §5.3). */
 const unjoined = new Set(['set-cookie']);
@@ -32,12 +36,12 @@ export function fieldEdit(action: 'set' | 'add' | 'append', name: string, value:
     number: fieldNameOf(lower),
     line: Buffer.from(`${name}: ${value}\r\n`, 'latin1'),
     valueStart: name.length + 2,
-    separator: lower === 'cookie' ? '; ' : ',', // RFC 6265 §5.4
+    separator: lower === 'cookie' ? semicolon : comma, // RFC 6265 §5.4
   };
 }
 
 export function fieldRemoval(name: string): FieldEdit {
   const lower = name.toLowerCase();
-  const nothing = { line: Buffer.alloc(0), valueStart: 0, separator: '' };
+  const nothing = { line: noBytes, valueStart: 0, separator: noBytes };
   return { action: 'remove', name: lower, number: fieldNameOf(lower), ...nothing };
 }

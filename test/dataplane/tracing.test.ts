@@ -5,7 +5,7 @@ import t from 'tap';
 import { freePort } from '../harness/free-port.ts';
 import { until } from '../harness/until.ts';
 import { ask, get } from './harness/raw-client.ts';
-import { serviceAt } from './harness/resources.ts';
+import { route, serviceAt } from './harness/resources.ts';
 import { reply, scriptedOrigin } from './harness/scripted-origin.ts';
 import { staticProxy } from './harness/static-proxy.ts';
 
@@ -100,6 +100,32 @@ t.test('a request that goes nowhere has a span of its own, too', async (t) => {
   t.equal(spans[1]!.parentSpanId, callerSpan);
   t.not(spans[1]!.spanId, callerSpan);
   t.equal(attributeOf(spans[1]!, 'http.response.status_code'), 503);
+});
+
+t.test('spans have the path and host that were asked for, whatever filters make of them', async (t) => {
+  const { spans, endpoint } = await spanSink(t);
+  const origin = await scriptedOrigin(t, () => reply('fine'));
+  const rewrite = { hostname: 'b.test', path: { type: 'ReplaceFullPath', replaceFullPath: '/new' } };
+  const rewritten = { filters: [{ type: 'URLRewrite', urlRewrite: rewrite }], backends: [{ service: 'app' }] };
+  const redirected = { filters: [{ type: 'RequestRedirect', requestRedirect: { hostname: 'b.test' } }] };
+  const proxy = await staticProxy(t, {
+    resources: [
+      ...serviceAt('app', origin.port),
+      route('one', [rewritten], ['a.test']),
+      route('two', [redirected], ['r.test']),
+    ],
+    spec: { tracing: { endpoint, sampleRatio: 0 } },
+  });
+  await ask(t, proxy.port, get('/a?b', 'a.test', traceparent('01')));
+  await ask(t, proxy.port, get('/a?b', 'r.test', traceparent('01')));
+  await until(() => spans.length === 2);
+  t.match(origin.requests[0]!.head, /^GET \/new\?b HTTP\/1.1\r\nHost: b.test\r\n/);
+  for (const [i, [host, status]] of [['a.test', 200] as const, ['r.test', 302] as const].entries()) {
+    t.equal(attributeOf(spans[i]!, 'url.path'), '/a');
+    t.equal(attributeOf(spans[i]!, 'server.address'), host);
+    t.equal(attributeOf(spans[i]!, 'http.response.status_code'), status);
+    t.equal(attributeOf(spans[i]!, 'error.type'), undefined, 'a redirect is no failure');
+  }
 });
 
 t.test('an unsampled trace stays unsampled; one that is not valid is begun anew', async (t) => {

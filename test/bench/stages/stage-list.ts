@@ -5,6 +5,7 @@ export const stages: Readonly<Record<string, () => Promise<{ stage: Stage }>>> =
   'request-head': () => import('./request-head.ts'),
   'reply-head': () => import('./reply-head.ts'),
   'request-splice': () => import('./request-splice.ts'),
+  'request-edit': () => import('./request-edit.ts'),
   'reply-splice': () => import('./reply-splice.ts'),
   'chunk-scan': () => import('./chunk-scan.ts'),
   'route-match': () => import('./route-match.ts'),
