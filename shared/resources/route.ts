@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Labels, Name } from './field-schemas.ts';
-import { RuleRetry } from './policy.ts';
+import { RuleRetry } from './retry.ts';
 import { RouteMatch } from './route-match.ts';
 
 /** Gateway API HTTPRoute vocabulary (gateway.networking.k8s.io/v1), with `hostnames` instead of parentRefs. */
@@ -26,6 +26,12 @@ export const Timeouts = Type.Object(
       Duration({ description: 'From the request’s head to the reply’s end, retries included; 0s is none.' }),
     ),
     backendRequest: Type.Optional(Duration({ description: 'From one try’s start to its reply’s head; 0s is none.' })),
+    idle: Type.Optional(
+      Duration({ description: 'Longest silence on an exchange or upgraded connection; 0s is none.' }),
+    ),
+    maxStream: Type.Optional(
+      Duration({ description: 'Longest life of an exchange, a tunnel or an upgraded connection; 0s is none.' }),
+    ),
   },
   { additionalProperties: false },
 );
