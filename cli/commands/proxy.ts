@@ -7,6 +7,7 @@ import { formatIssues } from '../../shared/errors/problem.ts';
 import { readProxy, readResource } from '../../shared/resources/read.ts';
 import type { InstanceResource, ProxyDocument } from '../../shared/resources/schema.ts';
 import { type Command, type Invocation, UsageError } from '../command.ts';
+import { labelsOf } from '../labels-flag.ts';
 import { limitsOf } from '../limits-flag.ts';
 import { untilStopped } from '../until-stopped.ts';
 import { version } from '../version.ts';
@@ -124,7 +125,7 @@ function fromFlags(invocation: Invocation): StaticConfiguration {
   const outbound = parseAddress(invocation.flag('outbound')!, '--outbound');
   const admin = parseAddress(invocation.flag('admin')!, '--admin');
   const underscoreNames = invocation.flag('underscores');
-  const trusted = (invocation.flag('trust') ?? '').split(',').filter((range) => range !== '');
+  const trusted = listOf(invocation.flag('trust'));
   const listeners: object[] = [
     {
       name: 'outbound',
@@ -153,7 +154,7 @@ function fromFlags(invocation: Invocation): StaticConfiguration {
     spec: {
       service,
       ...(namespace === undefined ? {} : { namespace }),
-      labels: labelsOf(invocation.flag('labels')),
+      labels: labelsOf(listOf(invocation.flag('labels')), '--labels'),
       ...(zone === undefined ? {} : { zone }),
       ...(appPort === undefined ? {} : { appPort: numberOf(appPort, '--app-port') }),
       appAddress: invocation.flag('app-address'),
@@ -218,14 +219,8 @@ function instanceOf(invocation: Invocation, proxy: ProxyDocument, inbound: Addre
   return read.value as InstanceResource;
 }
 
-function labelsOf(text: string | undefined): Record<string, string> {
-  const labels: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const pair of (text ?? '').split(',').filter((one) => one !== '')) {
-    const at = pair.indexOf('=');
-    if (at < 1) throw new UsageError(`--labels takes KEY=VALUE pairs; got "${pair}"`);
-    labels[pair.slice(0, at)] = pair.slice(at + 1);
-  }
-  return { ...labels };
+function listOf(text = ''): string[] {
+  return text.split(',').filter((one) => one !== '');
 }
 
 function numberOf(text: string, flag: string): number {

@@ -1,4 +1,4 @@
-import { hostOfAuthority } from './authority.ts';
+import { hostOfAuthority } from '../../shared/routing/authority.ts';
 import { FieldName } from './field-name.ts';
 import { textAt } from './grammar.ts';
 import { isGrpcType, webTypeOf } from './grpc-type.ts';

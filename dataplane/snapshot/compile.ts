@@ -3,7 +3,7 @@ import type { Labels } from '../../shared/resources/resource.ts';
 import type { Backend, RouteRule } from '../../shared/resources/route.ts';
 import type { InstanceResource } from '../../shared/resources/schema.ts';
 import type { ServiceProtocol } from '../../shared/resources/service.ts';
-import { routeEntries } from '../../shared/routing/route-entries.ts';
+import { routeEntries, routeOfService, ruleName, ruleOfService } from '../../shared/routing/route-entries.ts';
 import { HostRoutes, RouteTable } from '../../shared/routing/route-table.ts';
 import type { Workload } from '../../shared/routing/source.ts';
 import { Changes } from '../cluster/changes.ts';
@@ -40,7 +40,6 @@ export type CompileContext = {
   readonly zone: string | null;
 };
 
-const routeOfService = '(service)';
 const inboundRoute = '(inbound)';
 const inboundEndpoint = '(application)';
 
@@ -125,7 +124,7 @@ class Compiler {
       backend: this.#backend(route, backend, rule),
       weight: backend.weight,
     }));
-    return new Rule(`${route}/${rule.name ?? index}`, backends, this.#start());
+    return new Rule(ruleName(route, rule, index), backends, this.#start());
   }
 
   /** Null for a service that is not there. */
@@ -148,7 +147,7 @@ class Compiler {
   #serviceRules(): Map<string, HostRoutes<Rule>> {
     const rules = new Map<string, HostRoutes<Rule>>();
     for (const { name } of this.#store.services()) {
-      const rule: RouteRule = { matches: [], backends: [{ service: name, weight: 1 }] };
+      const rule = ruleOfService(name);
       const backend = this.#backend(routeOfService, rule.backends[0]!, rule);
       const compiled = new Rule(routeOfService, [{ backend, weight: 1 }], 0);
       rules.set(name, new HostRoutes([{ hostnames: [name], match: {}, rule: compiled, created: 0, name, place: 0 }]));

@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads';
 import { newSlotMemory, SlotReader } from '../../observability/metrics/slots.ts';
 import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
+import type { AskedRequest } from '../../shared/routing/explain/asked-request.ts';
+import type { LiveRule } from '../../shared/routing/explain/explanation.ts';
 import { newConnectionCounts } from '../listener/connection-count.ts';
 import { newConnectionShares } from '../listener/connection-share.ts';
 import type { TransportKind } from '../transport/open.ts';
@@ -35,6 +37,7 @@ export class WorkerPool {
   readonly #waiting = new Set<Waiting>();
   readonly #transportKind: TransportKind;
   #isStopping = false;
+  #lastId = 0;
 
   constructor(options: Omit<WorkerOptions, 'index' | 'metrics'>, events: WorkerPoolEvents) {
     this.#events = events;
@@ -165,6 +168,17 @@ export class WorkerPool {
       if (answer.type === 'listening') ports = answer.ports;
     }
     return ports;
+  }
+
+  /** Asks the first worker what would become of a request; null when it ends before it answers. */
+  async explain(request: AskedRequest): Promise<LiveRule | null> {
+    const [first] = this.#members;
+    if (first === undefined) return null;
+    const id = ++this.#lastId;
+    const answered = this.#answers((message) => message.type === 'explained' && message.id === id, [first]);
+    first.worker.postMessage({ type: 'explain', id, request } satisfies ToWorker);
+    const [answer] = await answered;
+    return answer?.type === 'explained' ? answer.live : null;
   }
 
   /** Resolves when no worker has an open connection any more. */

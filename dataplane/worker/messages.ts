@@ -2,6 +2,8 @@ import type { Series } from '../../observability/metrics/slots.ts';
 import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
+import type { AskedRequest } from '../../shared/routing/explain/asked-request.ts';
+import type { LiveRule } from '../../shared/routing/explain/explanation.ts';
 import type { Workload } from '../../shared/routing/source.ts';
 import type { ListenerSettings } from '../listener/reception.ts';
 import type { ServerCertificate } from '../listener/tls-acceptor.ts';
@@ -72,6 +74,8 @@ export type ToWorker =
   | { type: 'certificate'; listener: string; shown: ServerCertificate }
   /** Verdict of the active health check of one instance. */
   | { type: 'health'; instance: string; isHealthy: boolean }
+  /** Asks what would become of a request; answered with the same id. */
+  | { type: 'explain'; id: number; request: AskedRequest }
   | { type: 'drain' }
   | { type: 'stop' };
 
@@ -86,4 +90,5 @@ export type FromWorker =
   | { type: 'series'; series: Series }
   | { type: 'spans'; spans: SpanTexts }
   | { type: 'problem'; what: string; message: string }
+  | { type: 'explained'; id: number; live: LiveRule }
   | { type: 'drained' };

@@ -117,6 +117,8 @@ class Worker {
         if (message.isHealthy) this.#health.delete(message.instance);
         else this.#health.set(message.instance, false);
         return this.#applyHealth();
+      case 'explain':
+        return void this.#explain(message);
       case 'drain':
         return void this.#drain();
       case 'stop':
@@ -154,6 +156,12 @@ class Worker {
     const { snapshot, wheel, now } = this.#context;
     const nextMs = snapshot.advanceOutliers(now());
     if (nextMs < Number.POSITIVE_INFINITY) wheel.arm(this.#outlierTimer, nextMs);
+  }
+
+  /** Loaded only where somebody asks. */
+  async #explain({ id, request }: ToWorker & { type: 'explain' }): Promise<void> {
+    const { liveRule } = await import('./live-rule.ts');
+    this.#send({ type: 'explained', id, live: liveRule(this.#context.snapshot, request, this.#context.now()) });
   }
 
   /** Loaded only where there are several workers. */

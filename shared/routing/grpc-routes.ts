@@ -2,7 +2,7 @@ import { candidateOf, holds, type Placed, type RouteEntry } from './candidate.ts
 import { pathOf } from './grpc-match.ts';
 import { PathTree } from './path-tree.ts';
 import { compilePattern } from './pattern.ts';
-import { byAge, byFields } from './precedence.ts';
+import { byAge, byFields, byNames, byPattern } from './precedence.ts';
 import type { RequestView } from './request-view.ts';
 
 const none: readonly never[] = [];
@@ -54,19 +54,5 @@ function firstOf<Rule>(a: Placed<Rule> | undefined, b: Placed<Rule> | undefined)
 }
 
 function byPrecedence<Rule>(a: RouteEntry<Rule>, b: RouteEntry<Rule>): number {
-  return (
-    lengthOf(b, 'service') - lengthOf(a, 'service') ||
-    lengthOf(b, 'method') - lengthOf(a, 'method') ||
-    byFields(a, b) ||
-    Number(isPattern(a)) - Number(isPattern(b)) ||
-    byAge(a, b)
-  );
-}
-
-function lengthOf<Rule>({ match }: RouteEntry<Rule>, name: 'service' | 'method'): number {
-  return match.grpc?.[name]?.length ?? 0;
-}
-
-function isPattern<Rule>({ match }: RouteEntry<Rule>): boolean {
-  return match.grpc?.type === 'RegularExpression';
+  return byNames(a, b) || byFields(a, b) || byPattern(a, b) || byAge(a, b);
 }

@@ -1,5 +1,6 @@
 import type { Labels } from '../resources/resource.ts';
 import type { SourceMatch } from '../resources/route-match.ts';
+import type { ProxyDocument } from '../resources/schema.ts';
 
 /** Whom a proxy stands beside: the caller of all that it sends out. */
 export type Workload = {
@@ -7,6 +8,11 @@ export type Workload = {
   readonly namespace: string | null;
   readonly labels: Labels;
 };
+
+/** As the proxy's document says it. */
+export function workloadOf({ spec }: ProxyDocument): Workload {
+  return { service: spec.service ?? null, namespace: spec.namespace ?? null, labels: spec.labels ?? {} };
+}
 
 /** Tells whether a match is for the requests of this workload. Decided when configuration is compiled. */
 export function isFor(source: SourceMatch | undefined, workload: Workload): boolean {
