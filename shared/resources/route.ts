@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Labels, Name } from './field-schemas.ts';
+import { RuleHedge } from './hedge.ts';
 import { RuleRetry } from './retry.ts';
 
 /** Gateway API HTTPRoute vocabulary (gateway.networking.k8s.io/v1), with `hostnames` instead of parentRefs. */
@@ -113,6 +114,7 @@ export const RouteRule = Type.Object(
     backends: Type.Array(Backend, { default: [], maxItems: 64 }),
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
+    hedge: Type.Optional(RuleHedge),
   },
   { additionalProperties: false },
 );
