@@ -26,6 +26,7 @@ import { localReply, withTries } from './local-reply.ts';
 import { asksForRetry, isIdempotent, mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import { pushbackMs, retryAfterMs } from './retry-after.ts';
 import type { Rule, RuleBackend, TimeoutSettings } from './rule.ts';
+import type { Sessions } from './sessions.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
 import { readTrace } from './trace.ts';
 import type { TrafficStats } from './traffic-stats.ts';
@@ -87,6 +88,10 @@ export class Exchange implements Hedged {
   /** Null where bytes are carried that are no request: their connection books itself. */
   #stats: TrafficStats | null = null;
   #connection: UpstreamConnection | null = null;
+  /** Null where the rule keeps none. */
+  #sessions: Sessions<RuleBackend> | null = null;
+  /** Where the session of the request is, for its first try. */
+  #pinned: PooledEndpoint | null = null;
   /** The second request, while it is not known whether it takes the place of the first. */
   #hedge: Hedge | null = null;
   /** Who waits in a pool for the connection of the try. */
@@ -165,7 +170,10 @@ export class Exchange implements Hedged {
     if (this.direction === 'inbound') this.#enterSpan();
 
     const rule = this.#match(head);
-    const backend = rule === null ? null : rule.pickBackend();
+    const place = rule?.sessions?.placeOf(head, nowMs) ?? null;
+    const backend = place !== null ? place.backend : rule === null ? null : rule.pickBackend();
+    this.#sessions = rule === null ? null : rule.sessions;
+    this.#pinned = place === null ? null : place.endpoint;
     this.ruleName = rule === null ? '' : rule.name;
     this.backend = backend;
     this.#stats = backend === null ? context.snapshot.unmatched[this.direction] : backend.stats;
@@ -280,7 +288,12 @@ export class Exchange implements Hedged {
     const { cluster, tunnels, hashKey } = backend;
     const keyHash = hashKey === null ? noKey : hashKey(this.head, this.caller);
     const tried = this.#tries.endpoints;
-    const picked = port === 0 ? cluster.pick(keyHash, tried, nowMs) : tunnels.pickForTunnel(port, tried, nowMs);
+    const picked =
+      port !== 0
+        ? tunnels.pickForTunnel(port, tried, nowMs)
+        : this.#pinned !== null && tried.length === 0
+          ? this.#pinned
+          : cluster.pick(keyHash, tried, nowMs);
     if (typeof picked === 'string') return this.#replyLocally(picked);
     this.#tries.onStart(picked);
     this.#try.begin(picked, nowMs);
@@ -497,7 +510,9 @@ export class Exchange implements Hedged {
     this.#phase = 'replying';
     this.#deadlines.endTry();
     this.status = head.status;
-    this.#downstream.sendHead(head, hasBody);
+    const sessions = head.status < 500 ? this.#sessions : null;
+    const passed = sessions?.mark(head, this.head, this.endpoint!, this.#context.now()) ?? head;
+    this.#downstream.sendHead(passed, hasBody);
   }
 
   // --- gRPC: a reply says in its last fields how the call went ------------------------------------------------------

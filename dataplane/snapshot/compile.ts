@@ -127,7 +127,7 @@ class Compiler {
       backend: this.#backend(route, name, backend, rule),
       weight: backend.weight,
     }));
-    return new Rule(name, backends, this.#start());
+    return new Rule(name, backends, this.#start(), rule.sessionPersistence ?? null);
   }
 
   /** Null for a service that is not there. `name` is that of the rule. */

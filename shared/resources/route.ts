@@ -3,6 +3,7 @@ import { Duration, Labels, Name } from './field-schemas.ts';
 import { RuleHedge } from './hedge.ts';
 import { RuleRetry } from './retry.ts';
 import { RouteMatch } from './route-match.ts';
+import { SessionPersistence } from './session-persistence.ts';
 
 /** Gateway API HTTPRoute vocabulary (gateway.networking.k8s.io/v1), with `hostnames` instead of parentRefs. */
 
@@ -50,6 +51,7 @@ export const RouteRule = Type.Object(
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
     hedge: Type.Optional(RuleHedge),
+    sessionPersistence: Type.Optional(SessionPersistence),
   },
   { additionalProperties: false },
 );
