@@ -16,6 +16,7 @@ import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { buildCluster } from './build-cluster.ts';
 import { EndpointSet } from './endpoint-set.ts';
+import { hedgeSettings } from './hedge-settings.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { retrySettings } from './retry-settings.ts';
@@ -120,24 +121,27 @@ class Compiler {
   }
 
   #rule(route: string, rule: RouteRule, index: number): Rule {
+    const name = ruleName(route, rule, index);
     const backends = rule.backends.map((backend) => ({
-      backend: this.#backend(route, backend, rule),
+      backend: this.#backend(route, name, backend, rule),
       weight: backend.weight,
     }));
-    return new Rule(ruleName(route, rule, index), backends, this.#start());
+    return new Rule(name, backends, this.#start(), rule.sessionPersistence ?? null);
   }
 
-  /** Null for a service that is not there. */
-  #backend(route: string, backend: Backend, rule: RouteRule): RuleBackend | null {
+  /** Null for a service that is not there. `name` is that of the rule. */
+  #backend(route: string, name: string, backend: Backend, rule: RouteRule): RuleBackend | null {
     const protocol = this.#store.protocolOf(backend.service);
     if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
+    const state = this.#stateOf(backend.service);
     return {
       ...this.#clustersOf(backend.service, backend.labels),
       speaksGrpc: protocol === 'grpc',
       hashKey: settings.balancing.hashKey,
-      budget: this.#stateOf(backend.service).budget,
+      budget: state.budget,
       retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
+      hedge: hedgeSettings(rule.hedge ?? settings.hedge, name, state),
       timeouts: rule.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
       breakerReply: settings.fallback ? fallbackReply(settings.fallback) : localReply('breaker_open'),
       stats: this.#stats('outbound', backend.service, route),
@@ -148,7 +152,7 @@ class Compiler {
     const rules = new Map<string, HostRoutes<Rule>>();
     for (const { name } of this.#store.services()) {
       const rule = ruleOfService(name);
-      const backend = this.#backend(routeOfService, rule.backends[0]!, rule);
+      const backend = this.#backend(routeOfService, routeOfService, rule.backends[0]!, rule);
       const compiled = new Rule(routeOfService, [{ backend, weight: 1 }], 0);
       rules.set(name, new HostRoutes([{ hostnames: [name], match: {}, rule: compiled, created: 0, name, place: 0 }]));
     }
@@ -188,6 +192,7 @@ class Compiler {
       hashKey: null,
       budget: new RetryBudget(settings.retryBudget),
       retry: noRetry,
+      hedge: null,
       timeouts: settings.timeouts,
       breakerReply: localReply('breaker_open'),
       stats: this.#stats('inbound', application.service, inboundRoute),

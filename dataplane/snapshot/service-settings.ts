@@ -1,3 +1,4 @@
+import type { Hedge } from '../../shared/resources/hedge.ts';
 import type { Fallback } from '../../shared/resources/policy.ts';
 import { policyDefaults } from '../../shared/resources/policy-defaults.ts';
 import type { Timeouts } from '../../shared/resources/route.ts';
@@ -19,6 +20,9 @@ export type ServiceSettings = {
   readonly timeouts: TimeoutSettings;
   readonly retry: RetrySettings;
   readonly retryBudget: RetryBudgetSettings;
+  /** Null when no policy asks for it. */
+  readonly hedge: Hedge | null;
+  readonly hedgeBudget: RetryBudgetSettings;
   /** Null when no policy asks for a breaker. */
   readonly breaker: BreakerSettings | null;
   readonly fallback: Fallback | null;
@@ -36,6 +40,7 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
   const breaker = policies.find(({ spec }) => spec.breaker)?.spec.breaker;
   const connections = policies.find(({ spec }) => spec.connections)?.spec.connections ?? policyDefaults.connections;
   const timeouts = policies.find(({ spec }) => spec.timeouts)?.spec.timeouts ?? policyDefaults.timeouts;
+  const hedge = policies.find(({ spec }) => spec.hedge)?.spec.hedge ?? null;
   const retry = policies.find(({ spec }) => spec.retry)?.spec.retry ?? policyDefaults.retry;
   return {
     balancing: balancingSettings(loadBalancer),
@@ -59,6 +64,8 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
     },
     retry: retrySettings(retry),
     retryBudget: retry.budget,
+    hedge,
+    hedgeBudget: (hedge ?? policyDefaults.hedge).budget,
     breaker: breaker
       ? {
           consecutiveFailures: breaker.consecutiveFailures,

@@ -1,3 +1,4 @@
+import type { Hedge } from './hedge.ts';
 import type { LoadBalancer } from './load-balancer.ts';
 import type { Connections, PolicyTimeouts } from './policy.ts';
 import type { RetryPolicy } from './retry.ts';
@@ -7,12 +8,13 @@ type Field = { default?: unknown; properties?: Record<string, Field> };
 
 const sections = (documentSchemas.Policy as Field).properties?.['spec']?.properties ?? {};
 
-/** What the schema of policies says for each section that holds although no policy has it. */
+/** What the schema of policies says for each section that no policy has. */
 export const policyDefaults = {
   loadBalancer: defaultsOf(sections['loadBalancer']) as LoadBalancer,
   connections: defaultsOf(sections['connections']) as Connections,
   timeouts: defaultsOf(sections['timeouts']) as PolicyTimeouts,
   retry: defaultsOf(sections['retry']) as RetryPolicy,
+  hedge: defaultsOf(sections['hedge']) as Hedge,
 };
 
 function defaultsOf(section: Field | undefined): unknown {

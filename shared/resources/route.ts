@@ -1,7 +1,9 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Labels, Name } from './field-schemas.ts';
+import { RuleHedge } from './hedge.ts';
 import { RuleRetry } from './retry.ts';
 import { RouteMatch } from './route-match.ts';
+import { SessionPersistence } from './session-persistence.ts';
 
 /** Gateway API HTTPRoute vocabulary (gateway.networking.k8s.io/v1), with `hostnames` instead of parentRefs. */
 
@@ -48,6 +50,8 @@ export const RouteRule = Type.Object(
     backends: Type.Array(Backend, { default: [], maxItems: 64 }),
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
+    hedge: Type.Optional(RuleHedge),
+    sessionPersistence: Type.Optional(SessionPersistence),
   },
   { additionalProperties: false },
 );

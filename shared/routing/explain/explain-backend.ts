@@ -42,7 +42,7 @@ export function explainBackend(backend: Backend, rule: RouteRule, facts: Service
     retry: rule.retry ? { value: rule.retry, from: 'rule' } : { value: tries, from: retry.from },
     retryBudget: { value: budget, from: retry.from },
     balancer: { value: balancer.value.policy, from: balancer.from },
-    policies: otherPolicies(facts),
+    policies: otherPolicies(facts, rule),
     endpoints,
     live: null,
   };
@@ -83,9 +83,10 @@ function sectionOf<S extends keyof typeof policyDefaults>(
   return { value, from: policy ? `policy ${policy.name}` : 'default' };
 }
 
-function otherPolicies({ policies }: ServiceFacts): Record<string, string> {
+/** What a rule says by itself stands in place of what a policy does. */
+function otherPolicies({ policies }: ServiceFacts, rule: RouteRule): Record<string, string> {
   const found = policySections
-    .filter((section) => !toldInFull.has(section))
+    .filter((section) => !toldInFull.has(section) && !(section in rule))
     .map((section) => [section, policies.find(({ spec }) => spec[section])?.name] as const);
   return Object.fromEntries(found.filter((pair): pair is [Section, string] => pair[1] !== undefined));
 }

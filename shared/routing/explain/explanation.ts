@@ -53,7 +53,7 @@ export type ExplainedBackend = {
   readonly retry: Sourced<RuleRetry>;
   readonly retryBudget: Sourced<object>;
   readonly balancer: Sourced<string>;
-  /** Other sections of policies, by name, with the policy that has them. */
+  /** Other sections of policies that hold, by name, with the policy that has them. */
   readonly policies: Readonly<Record<string, string>>;
   readonly endpoints: readonly ExplainedEndpoint[];
   /** Null where no worker was asked, as in the endpoints. */

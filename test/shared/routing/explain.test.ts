@@ -170,7 +170,7 @@ t.test('it says where times and tries come from, and which instances there are',
     service('db', 'tcp'),
     instance('a', 'cart', 81, { labels: { version: 'v1', 'topology.kubernetes.io/zone': 'eu' }, weight: 3 }),
     instance('b', 'cart', 82, { labels: { version: 'v2' }, status: 'draining' }),
-    policy('cart', { timeouts: { request: '3s' }, retry: { attempts: 5 }, breaker: {} }),
+    policy('cart', { timeouts: { request: '3s' }, retry: { attempts: 5 }, breaker: {}, hedge: {} }),
     route('r', [
       {
         timeouts: { backendRequest: '1s' },
@@ -185,6 +185,7 @@ t.test('it says where times and tries come from, and which instances there are',
       {
         matches: [prefix('/own')],
         retry: { attempts: 1 },
+        hedge: {},
         backends: [{ service: 'gone' }, { service: 'cart', weight: 0 }],
       },
     ]),
@@ -210,7 +211,7 @@ t.test('it says where times and tries come from, and which instances there are',
     retry: { value: { attempts: 5 }, from: 'policy cart-policy' },
     retryBudget: { value: { percent: 20 }, from: 'policy cart-policy' },
     balancer: { value: 'least-request', from: 'default' },
-    policies: { breaker: 'cart-policy' },
+    policies: { breaker: 'cart-policy', hedge: 'cart-policy' },
   });
   t.strictSame(backends[0]?.endpoints, [
     { name: 'a', address: '127.0.0.1', port: 81, weight: 3, zone: 'eu', status: 'up', live: null },
@@ -219,6 +220,8 @@ t.test('it says where times and tries come from, and which instances there are',
   t.match(backends[4], { timeouts: { idle: { value: '5m', from: 'default' } }, endpoints: [], policies: {} });
   const own = explain(resources, asked('http://h/own'), nobody);
   t.match(own.reply, { code: 'no_backend', status: 500 });
+  t.match(own.more, { hedge: { quantile: 0.95 } });
+  t.strictSame(own.backends[1]?.policies, { breaker: 'cart-policy' });
   t.match(own.backends[1]?.retry, { value: { attempts: 1 }, from: 'rule' });
 });
 
