@@ -1,6 +1,6 @@
 import { UsageError } from './command.ts';
 
-/** `version=v2` and the like as labels; their names and values are checked with what has them. */
+/** `version=v2` and the like as labels; their names and values are not checked here. */
 export function labelsOf(pairs: readonly string[], flag: string): Record<string, string> {
   const labels = new Map<string, string>();
   for (const pair of pairs) {
