@@ -35,6 +35,7 @@ for (const name of [
 ])
   droppedIn[name] = Case.request;
 droppedIn[FieldName.meshlaneReason] = droppedIn[FieldName.meshlane] = Case.request | Case.application;
+droppedIn[FieldName.meshlaneMirror] = Case.application;
 // Written anew, with the caller's address behind what it said itself.
 droppedIn[FieldName.forwarded] = droppedIn[FieldName.forwardedFor] = Case.trusted;
 droppedIn[FieldName.maxForwards] = Case.countsDown;
@@ -57,6 +58,7 @@ for (const name of [
   FieldName.maxForwards,
   FieldName.meshlaneReason,
   FieldName.meshlane,
+  FieldName.meshlaneMirror,
   FieldName.twin,
   FieldName.removed,
 ])

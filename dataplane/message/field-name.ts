@@ -51,6 +51,8 @@ export const FieldName = {
   twin: 40,
   /** A field that does not travel on, and that nobody is to see. */
   removed: 41,
+  /** A copy of a request, sent beside it. */
+  meshlaneMirror: 42,
 } as const;
 export type FieldName = (typeof FieldName)[keyof typeof FieldName];
 
@@ -75,6 +77,7 @@ const spellings: readonly (readonly [string, FieldName])[] = [
   ['x-b3-parentspanid', FieldName.b3ParentSpanId],
   ['x-b3-flags', FieldName.b3Flags],
   ['x-meshlane-reason', FieldName.meshlaneReason],
+  ['x-meshlane-mirror', FieldName.meshlaneMirror],
   ['max-forwards', FieldName.maxForwards],
   ['via', FieldName.via],
   ['content-type', FieldName.contentType],

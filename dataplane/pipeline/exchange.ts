@@ -20,6 +20,8 @@ import { GrpcWebCall } from './grpc-web.ts';
 import { HeldBody } from './held-body.ts';
 import { HeldReply } from './held-reply.ts';
 import { localReply } from './local-reply.ts';
+import type { MirroredRequest } from './mirrored-request.ts';
+import type { Mirroring } from './mirroring.ts';
 import { mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import type { Rule, RuleBackend } from './rule.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
@@ -80,6 +82,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   /** Null where bytes are carried that are no request: their connection books itself. */
   #stats: TrafficStats | null = null;
   #connection: UpstreamConnection | null = null;
+  /** Copies of the request; null when there are none. */
+  #mirrors: MirroredRequest | null = null;
   readonly #held: HeldBody;
   readonly #heldReply = new HeldReply();
   /** The reply that just ended is not wanted: another try follows. */
@@ -162,7 +166,14 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     backend.budget.onRequest(nowMs);
     this.#deadlines.limitRequest(nowMs, backend.timeouts.requestMs);
     if (this.head.isGrpc) this.#deadlines.limitRequest(nowMs, grpcTimeoutMs(this.head));
+    if (rule!.mirroring !== null) this.#mirror(rule!.mirroring);
     this.#attempt(nowMs, null);
+  }
+
+  #mirror(mirroring: Mirroring): void {
+    const mirrors = mirroring.begin(this, this.#context);
+    this.#mirrors = mirrors;
+    if (mirrors !== null) this.#downstream = mirrors.watch(this.#downstream);
   }
 
   /** A call of gRPC-Web is one of gRPC from here on. */
@@ -211,6 +222,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#deadlines.activeMs = this.#context.now();
     const connection = this.#connection;
     if (this.#held.isComplete) this.#hold(bytes, from, to, connection !== null);
+    this.#mirrors?.take(bytes, from, to);
     connection?.sendBody(bytes, from, to, isLasting);
   }
 
@@ -235,6 +247,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.isRequestWhole = true;
     this.requestTrailers = trailers;
     this.#connection?.sendEnd(trailers);
+    this.#mirrors?.end(trailers);
   }
 
   /** The body makes no sense from here on. */
@@ -551,6 +564,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#try.endpoint = null;
     this.#held.forget();
     this.#heldReply.drop();
+    this.#mirrors?.leave();
+    this.#mirrors = null;
   }
 
   // --- tunnels -----------------------------------------------------------------------------------------
@@ -560,12 +575,25 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
    * `connectPort` is `anyPort`.
    */
   beginTunnel(backend: RuleBackend): void {
-    const nowMs = this.#context.now();
     this.isRequestWhole = true;
+    backend.budget.onRequest(this.#context.now());
+    this.#beginAt(backend);
+  }
+
+  /** Carries a copy of another exchange's request, and nothing else in its life. What came before of its body is held. */
+  beginCopy(backend: RuleBackend): void {
+    this.#stats = backend.stats;
+    this.#stats.onStart();
+    this.#beginAt(backend);
+  }
+
+  #beginAt(backend: RuleBackend): void {
+    const nowMs = this.#context.now();
     this.backend = backend;
-    backend.budget.onRequest(nowMs);
+    this.startMs = nowMs;
     this.#deadlines.begin(nowMs);
     this.#deadlines.limitRequest(nowMs, backend.timeouts.requestMs);
+    if (this.head.isGrpc) this.#deadlines.limitRequest(nowMs, grpcTimeoutMs(this.head));
     this.#attempt(nowMs, null);
   }
 
@@ -619,6 +647,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     // Both have said all they had to say, but the instance may still have to take the last of it.
     if (this.#phase === 'tunnel' && this.#openEnds === 0) return;
     if (this.#phase !== 'idle') {
+      this.#mirrors?.cancel();
       this.#abandon(null);
       this.#finish(this.#phase === 'tunnel' ? this.status : clientClosedRequest);
     }

@@ -3,6 +3,7 @@ import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
 import type { LocalReply } from './local-reply.ts';
+import type { Mirroring } from './mirroring.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
 /** What happens to the requests of one route rule, compiled. */
@@ -51,15 +52,23 @@ export class Rule {
   /** Route and rule, as metrics and traces name them. */
   readonly name: string;
   readonly backends: readonly (RuleBackend | null)[];
+  /** Null where nothing is copied. */
+  readonly mirroring: Mirroring | null;
   readonly #upTo: readonly number[];
   readonly #total: number;
   #point: number;
 
   /** A backend that is null has its share of the weight answered with 500, as Gateway API asks. */
-  constructor(name: string, backends: readonly { backend: RuleBackend | null; weight: number }[], start: number) {
+  constructor(
+    name: string,
+    backends: readonly { backend: RuleBackend | null; weight: number }[],
+    start: number,
+    mirroring: Mirroring | null = null,
+  ) {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
     this.name = name;
+    this.mirroring = mirroring;
     this.backends = weighted.map(({ backend }) => backend);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;

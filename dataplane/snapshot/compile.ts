@@ -14,6 +14,7 @@ import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { buildCluster } from './build-cluster.ts';
 import { EndpointSet } from './endpoint-set.ts';
+import { compileMirroring } from './mirroring.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
 import {
@@ -44,6 +45,8 @@ export type CompileContext = {
 const routeOfService = '(service)';
 const inboundRoute = '(inbound)';
 const inboundEndpoint = '(application)';
+/** Of a backend that only its own policies have a say in. */
+const noOverrides = {};
 
 /**
  * Turns resources into a snapshot. Endpoints whose address stays are taken over from the one before with their
@@ -142,11 +145,14 @@ class Compiler {
       backend: this.#backend(route, backend, rule),
       weight: backend.weight,
     }));
-    return new Rule(`${route}/${rule.name ?? index}`, backends, this.#start());
+    const name = `${route}/${rule.name ?? index}`;
+    const backendOf = (label: string, backend: Backend) => this.#backend(label, backend, noOverrides);
+    const mirroring = compileMirroring(rule.mirrors ?? [], { route, name }, backendOf, this.#context);
+    return new Rule(name, backends, this.#start(), mirroring);
   }
 
   /** Null for a service that is not there. */
-  #backend(route: string, backend: Backend, rule: RouteRule): RuleBackend | null {
+  #backend(route: string, backend: Backend, rule: Pick<RouteRule, 'retry' | 'timeouts'>): RuleBackend | null {
     const protocol = this.#store.protocolOf(backend.service);
     if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);

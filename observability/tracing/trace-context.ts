@@ -116,6 +116,15 @@ export class TraceContext {
     this.#setSampled(sampled);
   }
 
+  /** Becomes a copy of another one. */
+  copyFrom(trace: TraceContext): void {
+    this.bytes.set(trace.bytes);
+    this.parent.set(trace.parent);
+    this.hasParent = trace.hasParent;
+    this.isSampled = trace.isSampled;
+    this.isB3 = trace.isB3;
+  }
+
   /** Puts a fresh span id into the traceparent. */
   newSpan(): void {
     writeRandomHex(this.bytes, spanAt, 2);

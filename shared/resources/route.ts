@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Labels, Name } from './field-schemas.ts';
+import { Mirror, mostMirrors } from './mirror.ts';
 import { RuleRetry } from './policy.ts';
 
 /** Gateway API HTTPRoute vocabulary (gateway.networking.k8s.io/v1), with `hostnames` instead of parentRefs. */
@@ -105,6 +106,7 @@ export const RouteRule = Type.Object(
       description: 'The rule applies when any of them matches; none matches everything.',
     }),
     backends: Type.Array(Backend, { default: [], maxItems: 64 }),
+    mirrors: Type.Optional(Type.Array(Mirror, { maxItems: mostMirrors })),
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
   },
