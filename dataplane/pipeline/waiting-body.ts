@@ -16,8 +16,8 @@ export class WaitingBody {
       bytes.copy(tail, this.#tailBytes, from, from + size);
       this.#tailBytes += size;
       from += size;
-      if (from === to) return;
     }
+    if (from === to) return;
     const piece = Buffer.allocUnsafeSlow(Math.max(pieceBytes, to - from));
     bytes.copy(piece, 0, from, to);
     this.#tailBytes = to - from;

@@ -9,12 +9,13 @@ import { Changes } from '../cluster/changes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
 import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
+import { Mirroring } from '../pipeline/mirroring.ts';
 import { type RetrySettings, Rule, type RuleBackend } from '../pipeline/rule.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { buildCluster } from './build-cluster.ts';
 import { EndpointSet } from './endpoint-set.ts';
-import { compileMirroring } from './mirroring.ts';
+import { compileMirrors } from './mirroring.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
 import {
@@ -146,9 +147,9 @@ class Compiler {
       weight: backend.weight,
     }));
     const name = `${route}/${rule.name ?? index}`;
-    const backendOf = (label: string, backend: Backend) => this.#backend(label, backend, noOverrides);
-    const mirroring = compileMirroring(rule.mirrors ?? [], { route, name }, backendOf, this.#context);
-    return new Rule(name, backends, this.#start(), mirroring);
+    const mirrorOf = (mirror: Backend) => this.#backend(`${route} (mirror)`, mirror, noOverrides);
+    const mirrors = compileMirrors(rule.mirrors ?? [], { route, name }, mirrorOf, this.#context);
+    return new Rule(name, backends, this.#start(), mirrors.length === 0 ? null : new Mirroring(mirrors));
   }
 
   /** Null for a service that is not there. */

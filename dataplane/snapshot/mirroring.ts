@@ -2,7 +2,6 @@ import type { Mirror } from '../../shared/resources/mirror.ts';
 import type { Backend } from '../../shared/resources/route.ts';
 import { MirrorStats } from '../pipeline/mirror-stats.ts';
 import { MirrorTarget } from '../pipeline/mirror-target.ts';
-import { Mirroring } from '../pipeline/mirroring.ts';
 import type { RuleBackend } from '../pipeline/rule.ts';
 import type { CompileContext } from './compile.ts';
 
@@ -15,22 +14,20 @@ const mostRequestMs = 60_000;
  */
 const steps = [2, 3, 7, 11].map((prime) => Math.sqrt(prime) % 1);
 
-/** The mirrors of a rule; null when nothing is copied. `backendOf` finds the backend of a service, null when it is not there. */
-export function compileMirroring(
+/** Where copies of a rule's requests go. `backendOf` finds the backend of a service, null when it is not there. */
+export function compileMirrors(
   mirrors: readonly Mirror[],
   { route, name }: { route: string; name: string },
-  backendOf: (label: string, backend: Backend) => RuleBackend | null,
+  backendOf: (backend: Backend) => RuleBackend | null,
   { metrics, random }: CompileContext,
-): Mirroring | null {
-  const label = `${route} (mirror)`;
-  const targets = mirrors.flatMap(({ percent, compare, ...where }, i) => {
-    const backend = percent === 0 ? null : backendOf(label, { ...where, weight: 1 });
+): readonly MirrorTarget[] {
+  return mirrors.flatMap(({ percent, compare, ...where }, i) => {
+    const backend = percent === 0 ? null : backendOf({ ...where, weight: 1 });
     if (backend === null) return [];
     const share = { share: percent / 100, step: steps[i]!, start: (random() % 1000) / 1000 };
     const stats = new MirrorStats(metrics, { service: where.service, route });
     return [new MirrorTarget(`${name} (mirror)`, sentOnce(backend), share, compare, stats)];
   });
-  return targets.length === 0 ? null : new Mirroring(targets);
 }
 
 function sentOnce(backend: RuleBackend): RuleBackend {
