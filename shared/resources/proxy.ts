@@ -180,7 +180,8 @@ export const ProxyLimits = Type.Object(
           default: 1_048_576,
           minimum: 65_535,
           maximum: 67_108_864,
-          description: 'The same over all streams of a connection: what one connection may make wait.',
+          description:
+            'The same over all streams of one connection of a caller. Towards instances the windows of the streams are the bound, so that a slow caller takes nothing from the others.',
         }),
       },
       { additionalProperties: false, default: {}, description: 'Bounds of each connection that speaks HTTP/2.' },

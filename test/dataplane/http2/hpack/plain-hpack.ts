@@ -79,6 +79,15 @@ export class PlainTable {
   }
 }
 
+/** What a block says, or null where the plain decoder refuses it, which it does by throwing. */
+export function plainDecode(decoder: PlainDecoder, block: Buffer): PlainField[] | null {
+  try {
+    return decoder.decode(block);
+  } catch {
+    return null;
+  }
+}
+
 export class PlainDecoder {
   readonly table = new PlainTable();
   readonly #mostBytes: number;

@@ -4,7 +4,7 @@ import { HpackEncoder } from '../../../../dataplane/http2/hpack/encoder.ts';
 import { Indexing } from '../../../../dataplane/http2/hpack/indexing.ts';
 import { holdsFor } from '../../../harness/property.ts';
 import { decode, encode, newDecoder, type SentField, tableOf } from './blocks.ts';
-import { type PlainChoice, PlainDecoder, PlainEncoder, type PlainField } from './plain-hpack.ts';
+import { type PlainChoice, PlainDecoder, PlainEncoder, plainDecode } from './plain-hpack.ts';
 
 const names = [':path', ':status', 'cookie', 'Cookie', 'authorization', 'x-id', 'X-Id', 'te', 'n'];
 const values = ['', '/', '200', 'trailers', 'v', 'a=b; c=d; e=f; g=h; i=j', 'w'.repeat(130)];
@@ -112,10 +112,7 @@ t.test('bytes that nobody encoded are taken or refused as the plain decoder does
     const decoder = newDecoder();
     const plain = new PlainDecoder();
     for (const block of octets.map((list) => Buffer.from(list))) {
-      let expected: PlainField[] | null = null;
-      try {
-        expected = plain.decode(block);
-      } catch {}
+      const expected = plainDecode(plain, block);
       const found = decode(decoder, block);
       mustBeSame(typeof found === 'string' ? null : found, expected, 'the decoder');
       if (expected === null) return;
