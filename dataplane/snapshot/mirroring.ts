@@ -6,7 +6,7 @@ import type { RuleBackend } from '../pipeline/rule.ts';
 import type { CompileContext } from './compile.ts';
 
 /** How long a mirror may take, whatever its service allows: whoever hangs keeps its place no longer. */
-const mostRequestMs = 60_000;
+const mostMs = 60_000;
 
 /**
  * A step for each mirror of a rule. With one step for all, or the golden ratio by which a rule shares requests out, the
@@ -32,10 +32,10 @@ export function compileMirrors(
 
 function sentOnce(backend: RuleBackend): RuleBackend {
   const { retry, timeouts } = backend;
-  const { requestMs } = timeouts;
+  const { maxStreamMs } = timeouts;
   return {
     ...backend,
     retry: { ...retry, attempts: 0, onStale: false, grpcStatuses: new Set() },
-    timeouts: { ...timeouts, requestMs: requestMs === 0 ? mostRequestMs : Math.min(requestMs, mostRequestMs) },
+    timeouts: { ...timeouts, maxStreamMs: maxStreamMs === 0 ? mostMs : Math.min(maxStreamMs, mostMs) },
   };
 }

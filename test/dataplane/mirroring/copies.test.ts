@@ -21,8 +21,7 @@ type Got = { head: string; body: Buffer; sum: string | undefined };
 function noting(got: Got[]) {
   return async (request: IncomingMessage, answer: ServerResponse) => {
     const body = await buffer(request);
-    const { traceparent: _, 'x-meshlane-mirror': __, ...fields } = request.headers;
-    const own = Object.entries(fields).filter(([name]) => !name.startsWith(':') && name !== 'host');
+    const own = Object.entries(request.headers).filter(([name]) => !/^(:|host$|traceparent$|x-meshlane-)/.test(name));
     got.push({
       head: JSON.stringify([request.method, request.url, own.sort()]),
       body,
@@ -98,12 +97,13 @@ t.test('a copy says what it is, and only a copy does', async (t) => {
   const proxy = await staticProxy(t, {
     resources: [...serviceAt('app', app.port), ...serviceAt('shadow', shadow.port), mirroredRoute()],
   });
-  const answer = await ask(t, proxy.port, get('/', 'app', 'X-Meshlane-Mirror: 1\r\nX-Own: a\r\n'));
+  const own = 'Connection: x-meshlane-mirror, x-listed, host\r\nX-Listed: b\r\nX-Meshlane-Mirror: 2\r\nX-Own: a\r\n';
+  const answer = await ask(t, proxy.port, get('/', 'app', own));
   t.equal(answer.body.toString(), 'app');
   await copied(proxy, 'sent', 1);
   t.match(
     shadow.requests[0]!.head,
-    /^GET \/ HTTP\/1\.1\r\nHost: app\r\nX-Own: a\r\nx-meshlane-mirror: 1\r\ntraceparent: /,
+    /^GET \/ HTTP\/1\.1\r\nHost: app\r\nX-Own: a\r\nx-meshlane-mirror: 1\r\nx-meshlane-deadline-ms: (60000|59\d{3})\r\ntraceparent: /,
   );
   t.equal(app.requests[0]!.header('x-meshlane-mirror'), undefined);
   const route = 'r (mirror)';

@@ -12,10 +12,10 @@ const context = {
 } as unknown as CompileContext;
 const rule = { route: 'r', name: 'r/0' };
 
-function compile(mirrors: readonly Partial<Mirror>[], requestMs = 0): readonly MirrorTarget[] {
+function compile(mirrors: readonly Partial<Mirror>[], maxStreamMs = 0): readonly MirrorTarget[] {
   const backend = {
     retry: { attempts: 2, onStale: true, grpcStatuses: new Set([14]) },
-    timeouts: { requestMs, perTryMs: 5, idleMs: 7 },
+    timeouts: { requestMs: 3, perTryMs: 5, idleMs: 7, maxStreamMs },
   } as unknown as RuleBackend;
   const whole = mirrors.map((mirror) => ({ service: 'shadow', percent: 100, compare: false, ...mirror }));
   return compileMirrors(whole, rule, ({ service }) => (service === 'gone' ? null : backend), context);
@@ -51,13 +51,13 @@ t.test('nothing is copied for 0 percent, or to a service that is not there', asy
 });
 
 t.test('a copy is sent once, and ends after a minute at the latest', async (t) => {
-  for (const [policyMs, requestMs] of [
+  for (const [policyMs, maxStreamMs] of [
     [0, 60_000],
     [1000, 1000],
     [3_600_000, 60_000],
   ] as const) {
     const { backend } = compile([{}], policyMs)[0]!;
-    t.match(backend.timeouts, { requestMs, perTryMs: 5, idleMs: 7 });
+    t.match(backend.timeouts, { requestMs: 3, perTryMs: 5, idleMs: 7, maxStreamMs });
     t.match(backend.retry, { attempts: 0, onStale: false });
     t.equal(backend.retry.grpcStatuses.size, 0);
   }
