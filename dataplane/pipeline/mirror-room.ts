@@ -1,4 +1,5 @@
-const mostMirrors = 1024;
+/** Copies under way. */
+const mostAtOnce = 1024;
 /** Bytes of bodies that wait for mirrors to take them: of one, and of all. */
 const mostBytes = 1_048_576;
 const mostBytesInAll = 33_554_432;
@@ -12,7 +13,7 @@ export class MirrorRoom {
 
   /** A place for one mirror, to be given back with `leave`; false when there is none. */
   tryEnter(): boolean {
-    if (this.#mirrors >= mostMirrors) return false;
+    if (this.#mirrors >= mostAtOnce) return false;
     this.#mirrors++;
     return true;
   }

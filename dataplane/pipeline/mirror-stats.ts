@@ -1,11 +1,11 @@
 import type { SlotTable } from '../../observability/metrics/slots.ts';
 
 /** What became of one copy of a request. */
-export const mirrorResults = ['sent', 'failed', 'overflow', 'busy', 'cancelled'] as const;
+const mirrorResults = ['sent', 'failed', 'overflow', 'busy', 'cancelled'] as const;
 export type MirrorResult = (typeof mirrorResults)[number];
 
 /** In what the reply to a copy differs from the one to the request itself; the first of them that holds. */
-export const comparisonResults = ['incomplete', 'status', 'grpc_status', 'too_large', 'body', 'same'] as const;
+const comparisonResults = ['incomplete', 'status', 'grpc_status', 'too_large', 'body', 'same'] as const;
 export type ComparisonResult = (typeof comparisonResults)[number];
 
 /** The series of the mirrors of one route that go to one service. */

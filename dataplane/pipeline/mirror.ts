@@ -92,7 +92,7 @@ export class Mirror implements Downstream {
     this.#room.leave();
     this.#exchange.onDownstreamClosed();
     this.target.stats.onRequest(result);
-    this.#request.onMirrorOver(this);
+    this.#request.compareWith(this);
   }
 
   // --- from its exchange ----------------------------------------------------------------------------------------------

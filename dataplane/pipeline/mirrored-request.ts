@@ -77,7 +77,7 @@ export class MirroredRequest implements Flushable {
   leave(): void {
     this.#isOver = true;
     if (!this.isWhole) this.cancel();
-    for (const mirror of this.#mirrors) this.#compare(mirror);
+    for (const mirror of this.#mirrors) this.compareWith(mirror);
   }
 
   awaitTurn(): void {
@@ -92,12 +92,8 @@ export class MirroredRequest implements Flushable {
     for (const mirror of this.#mirrors) mirror.advance();
   }
 
-  onMirrorOver(mirror: Mirror): void {
-    this.#compare(mirror);
-  }
-
-  /** Once both replies are over. */
-  #compare(mirror: Mirror): void {
+  /** Compares the replies, once both are over; called when either is. */
+  compareWith(mirror: Mirror): void {
     const original = this.#original;
     const { digest, target } = mirror;
     if (original === null || digest === null || !this.#isOver || !mirror.isOver) return;
