@@ -102,13 +102,13 @@ t.test('requests do not wait for a mirror that hangs', async (t) => {
   t.ok(performance.now() - startMs < 3000, 'nor does a drain wait for it');
 });
 
-t.test('a mirror that does not read costs little memory while 64 MiB pass', async (t) => {
+t.test('a mirror that does not read costs little memory while 256 MiB pass', async (t) => {
   const shadow = await rawServer(t, ({ socket }) => socket.pause());
   const app = await rawServer(t);
   const proxy = await staticProxy(t, {
     resources: [...serviceAt('app', app.port), ...serviceAt('shadow', shadow.port), mirroredRoute()],
   });
-  const size = 64 * mebibyte;
+  const size = 256 * mebibyte;
   const client = await rawClient(t, proxy.port);
   client.send(`POST / HTTP/1.1\r\nHost: app\r\nContent-Length: ${size}\r\n\r\n`);
   const { socket } = await until(() => app.connections[0]);
@@ -129,8 +129,8 @@ t.test('a mirror that does not read costs little memory while 64 MiB pass', asyn
   t.equal((await client.reply()).body.toString(), 'whole');
   await copied(proxy, 'overflow', 1);
   const added = (most - before) / mebibyte;
-  t.comment(`${added.toFixed(1)} MiB`);
-  t.ok(added < 40, `${added.toFixed(1)} MiB more`);
+  // Of which caller and instance, in the same process, have the most.
+  t.ok(added < 128, `${added.toFixed(1)} MiB more`);
 });
 
 t.test('a mirror that is behind for a while still gets all of it', async (t) => {
