@@ -2,6 +2,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
+import type { HedgeSettings } from './hedge.ts';
 import type { LocalReply } from './local-reply.ts';
 import type { Mirroring } from './mirroring.ts';
 import type { RetrySettings } from './retry.ts';
@@ -29,6 +30,8 @@ export type RuleBackend = {
   readonly hashKey: HashKey | null;
   readonly budget: RetryBudget;
   readonly retry: RetrySettings;
+  /** Null where nobody asks for it. */
+  readonly hedge: HedgeSettings | null;
   readonly timeouts: TimeoutSettings;
   readonly breakerReply: LocalReply;
   readonly stats: TrafficStats;

@@ -16,6 +16,7 @@ import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { buildCluster } from './build-cluster.ts';
 import { EndpointSet } from './endpoint-set.ts';
+import { hedgeSettings } from './hedge-settings.ts';
 import { compileMirrors } from './mirroring.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
@@ -42,8 +43,6 @@ export type CompileContext = {
 const routeOfService = '(service)';
 const inboundRoute = '(inbound)';
 const inboundEndpoint = '(application)';
-/** Of a backend that only its own policies have a say in. */
-const noOverrides = {};
 
 /**
  * Turns resources into a snapshot. Endpoints whose address stays are taken over from the one before with their
@@ -61,6 +60,8 @@ export function compileSnapshot(
 
 /** Where the requests and the tunnels to a service, or to a subset of it, may go. */
 type Clusters = Pick<RuleBackend, 'cluster' | 'tunnels'>;
+/** What a rule says in place of the policies of its backends. */
+type RuleOverrides = Pick<RouteRule, 'hedge' | 'retry' | 'timeouts'>;
 
 class Compiler {
   readonly #store: ResourceStore;
@@ -138,27 +139,29 @@ class Compiler {
   }
 
   #rule(route: string, rule: RouteRule, index: number): Rule {
+    const name = `${route}/${rule.name ?? index}`;
     const backends = rule.backends.map((backend) => ({
-      backend: this.#backend(route, backend, rule),
+      backend: this.#backend(route, name, backend, rule),
       weight: backend.weight,
     }));
-    const name = `${route}/${rule.name ?? index}`;
-    const mirrorOf = (mirror: Backend) => this.#backend(`${route} (mirror)`, mirror, noOverrides);
+    const mirrorOf = (mirror: Backend) => this.#backend(`${route} (mirror)`, `${name} (mirror)`, mirror, {});
     const mirrors = compileMirrors(rule.mirrors ?? [], { route, name }, mirrorOf, this.#context);
     return new Rule(name, backends, this.#start(), mirrors.length === 0 ? null : new Mirroring(mirrors));
   }
 
-  /** Null for a service that is not there. */
-  #backend(route: string, backend: Backend, rule: Pick<RouteRule, 'retry' | 'timeouts'>): RuleBackend | null {
+  /** Null for a service that is not there. `name` is that of the rule. */
+  #backend(route: string, name: string, backend: Backend, rule: RuleOverrides): RuleBackend | null {
     const protocol = this.#store.protocolOf(backend.service);
     if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
+    const state = this.#stateOf(backend.service);
     return {
       ...this.#clustersOf(backend.service, backend.labels),
       speaksGrpc: protocol === 'grpc',
       hashKey: settings.balancing.hashKey,
-      budget: this.#stateOf(backend.service).budget,
+      budget: state.budget,
       retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
+      hedge: hedgeSettings(rule.hedge ?? settings.hedge, name, state),
       timeouts: rule.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
       breakerReply: settings.fallback ? fallbackReply(settings.fallback) : localReply('breaker_open'),
       stats: this.#stats('outbound', backend.service, route),
@@ -169,7 +172,7 @@ class Compiler {
     const rules = new Map<string, HostRoutes<Rule>>();
     for (const { name } of this.#store.services()) {
       const rule: RouteRule = { matches: [], backends: [{ service: name, weight: 1 }] };
-      const backend = this.#backend(routeOfService, rule.backends[0]!, rule);
+      const backend = this.#backend(routeOfService, routeOfService, rule.backends[0]!, rule);
       const compiled = new Rule(routeOfService, [{ backend, weight: 1 }], 0);
       rules.set(name, new HostRoutes([{ hostnames: [name], match: {}, rule: compiled, created: 0, name, place: 0 }]));
     }
@@ -209,6 +212,7 @@ class Compiler {
       hashKey: null,
       budget: new RetryBudget(settings.retryBudget),
       retry: noRetry,
+      hedge: null,
       timeouts: settings.timeouts,
       breakerReply: localReply('breaker_open'),
       stats: this.#stats('inbound', application.service, inboundRoute),

@@ -36,6 +36,7 @@ function sentOnce(backend: RuleBackend): RuleBackend {
   return {
     ...backend,
     retry: { ...retry, attempts: 0, onStale: false, grpcStatuses: new Set() },
+    hedge: null,
     timeouts: { ...timeouts, maxStreamMs: maxStreamMs === 0 ? mostMs : Math.min(maxStreamMs, mostMs) },
   };
 }

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Labels, Name } from './field-schemas.ts';
+import { RuleHedge } from './hedge.ts';
 import { Mirror, mostMirrors } from './mirror.ts';
 import { RuleRetry } from './retry.ts';
 
@@ -115,6 +116,7 @@ export const RouteRule = Type.Object(
     mirrors: Type.Optional(Type.Array(Mirror, { maxItems: mostMirrors })),
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
+    hedge: Type.Optional(RuleHedge),
   },
   { additionalProperties: false },
 );
