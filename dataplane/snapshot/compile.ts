@@ -3,8 +3,9 @@ import type { Labels } from '../../shared/resources/resource.ts';
 import type { Backend, RouteRule } from '../../shared/resources/route.ts';
 import type { InstanceResource } from '../../shared/resources/schema.ts';
 import type { ServiceProtocol } from '../../shared/resources/service.ts';
-import type { RouteEntry } from '../../shared/routing/candidate.ts';
-import { HostRoutes, matchesOf, RouteTable } from '../../shared/routing/route-table.ts';
+import { routeEntries } from '../../shared/routing/route-entries.ts';
+import { HostRoutes, RouteTable } from '../../shared/routing/route-table.ts';
+import type { Workload } from '../../shared/routing/source.ts';
 import { Changes } from '../cluster/changes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
@@ -36,6 +37,8 @@ export type CompileContext = {
   readonly ownListeners: OwnListeners;
   /** The application behind inbound listeners. */
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
+  /** Whose requests go out through this proxy. */
+  readonly workload: Workload;
   /** Zone of this proxy, null when it does not know. */
   readonly zone: string | null;
 };
@@ -86,7 +89,11 @@ class Compiler {
     for (const instance of this.#store.instances()) if (instance.spec.status === 'up') this.#addEndpoint(instance);
     const snapshot = new Snapshot({
       revision,
-      routes: new RouteTable(this.#routeEntries()),
+      routes: new RouteTable(
+        routeEntries(this.#store.routes(), this.#context.workload, ({ name }, rule, index) =>
+          this.#rule(name, rule, index),
+        ),
+      ),
       services: this.#serviceRules(),
       protocols: this.#protocols(),
       inbound: this.#inboundRule(),
@@ -116,26 +123,6 @@ class Compiler {
     const list = this.#byService.get(service);
     if (list) list.push(endpoint);
     else this.#byService.set(service, [endpoint]);
-  }
-
-  #routeEntries(): RouteEntry<Rule>[] {
-    const entries: RouteEntry<Rule>[] = [];
-    for (const route of this.#store.routes()) {
-      let place = 0;
-      route.spec.rules.forEach((rule, index) => {
-        const compiled = this.#rule(route.name, rule, index);
-        for (const match of matchesOf(rule.matches))
-          entries.push({
-            hostnames: route.spec.hostnames,
-            match,
-            rule: compiled,
-            created: route.status?.created ?? 0,
-            name: route.name,
-            place: place++,
-          });
-      });
-    }
-    return entries;
   }
 
   #rule(route: string, rule: RouteRule, index: number): Rule {

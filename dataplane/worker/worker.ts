@@ -62,6 +62,7 @@ class Worker {
       random: randomUint32,
       workers: options.workers,
       application: options.application,
+      workload: options.workload,
       zone: options.zone,
       ownListeners: this.#ownListeners,
     };

@@ -31,6 +31,7 @@ function worker() {
       random: seededRandom(),
       workers: 2,
       application: null,
+      workload: { service: null, namespace: null, labels: {} },
       zone: null,
       ownListeners: new OwnListeners(),
     });
