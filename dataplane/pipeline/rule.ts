@@ -1,12 +1,12 @@
-import type { SessionPersistence } from '../../shared/resources/session-persistence.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
 import type { HedgeSettings } from './hedge.ts';
 import type { LocalReply } from './local-reply.ts';
+import type { Mirroring } from './mirroring.ts';
 import type { RetrySettings } from './retry.ts';
-import { Sessions } from './sessions.ts';
+import type { Sessions } from './sessions.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
 /** What happens to the requests of one route rule, compiled. */
@@ -46,6 +46,8 @@ export class Rule {
   readonly backends: readonly (RuleBackend | null)[];
   /** Null where a client's requests go anywhere. */
   readonly sessions: Sessions<RuleBackend> | null;
+  /** Null where nothing is copied. */
+  readonly mirroring: Mirroring | null;
   readonly #upTo: readonly number[];
   readonly #total: number;
   #point: number;
@@ -55,13 +57,14 @@ export class Rule {
     name: string,
     backends: readonly { backend: RuleBackend | null; weight: number }[],
     start: number,
-    sessions: SessionPersistence | null = null,
+    { mirroring = null, sessions = null }: Partial<Pick<Rule, 'mirroring' | 'sessions'>> = {},
   ) {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
     this.name = name;
+    this.mirroring = mirroring;
+    this.sessions = sessions;
     this.backends = weighted.map(({ backend }) => backend);
-    this.sessions = sessions === null ? null : new Sessions(sessions, this.backends);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;
     this.#point = start;

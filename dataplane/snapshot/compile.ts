@@ -10,13 +10,16 @@ import { Changes } from '../cluster/changes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
 import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
+import { Mirroring } from '../pipeline/mirroring.ts';
 import type { RetrySettings } from '../pipeline/retry.ts';
 import { Rule, type RuleBackend } from '../pipeline/rule.ts';
+import { Sessions } from '../pipeline/sessions.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { buildCluster } from './build-cluster.ts';
 import { EndpointSet } from './endpoint-set.ts';
 import { hedgeSettings } from './hedge-settings.ts';
+import { compileMirrors } from './mirroring.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { retrySettings } from './retry-settings.ts';
@@ -60,6 +63,8 @@ export function compileSnapshot(
 
 /** Where the requests and the tunnels to a service, or to a subset of it, may go. */
 type Clusters = Pick<RuleBackend, 'cluster' | 'tunnels'>;
+/** What a rule says in place of the policies of its backends. */
+type RuleOverrides = Pick<RouteRule, 'hedge' | 'retry' | 'timeouts'>;
 
 class Compiler {
   readonly #store: ResourceStore;
@@ -126,11 +131,16 @@ class Compiler {
       backend: this.#backend(route, name, backend, rule),
       weight: backend.weight,
     }));
-    return new Rule(name, backends, this.#start(), rule.sessionPersistence ?? null);
+    const mirrorOf = (mirror: Backend) => this.#backend(`${route} (mirror)`, `${name} (mirror)`, mirror, {});
+    const mirrors = compileMirrors(rule.mirrors ?? [], { route, name }, mirrorOf, this.#context);
+    return new Rule(name, backends, this.#start(), {
+      mirroring: mirrors.length === 0 ? null : new Mirroring(mirrors),
+      sessions: rule.sessionPersistence ? new Sessions(rule.sessionPersistence, backends) : null,
+    });
   }
 
   /** Null for a service that is not there. `name` is that of the rule. */
-  #backend(route: string, name: string, backend: Backend, rule: RouteRule): RuleBackend | null {
+  #backend(route: string, name: string, backend: Backend, rule: RuleOverrides): RuleBackend | null {
     const protocol = this.#store.protocolOf(backend.service);
     if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
