@@ -69,9 +69,9 @@ function whyLessSpecific(winner: Entry, loser: Entry): string | null {
   if (isPathBehind(winner.match, loser.match)) return `${pathInWords(winner.match.path!)} ${saysMore[kind]}`;
   if (byMethod(winner, loser) !== 0) return 'it names no method';
   if (headerCount(winner) !== headerCount(loser))
-    return `${headerCount(loser)} conditions on header fields and cookies, not ${headerCount(winner)}`;
+    return `fewer conditions on header fields and cookies: ${headerCount(loser)}, not ${headerCount(winner)}`;
   if (queryCount(winner) !== queryCount(loser))
-    return `${queryCount(loser)} conditions on query parameters, not ${queryCount(winner)}`;
+    return `fewer conditions on query parameters: ${queryCount(loser)}, not ${queryCount(winner)}`;
   return byPattern(winner, loser) === 0 ? null : 'names come before patterns';
 }
 

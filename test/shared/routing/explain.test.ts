@@ -63,12 +63,12 @@ t.test('it says which rule is taken, and of every other one why it is not', asyn
     [
       { ...prefix('/v2'), method: 'GET', cookies: [{ name: 'd', value: '1' }] },
       'prefix /v2, method GET, cookie d is 1',
-      'less specific: 1 conditions on header fields and cookies, not 2',
+      'less specific: fewer conditions on header fields and cookies: 1, not 2',
     ],
     [
       { ...prefix('/v2'), method: 'GET', headers: [{ name: 'x', value: 'y' }], cookies: [{ name: 'd', value: '1' }] },
       'prefix /v2, method GET, header x is y, cookie d is 1',
-      'less specific: 0 conditions on query parameters, not 1',
+      'less specific: fewer conditions on query parameters: 0, not 1',
     ],
   ];
   const winner = {
