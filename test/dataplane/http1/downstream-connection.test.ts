@@ -13,7 +13,7 @@ import { TimerWheel } from '../../../shared/time/timer-wheel.ts';
 import { get } from '../harness/raw-client.ts';
 import { serviceAt } from '../harness/resources.ts';
 
-const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, addressHash: 0, forwarding: null, via: null };
+const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, address: Buffer.of(), forwarding: null, via: null };
 
 /** A connection of a caller in a worker whose instances are never reached, on a transport that only remembers. */
 function connection() {

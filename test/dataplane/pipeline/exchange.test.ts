@@ -14,7 +14,7 @@ import { newSlotMemory, SlotTable } from '../../../observability/metrics/slots.t
 import { TimerWheel, type WheelTimer } from '../../../shared/time/timer-wheel.ts';
 import { serviceAt } from '../harness/resources.ts';
 
-const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, addressHash: 0, forwarding: null, via: null };
+const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, address: Buffer.of(), forwarding: null, via: null };
 const ignore = () => undefined;
 
 /** Remembers the timers it was given. */
