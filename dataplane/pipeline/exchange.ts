@@ -19,7 +19,8 @@ import { grpcStatusAt, grpcStatusIn, grpcTimeoutMs, httpStatusOf } from './grpc.
 import { GrpcWebCall } from './grpc-web.ts';
 import { HeldBody } from './held-body.ts';
 import { HeldReply } from './held-reply.ts';
-import { localReply } from './local-reply.ts';
+import { type LocalReply, localReply } from './local-reply.ts';
+import { rateLimited } from './rate-limited.ts';
 import { mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import type { Rule, RuleBackend } from './rule.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
@@ -157,7 +158,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#stats.onStart();
     if (head.grpcWebField !== -1 && (backend === null || backend.speaksGrpc)) this.#translate();
     if (head.maxForwards === 0) return this.#answerItself(head);
-    if (backend === null) return this.#replyLocally(rule === null ? 'route_not_found' : 'no_backend');
+    if (rule === null) return this.#replyLocally('route_not_found');
+    if (backend === null) return this.#replyLocally('no_backend');
+    const refusal = rule.limits === null ? null : rule.limits.refusalOf(this.head, this.caller, nowMs);
+    if (refusal !== null) return this.#reply(rateLimited(refusal, this.head));
 
     backend.budget.onRequest(nowMs);
     this.#deadlines.limitRequest(nowMs, backend.timeouts.requestMs);
@@ -523,7 +527,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   #replyLocally(code: ErrorCode, detail = ''): void {
-    const reply = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
+    this.#reply(code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail));
+  }
+
+  #reply(reply: LocalReply): void {
+    const code = reply.reason;
     this.#stats?.onLocalReply(code);
     if (this.head.isGrpc) this.#stats?.onGrpcStatus(errorTable[code].grpc);
     this.status = reply.status;

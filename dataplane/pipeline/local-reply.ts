@@ -46,9 +46,9 @@ export function fallbackReply(fallback: Fallback): LocalReply {
 }
 
 /** What a reply comes to for a caller of gRPC: the status of its call, all in the head. `contentType` is its form of gRPC. */
-export function grpcReply({ reason, body }: LocalReply, contentType: string): LocalReply {
-  const fields = grpcStatusLines(errorTable[reason].grpc, body.toString('utf8').trim());
-  return { status: 200, reason, contentType, fields, body: nothing };
+export function grpcReply({ reason, fields, body }: LocalReply, contentType: string): LocalReply {
+  const status = grpcStatusLines(errorTable[reason].grpc, body.toString('utf8').trim());
+  return { status: 200, reason, contentType, fields: status + fields, body: nothing };
 }
 
 /** A reply to a request of which nobody knows where it would have gone: it tells no more than its head. */

@@ -1,5 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
+import type { RateLimits } from '../filters/rate-limit/rate-limits.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
 import type { LocalReply } from './local-reply.ts';
@@ -51,18 +52,26 @@ export class Rule {
   /** Route and rule, as metrics and traces name them. */
   readonly name: string;
   readonly backends: readonly (RuleBackend | null)[];
+  /** Null where there are none. */
+  readonly limits: RateLimits | null;
   readonly #upTo: readonly number[];
   readonly #total: number;
   #point: number;
 
   /** A backend that is null has its share of the weight answered with 500, as Gateway API asks. */
-  constructor(name: string, backends: readonly { backend: RuleBackend | null; weight: number }[], start: number) {
+  constructor(
+    name: string,
+    backends: readonly { backend: RuleBackend | null; weight: number }[],
+    start: number,
+    limits: RateLimits | null = null,
+  ) {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
     this.name = name;
     this.backends = weighted.map(({ backend }) => backend);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;
+    this.limits = limits;
     this.#point = start;
   }
 

@@ -8,11 +8,13 @@ import { HostRoutes, matchesOf, RouteTable } from '../../shared/routing/route-ta
 import { Changes } from '../cluster/changes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
+import type { Buckets } from '../filters/rate-limit/buckets.ts';
 import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
 import { type RetrySettings, Rule, type RuleBackend } from '../pipeline/rule.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { buildCluster } from './build-cluster.ts';
+import { buildRateLimits } from './build-rate-limits.ts';
 import { EndpointSet } from './endpoint-set.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
@@ -35,6 +37,7 @@ export type CompileContext = {
   /** Retries are allowed per worker, so each gets its part of the floor. */
   readonly workers: number;
   readonly ownListeners: OwnListeners;
+  readonly buckets: Buckets;
   /** The application behind inbound listeners. */
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
   /** Zone of this proxy, null when it does not know. */
@@ -142,7 +145,10 @@ class Compiler {
       backend: this.#backend(route, backend, rule),
       weight: backend.weight,
     }));
-    return new Rule(`${route}/${rule.name ?? index}`, backends, this.#start());
+    const name = `${route}/${rule.name ?? index}`;
+    const labels = { direction: 'outbound', service: '', route };
+    const limits = buildRateLimits(rule.rateLimits, name, labels, this.#context);
+    return new Rule(name, backends, this.#start(), limits);
   }
 
   /** Null for a service that is not there. */
@@ -186,7 +192,8 @@ class Compiler {
   #inboundRule(): Rule | null {
     const { application } = this.#context;
     if (application === null) return null;
-    const settings = applicationSettings(this.#store.policiesOf(application.service));
+    const policies = this.#store.policiesOf(application.service);
+    const settings = applicationSettings(policies);
     const { address, port } = application;
     const protocol = this.#store.wireProtocolOf(application.service);
     const place = { name: inboundEndpoint, address, port, protocol, workers: 1 };
@@ -210,7 +217,10 @@ class Compiler {
       breakerReply: localReply('breaker_open'),
       stats: this.#stats('inbound', application.service, inboundRoute),
     };
-    return new Rule(inboundRoute, [{ backend, weight: 1 }], 0);
+    const labels = { direction: 'inbound', service: application.service, route: inboundRoute };
+    const specs = policies.find(({ spec }) => spec.rateLimits)?.spec.rateLimits;
+    const limits = buildRateLimits(specs, application.service, labels, this.#context);
+    return new Rule(inboundRoute, [{ backend, weight: 1 }], 0, limits);
   }
 
   #clustersOf(service: string, labels: Labels | undefined): Clusters {

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { newSlotMemory, SlotReader } from '../../observability/metrics/slots.ts';
 import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
+import { newBucketMemory } from '../filters/rate-limit/buckets.ts';
 import { newConnectionCounts } from '../listener/connection-count.ts';
 import { newConnectionShares } from '../listener/connection-share.ts';
 import type { TransportKind } from '../transport/open.ts';
@@ -36,10 +37,12 @@ export class WorkerPool {
   readonly #transportKind: TransportKind;
   #isStopping = false;
 
-  constructor(options: Omit<WorkerOptions, 'index' | 'metrics'>, events: WorkerPoolEvents) {
+  constructor(options: Omit<WorkerOptions, 'index' | 'metrics' | 'buckets'>, events: WorkerPoolEvents) {
     this.#events = events;
     this.#transportKind = options.transportKind;
-    for (let index = 0; index < options.workers; index++) this.#spawn({ ...options, index, metrics: newSlotMemory() });
+    const buckets = newBucketMemory();
+    for (let index = 0; index < options.workers; index++)
+      this.#spawn({ ...options, index, metrics: newSlotMemory(), buckets });
   }
 
   get metrics(): readonly SlotReader[] {

@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { Duration, Name } from './field-schemas.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { OutlierDetection } from './outlier-detection.ts';
+import { RateLimits } from './rate-limit.ts';
 
 const defaultConditions = ['connect-failure', 'reset', 'gateway-error'] as const;
 export const retryConditions = [
@@ -180,6 +181,7 @@ export const PolicySpec = Type.Object(
     retry: Type.Optional(RetryPolicy),
     breaker: Type.Optional(Breaker),
     outlierDetection: Type.Optional(OutlierDetection),
+    rateLimits: Type.Optional(RateLimits),
   },
   { additionalProperties: false },
 );

@@ -45,4 +45,5 @@ export const policySections = [
   'retry',
   'breaker',
   'outlierDetection',
+  'rateLimits',
 ] as const;

@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Labels, Name } from './field-schemas.ts';
 import { RuleRetry } from './policy.ts';
+import { RateLimits } from './rate-limit.ts';
 
 /** Gateway API HTTPRoute vocabulary (gateway.networking.k8s.io/v1), with `hostnames` instead of parentRefs. */
 export const PathMatch = Type.Object(
@@ -107,6 +108,7 @@ export const RouteRule = Type.Object(
     backends: Type.Array(Backend, { default: [], maxItems: 64 }),
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
+    rateLimits: Type.Optional(RateLimits),
   },
   { additionalProperties: false },
 );

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Buckets, newBucketMemory } from '../../../dataplane/filters/rate-limit/buckets.ts';
 import { Http1DownstreamConnection } from '../../../dataplane/http1/downstream-connection.ts';
 import type { Caller } from '../../../dataplane/message/caller.ts';
 import { compileSnapshot } from '../../../dataplane/snapshot/compile.ts';
@@ -44,6 +45,7 @@ function connection() {
     application: null,
     zone: null,
     ownListeners: new OwnListeners(),
+    buckets: new Buckets(newBucketMemory(), 0),
   });
   const context = {
     snapshot,
