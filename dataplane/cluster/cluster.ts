@@ -19,7 +19,7 @@ export type ClusterParts<E extends Endpoint> = {
   readonly onPanic?: () => void;
 };
 
-/** Picks that may come to the endpoint to avoid before another one is simply taken. */
+/** Picks that may come to endpoints to avoid before another one is simply taken. */
 const mostPicks = 3;
 
 const nobody = { pick: () => undefined };
@@ -59,24 +59,24 @@ export class Cluster<E extends Endpoint> {
 
   /**
    * The endpoint for one try, or the reason why there is none. `keyHash` is that of what the policy hashes on, or `noKey`;
-   * `avoid` is the endpoint that just failed: another is taken if there is any.
+   * `tried` are the endpoints of the tries before: another is taken if there is any.
    */
-  pick(keyHash: number, avoid: E | null, nowMs: number): E | ErrorCode {
+  pick(keyHash: number, tried: readonly E[], nowMs: number): E | ErrorCode {
     if (this.#changes.count !== this.#seenChanges || nowMs >= this.#refreshAtMs) this.#refresh(nowMs);
     const choice = this.#balancer.pick(keyHash, nowMs);
     if (choice === undefined) return this.#whenNone;
     if (this.#isPanicking) this.#onPanic();
-    return choice === avoid ? this.#pickOther(choice, nowMs) : choice;
+    return tried.length > 0 && tried.includes(choice) ? this.#pickOther(choice, tried, nowMs) : choice;
   }
 
   /** The endpoint for one try at a tunnel: one in turn of those that have the port, or as for a request where any will do. */
-  pickForTunnel(port: number, avoid: E | null, nowMs: number): E | ErrorCode {
-    if (port === anyPort || this.endpoints.length === 0) return this.pick(noKey, avoid, nowMs);
+  pickForTunnel(port: number, tried: readonly E[], nowMs: number): E | ErrorCode {
+    if (port === anyPort || this.endpoints.length === 0) return this.pick(noKey, tried, nowMs);
     const served = this.endpoints.filter((endpoint) => endpoint.port === port);
     if (served.length === 0) return 'port_not_served';
     const { endpoints, isCutOff } = findCandidates(served, this.#panicThresholdPercent, nowMs);
     if (endpoints.length === 0) return isCutOff ? 'breaker_open' : 'no_endpoint';
-    const others = endpoints.filter((endpoint) => endpoint !== avoid);
+    const others = endpoints.filter((endpoint) => !tried.includes(endpoint));
     return others.length === 0 ? endpoints[0]! : others[this.#nextTunnel++ % others.length]!;
   }
 
@@ -90,13 +90,23 @@ export class Cluster<E extends Endpoint> {
     this.#refreshAtMs = Math.min(found.recheckAtMs, this.#balancing.reweighAtMs(found.endpoints, nowMs));
   }
 
-  /** The next try goes elsewhere, whatever its key. */
-  #pickOther(avoid: E, nowMs: number): E {
+  /** Tells whether a try could go to an endpoint that is not among these and that nothing speaks against. */
+  hasOther(tried: readonly E[], nowMs: number): boolean {
+    return this.#candidates.some(
+      (candidate) => candidate.backoffUntilMs <= nowMs && candidate.isHealthy && !tried.includes(candidate),
+    );
+  }
+
+  /** The next try goes elsewhere, whatever its key; where all were tried, to another one than the last. */
+  #pickOther(choice: E, tried: readonly E[], nowMs: number): E {
     for (let i = 0; i < mostPicks; i++) {
-      const choice = this.#balancer.pick(noKey, nowMs)!;
-      if (choice !== avoid) return choice;
+      const other = this.#balancer.pick(noKey, nowMs)!;
+      if (!tried.includes(other)) return other;
     }
     const candidates = this.#candidates;
-    return candidates[(candidates.indexOf(avoid) + 1) % candidates.length]!;
+    const untried = candidates.find((candidate) => !tried.includes(candidate));
+    if (untried !== undefined) return untried;
+    const last = tried.at(-1)!;
+    return choice === last ? candidates[(candidates.indexOf(last) + 1) % candidates.length]! : choice;
   }
 }

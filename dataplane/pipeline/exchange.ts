@@ -2,8 +2,9 @@ import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import { noKey } from '../cluster/balancer/balancer.ts';
 import type { Caller } from '../message/caller.ts';
+import { FieldName } from '../message/field-name.ts';
 import type { Head } from '../message/head.ts';
-import { keepReplyHead } from '../message/keep-head.ts';
+import { keepReplyHead, withField } from '../message/keep-head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { isAccepted } from '../message/web-socket.ts';
@@ -13,16 +14,18 @@ import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-c
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { Attempt } from './attempt.ts';
 import type { Base64Decoder } from './base64-decoder.ts';
+import { attemptOf, callersTimeMs } from './callers-context.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Downstream } from './downstream.ts';
-import { grpcStatusAt, grpcStatusIn, grpcTimeoutMs, httpStatusOf } from './grpc.ts';
+import { grpcStatusAt, grpcStatusIn, httpStatusOf } from './grpc.ts';
 import { GrpcWebCall } from './grpc-web.ts';
 import { HeldBody } from './held-body.ts';
 import { HeldReply } from './held-reply.ts';
-import { type LocalReply, localReply } from './local-reply.ts';
+import { type LocalReply, localReply, withTries } from './local-reply.ts';
 import { rateLimited } from './rate-limited.ts';
-import { mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
-import type { Rule, RuleBackend } from './rule.ts';
+import { asksForRetry, isIdempotent, mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
+import { pushbackMs, retryAfterMs } from './retry-after.ts';
+import type { Rule, RuleBackend, TimeoutSettings } from './rule.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
 import { readTrace } from './trace.ts';
 import type { TrafficStats } from './traffic-stats.ts';
@@ -45,6 +48,9 @@ export type Direction = 'inbound' | 'outbound';
 type Phase = 'idle' | 'waiting' | 'sent' | 'held' | 'replying' | 'tunnel';
 
 const clientClosedRequest = 499;
+const serviceUnavailable = 503;
+/** Longest time that an instance is avoided because it asked for it. */
+const mostAvoidedMs = 30_000;
 /** How long the head of a gRPC reply waits for what follows it: a caller may want it before it sends more. */
 const mostHoldMs = 20;
 const noBody: Buffer = Buffer.alloc(0);
@@ -121,6 +127,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     return this.#tries.count;
   }
 
+  get attempt(): number {
+    return this.#tries.number;
+  }
+
   get attemptStartMs(): number {
     return this.#try.startMs;
   }
@@ -135,7 +145,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.isRequestWhole = isWhole;
     this.requestTrailers = null;
     this.#openEnds = 2;
-    this.#tries.begin();
+    this.#tries.begin(head.attemptField === -1 ? 1 : attemptOf(head));
     this.startMs = this.#try.startMs = nowMs;
     this.#deadlines.begin(nowMs);
     this.status = 0;
@@ -163,10 +173,18 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const refusal = rule.limits === null ? null : rule.limits.refusalOf(this.head, this.caller, nowMs);
     if (refusal !== null) return this.#reply(rateLimited(refusal, this.head));
 
-    backend.budget.onRequest(nowMs);
-    this.#deadlines.limitRequest(nowMs, backend.timeouts.requestMs);
-    if (this.head.isGrpc) this.#deadlines.limitRequest(nowMs, grpcTimeoutMs(this.head));
-    this.#attempt(nowMs, null);
+    // Another proxy's retry allows no further ones here, or they would multiply from hop to hop.
+    if (this.#tries.came === 1) backend.budget.onRequest(nowMs);
+    this.#limit(nowMs, backend.timeouts);
+    const leftMs = callersTimeMs(this.head);
+    if (leftMs === 0) return this.#replyLocally('deadline_exceeded');
+    if (leftMs !== null) this.#deadlines.limitRequest(nowMs, leftMs);
+    this.#attempt(nowMs);
+  }
+
+  #limit(nowMs: number, { requestMs, maxStreamMs }: TimeoutSettings): void {
+    this.#deadlines.limitRequest(nowMs, requestMs);
+    this.#deadlines.limitRequest(nowMs, maxStreamMs);
   }
 
   /** A call of gRPC-Web is one of gRPC from here on. */
@@ -254,14 +272,15 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   // --- tries --------------------------------------------------------------------------------------------------------
 
-  #attempt(nowMs: number, avoid: PooledEndpoint | null): void {
+  #attempt(nowMs: number): void {
     const backend = this.backend!;
     const port = this.head.connectPort;
     const { cluster, tunnels, hashKey } = backend;
     const keyHash = hashKey === null ? noKey : hashKey(this.head, this.caller);
-    const picked = port === 0 ? cluster.pick(keyHash, avoid, nowMs) : tunnels.pickForTunnel(port, avoid, nowMs);
+    const tried = this.#tries.endpoints;
+    const picked = port === 0 ? cluster.pick(keyHash, tried, nowMs) : tunnels.pickForTunnel(port, tried, nowMs);
     if (typeof picked === 'string') return this.#replyLocally(picked);
-    this.#tries.count++;
+    this.#tries.onStart(picked);
     this.#try.begin(picked, nowMs);
     const { perTryMs } = backend.timeouts;
     this.#deadlines.activeMs = nowMs;
@@ -308,12 +327,12 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
    */
   #retriesStale(code: ErrorCode): boolean {
     const { retry } = this.backend!;
-    if (!retry.onStale || !retry.methods.has(this.head.method)) return false;
+    if (!retry.onStale || !isIdempotent(this.head, retry)) return false;
     const isHere = this.#held.isComplete || (this.isRequestWhole && this.#requestBytes === 0);
     const nowMs = this.#context.now();
     if (!isHere || !this.#tries.anotherForStale(this.backend!, nowMs)) return false;
     this.#settle(code, 'none');
-    this.#attempt(nowMs, null);
+    this.#attempt(nowMs);
     return true;
   }
 
@@ -324,16 +343,21 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   #retryOrReply(code: ErrorCode): void {
-    const isAllowed = mayRetryFailure(code, this.head.method, this.backend!.retry);
-    if (isAllowed && this.#planRetry(code)) this.#startRetry();
+    const isAllowed = mayRetryFailure(code, this.head, this.backend!.retry) && this.#mayTryAgain(code);
+    if (isAllowed && this.#planRetry(code, 0)) this.#startRetry();
     else this.#replyLocally(code);
   }
 
-  /** Plans another try if the body is still here, and number, deadline and budget allow it. */
-  #planRetry(cause: string): boolean {
+  /** What another proxy tries again, before us or behind us, is not tried again here, unless it reached nobody. */
+  #mayTryAgain(cause: ErrorCode | null, isTried = false): boolean {
+    return (this.#tries.came === 1 && !isTried) || (cause !== null && errorTable[cause].retry === 'always');
+  }
+
+  /** Plans another try if the body is still here, and number, deadline and budget allow it; `askedMs` as `Tries` means it. */
+  #planRetry(cause: string, askedMs: number): boolean {
     if (!this.#held.isComplete) return false;
     const nowMs = this.#context.now();
-    const pauseMs = this.#tries.another(this.backend!, cause, nowMs, this.#deadlines.requestAtMs);
+    const pauseMs = this.#tries.another(this.backend!, cause, nowMs, this.#deadlines.requestAtMs, askedMs);
     if (pauseMs === -1) return false;
     this.#deadlines.tryAtMs = this.#deadlines.releaseAtMs = 0; // of the try that is over: they must not end the pause
     this.#deadlines.retryAtMs = nowMs + pauseMs;
@@ -343,7 +367,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #startRetry(): void {
     const nowMs = this.#context.now();
     this.#phase = 'waiting';
-    if (this.#deadlines.retryAtMs <= nowMs + 1) this.#attempt(nowMs, this.endpoint);
+    if (this.#deadlines.retryAtMs <= nowMs + 1) this.#attempt(nowMs);
     else this.#deadlines.arm(this.backend!.timeouts);
   }
 
@@ -376,12 +400,14 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const nowMs = this.#context.now();
     this.#deadlines.activeMs = nowMs;
     const endpoint = this.endpoint!;
-    if ((status >= 502 && status <= 504) || (this.head.isGrpc && head.meshlaneReasonField !== -1)) {
-      if (this.#retriesGatewayError(head)) return false;
-    } else if (endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= nowMs) endpoint.pool.onReached();
+    const { retry } = this.backend!;
+    const hasFailed = (status >= 502 && status <= 504) || (this.head.isGrpc && head.meshlaneReasonField !== -1);
+    const isAsking = hasFailed || status >= 400 || retry.fields.length > 0;
+    if (isAsking && this.#retriesReply(head, hasFailed)) return false;
+    if (!hasFailed && endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= nowMs) endpoint.pool.onReached();
     if (this.head.isGrpc && this.#takesGrpcHead(head, hasBody)) return this.#phase === 'held';
     this.#try.onStatus(status, nowMs);
-    this.#beginReply(head, hasBody);
+    this.#beginReply(isAsking ? this.#markTried(head) : head, hasBody);
     return true;
   }
 
@@ -398,7 +424,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #takesGrpcHead(head: ReplyHead, hasBody: boolean): boolean {
     const status = grpcStatusAt(head, head.grpcStatusField);
     if (status !== -1) {
-      if (this.#retriesGrpc(status)) {
+      if (this.#retriesGrpc(status, pushbackMs(head))) {
         this.#retryAfter(status);
         return true;
       }
@@ -421,8 +447,13 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   /** Plans another try after this status, if the policy asks for it and all else allows it. */
-  #retriesGrpc(status: number): boolean {
-    return this.#mayRetryGrpc && this.backend!.retry.grpcStatuses.has(status) && this.#planRetry(`grpc_${status}`);
+  #retriesGrpc(status: number, askedMs: number): boolean {
+    return (
+      this.#mayRetryGrpc &&
+      this.backend!.retry.grpcStatuses.has(status) &&
+      this.#mayTryAgain(null) &&
+      this.#planRetry(`grpc_${status}`, askedMs)
+    );
   }
 
   /** The status counts for the instance, too. */
@@ -457,22 +488,45 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   /**
-   * Tries again after a 502, 503 or 504, or what says the same to gRPC. The next proxy may have said that nothing reached its application: then any
-   * method may go again, and the endpoint is avoided, as after a failed connect.
+   * Tries again after a reply that the policy names, or by which the next proxy says that nothing reached its application:
+   * then any method may go again, and the endpoint is avoided, as after a failed connect.
    */
-  #retriesGatewayError(head: ReplyHead): boolean {
+  #retriesReply(head: ReplyHead, hasFailed: boolean): boolean {
     const { retry } = this.backend!;
     const reason = head.meshlaneReasonField === -1 ? null : reasonOf(head.valueAt(head.meshlaneReasonField));
     if (reason === 'upstream_connect') this.endpoint!.pool.onUnreachable();
-    if (!mayRetryReply(reason, this.head.method, retry)) return false;
-    if (!this.#planRetry(reason ?? `status_${head.status}`)) return false;
+    const askedMs = this.#heedPause(head);
+    if (!mayRetryReply(head, reason, this.head, retry)) return false;
+    // A proxy nearer to the fault has tried again already.
+    const isTried = head.meshlaneTriesField !== -1;
+    if (!this.#mayTryAgain(reason, isTried) || !this.#planRetry(reason ?? `status_${head.status}`, askedMs))
+      return false;
     this.#connection = null;
     this.status = head.status;
-    this.#try.onStatus(Math.max(head.status, 502), this.#context.now()); // a reply to gRPC says 200
-    this.#settle(reason, 'failure');
+    this.#try.onStatus(hasFailed ? Math.max(head.status, 502) : head.status, this.#context.now()); // a reply to gRPC says 200
+    this.#settle(reason, hasFailed ? 'failure' : 'none');
     this.status = 0;
     this.#startRetry();
     return true;
+  }
+
+  /**
+   * Reads the pause that a reply asks for; returns how long another try has to wait for it, in ms. A 503 speaks for its
+   * instance, which is avoided for that long, so that another one may be asked at once; a 429 speaks for all of them.
+   */
+  #heedPause(head: ReplyHead): number {
+    const nowMs = this.#context.now();
+    const askedMs = retryAfterMs(head, performance.timeOrigin + nowMs);
+    if (askedMs === 0 || head.status !== serviceUnavailable) return askedMs;
+    this.endpoint!.avoidUntil(nowMs + Math.min(askedMs, mostAvoidedMs));
+    return this.backend!.cluster.hasOther(this.#tries.endpoints, nowMs) ? 0 : askedMs;
+  }
+
+  /** A reply that could have been tried again tells proxies on its way that it was, or could not be. */
+  #markTried(head: ReplyHead): ReplyHead {
+    const { retry } = this.backend!;
+    if (retry.attempts === 0 || head.meshlaneTriesField !== -1 || !asksForRetry(head, retry)) return head;
+    return withField(head, FieldName.meshlaneTries, 'x-meshlane-tries', String(this.#tries.number));
   }
 
   onReplyBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
@@ -496,7 +550,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #retriesAtEnd(trailers: Head | null): boolean {
     const status = grpcStatusIn(trailers);
     if (this.#phase === 'held') {
-      this.#retriesWhenDone = this.#retriesGrpc(status);
+      this.#retriesWhenDone = this.#retriesGrpc(status, trailers === null ? 0 : pushbackMs(trailers));
       if (this.#retriesWhenDone) {
         this.#heldReply.drop();
         this.#try.onStatus(httpStatusOf(status), this.#context.now());
@@ -527,7 +581,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   #replyLocally(code: ErrorCode, detail = ''): void {
-    this.#reply(code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail));
+    const own = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
+    this.#reply(this.#saysTries(code) ? withTries(own, this.#tries.number) : own);
   }
 
   #reply(reply: LocalReply): void {
@@ -544,6 +599,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#finish(reply.status);
     this.#downstream.sendLocal(reply);
     this.#downstream.onExchangeComplete();
+  }
+
+  /** The next proxy on the way back is told that there were tries, so that it makes no more of them. */
+  #saysTries(code: ErrorCode): boolean {
+    return this.attempts > 0 && errorTable[code].retry !== 'never' && this.backend!.retry.attempts > 0;
   }
 
   /** Books the request; the exchange is idle afterwards. */
@@ -573,8 +633,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.backend = backend;
     backend.budget.onRequest(nowMs);
     this.#deadlines.begin(nowMs);
-    this.#deadlines.limitRequest(nowMs, backend.timeouts.requestMs);
-    this.#attempt(nowMs, null);
+    this.#limit(nowMs, backend.timeouts);
+    this.#attempt(nowMs);
   }
 
   onUpgrade(head: ReplyHead): void {
@@ -597,7 +657,9 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #enterTunnel(status: number): void {
     this.#phase = 'tunnel';
     this.status = status;
-    this.#deadlines.tryAtMs = this.#deadlines.requestAtMs = 0;
+    const { maxStreamMs } = this.backend!.timeouts;
+    this.#deadlines.tryAtMs = 0;
+    this.#deadlines.requestAtMs = maxStreamMs > 0 ? this.startMs + maxStreamMs : 0;
     this.#try.onUpgrade(this.#context.now());
   }
 
@@ -661,7 +723,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
       case 'idle':
         return this.#expire(this.#awaitsUpstream() ? 'upstream_timeout' : 'body_idle_timeout');
       case 'retry':
-        return this.#attempt(nowMs, this.endpoint);
+        return this.#attempt(nowMs);
       case 'release':
         this.#deadlines.releaseAtMs = 0;
         if (this.#phase === 'held') this.#release();

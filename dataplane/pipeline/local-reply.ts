@@ -34,6 +34,11 @@ export function localReply(code: ErrorCode, detail = ''): LocalReply {
   return detail === '' ? reply : { ...reply, body: Buffer.from(`${errorTable[code].text} (${detail})\n`) };
 }
 
+/** A reply that tells how often its request was tried. */
+export function withTries(reply: LocalReply, tries: number): LocalReply {
+  return { ...reply, fields: `${reply.fields}x-meshlane-tries: ${tries}\r\n` };
+}
+
 /** The reply a user chose for when every breaker of a service is open. */
 export function fallbackReply(fallback: Fallback): LocalReply {
   return {
@@ -46,9 +51,9 @@ export function fallbackReply(fallback: Fallback): LocalReply {
 }
 
 /** What a reply comes to for a caller of gRPC: the status of its call, all in the head. `contentType` is its form of gRPC. */
-export function grpcReply({ reason, fields, body }: LocalReply, contentType: string): LocalReply {
-  const status = grpcStatusLines(errorTable[reason].grpc, body.toString('utf8').trim());
-  return { status: 200, reason, contentType, fields: status + fields, body: nothing };
+export function grpcReply({ reason, body, fields: own }: LocalReply, contentType: string): LocalReply {
+  const fields = own + grpcStatusLines(errorTable[reason].grpc, body.toString('utf8').trim());
+  return { status: 200, reason, contentType, fields, body: nothing };
 }
 
 /** A reply to a request of which nobody knows where it would have gone: it tells no more than its head. */

@@ -4,30 +4,18 @@ import type { RateLimits } from '../filters/rate-limit/rate-limits.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
 import type { LocalReply } from './local-reply.ts';
+import type { RetrySettings } from './retry.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
 /** What happens to the requests of one route rule, compiled. */
 
-export type RetrySettings = {
-  readonly attempts: number;
-  readonly onConnectFailure: boolean;
-  readonly onReset: boolean;
-  /** A request that met an idle connection being closed goes out again. */
-  readonly onStale: boolean;
-  readonly onGatewayError: boolean;
-  /** Statuses of gRPC calls that are tried again, whatever the method. */
-  readonly grpcStatuses: ReadonlySet<number>;
-  /** Methods that may be tried again although the first try may have been executed. */
-  readonly methods: ReadonlySet<string>;
-  readonly backoffMs: number;
-  readonly maxBackoffMs: number;
-};
-
 export type TimeoutSettings = {
-  /** 0 is none, for all three. */
+  /** 0 is none, for all of them. */
   readonly requestMs: number;
   readonly perTryMs: number;
   readonly idleMs: number;
+  /** Of the whole exchange, even one that became a tunnel. */
+  readonly maxStreamMs: number;
 };
 
 /** One backend of a rule with all that a request sent there needs. */

@@ -10,7 +10,8 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
 import type { Buckets } from '../filters/rate-limit/buckets.ts';
 import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
-import { type RetrySettings, Rule, type RuleBackend } from '../pipeline/rule.ts';
+import type { RetrySettings } from '../pipeline/retry.ts';
+import { Rule, type RuleBackend } from '../pipeline/rule.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { buildCluster } from './build-cluster.ts';
@@ -18,13 +19,8 @@ import { buildRateLimits } from './build-rate-limits.ts';
 import { EndpointSet } from './endpoint-set.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
-import {
-  applicationSettings,
-  retrySettings,
-  type ServiceSettings,
-  serviceSettings,
-  timeoutSettings,
-} from './service-settings.ts';
+import { retrySettings } from './retry-settings.ts';
+import { applicationSettings, type ServiceSettings, serviceSettings, timeoutSettings } from './service-settings.ts';
 import { type ServiceState, serviceState } from './service-state.ts';
 import { Snapshot } from './snapshot.ts';
 

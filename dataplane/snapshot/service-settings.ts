@@ -1,15 +1,17 @@
 import type { LoadBalancer } from '../../shared/resources/load-balancer.ts';
-import type { Connections, Fallback, PolicyTimeouts, RetryPolicy, RuleRetry } from '../../shared/resources/policy.ts';
+import type { Connections, Fallback, PolicyTimeouts } from '../../shared/resources/policy.ts';
+import type { RetryPolicy } from '../../shared/resources/retry.ts';
 import type { Timeouts } from '../../shared/resources/route.ts';
 import { documentSchemas, type PolicyResource } from '../../shared/resources/schema.ts';
 import { durationMs } from '../../shared/time/duration.ts';
 import type { BreakerSettings } from '../cluster/breaker.ts';
 import type { OutlierSettings } from '../cluster/outlier/outlier-settings.ts';
 import type { RetryBudgetSettings } from '../cluster/retry-budget.ts';
-import { retriableStatuses } from '../pipeline/grpc.ts';
-import type { RetrySettings, TimeoutSettings } from '../pipeline/rule.ts';
+import type { RetrySettings } from '../pipeline/retry.ts';
+import type { TimeoutSettings } from '../pipeline/rule.ts';
 import type { PoolSettings } from '../upstream/pool.ts';
 import { type BalancingSettings, balancingSettings, outlierSettings } from './balancing-settings.ts';
+import { retrySettings } from './retry-settings.ts';
 
 /** What the policies of a service come to, in the units the request path uses. */
 export type ServiceSettings = {
@@ -56,6 +58,7 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
       requestMs: durationMs(timeouts.request),
       perTryMs: durationMs(timeouts.perTry),
       idleMs: durationMs(timeouts.idle),
+      maxStreamMs: durationMs(timeouts.maxStream),
     },
     retry: retrySettings(retry),
     retryBudget: retry.budget,
@@ -82,23 +85,7 @@ export function applicationSettings(policies: readonly PolicyResource[]): Servic
   return {
     ...own,
     pool: { ...own.pool, connectTimeoutMs, idleTimeoutMs, maxLifetimeMs, maxRequests },
-    timeouts: { ...own.timeouts, idleMs: timeouts.idleMs },
-  };
-}
-
-export function retrySettings(retry: RuleRetry): RetrySettings {
-  return {
-    attempts: retry.attempts,
-    onConnectFailure: retry.on.includes('connect-failure'),
-    onReset: retry.on.includes('reset'),
-    onStale: retry.on.includes('reset') && retry.attempts > 0,
-    onGatewayError: retry.on.includes('gateway-error'),
-    grpcStatuses: new Set(
-      retry.on.map((condition) => retriableStatuses[condition] ?? -1).filter((code) => code !== -1),
-    ),
-    methods: new Set(retry.methods),
-    backoffMs: durationMs(retry.backoff),
-    maxBackoffMs: durationMs(retry.maxBackoff),
+    timeouts: { ...own.timeouts, idleMs: timeouts.idleMs, maxStreamMs: timeouts.maxStreamMs },
   };
 }
 
@@ -107,7 +94,8 @@ export function timeoutSettings(rule: Timeouts, service: TimeoutSettings): Timeo
   return {
     requestMs: rule.request === undefined ? service.requestMs : durationMs(rule.request),
     perTryMs: rule.backendRequest === undefined ? service.perTryMs : durationMs(rule.backendRequest),
-    idleMs: service.idleMs,
+    idleMs: rule.idle === undefined ? service.idleMs : durationMs(rule.idle),
+    maxStreamMs: rule.maxStream === undefined ? service.maxStreamMs : durationMs(rule.maxStream),
   };
 }
 

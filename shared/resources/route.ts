@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Labels, Name } from './field-schemas.ts';
-import { RuleRetry } from './policy.ts';
 import { RateLimits } from './rate-limit.ts';
+import { RuleRetry } from './retry.ts';
 
 /** Gateway API HTTPRoute vocabulary (gateway.networking.k8s.io/v1), with `hostnames` instead of parentRefs. */
 export const PathMatch = Type.Object(
@@ -92,6 +92,12 @@ export const Timeouts = Type.Object(
       Duration({ description: 'From the request’s head to the reply’s end, retries included; 0s is none.' }),
     ),
     backendRequest: Type.Optional(Duration({ description: 'From one try’s start to its reply’s head; 0s is none.' })),
+    idle: Type.Optional(
+      Duration({ description: 'Longest silence on an exchange or upgraded connection; 0s is none.' }),
+    ),
+    maxStream: Type.Optional(
+      Duration({ description: 'Longest life of an exchange, a tunnel or an upgraded connection; 0s is none.' }),
+    ),
   },
   { additionalProperties: false },
 );
