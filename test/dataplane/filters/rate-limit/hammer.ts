@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { Buckets, newBucketMemory } from '../../../../dataplane/filters/rate-limit/buckets.ts';
+import { Gcra } from '../../../../dataplane/filters/rate-limit/gcra.ts';
+import { threadClockOffsetMs } from '../../../../shared/time/thread-clock.ts';
 import type { Rate } from './one-bucket.ts';
 
 export type HammerOrder = {
   readonly memory: SharedArrayBuffer;
-  /** All threads wait at it for each other. */
-  readonly gate: SharedArrayBuffer;
-  readonly threads: number;
   readonly rate: Rate;
   /** Each thread asks for these in turn. */
   readonly places: readonly number[];
@@ -15,20 +15,41 @@ export type HammerOrder = {
 
 /** What one thread saw, by a clock that is the same for all. */
 export type HammerReport = {
-  readonly asked: number;
   /** For each place. */
   readonly passed: readonly number[];
-  readonly firstMs: number;
   readonly lastMs: number;
 };
 
-/** Has threads ask the same buckets as quickly as they can. */
-export async function hammer(order: Omit<HammerOrder, 'gate'>): Promise<HammerReport[]> {
-  const gate = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  const workers = Array.from({ length: order.threads }, () => {
-    return new Worker(new URL('./hammer-thread.ts', import.meta.url), { workerData: { ...order, gate } });
+/** Passed and allowed for each place, from when its bucket was empty until it was so again. */
+export type Hammered = { readonly passed: number; readonly allowed: number }[];
+
+/**
+ * Has threads ask the same buckets as quickly as they can. The buckets are empty when it begins: a full one would lose what
+ * comes in while the machine has no time for the threads. So the bursts have to be longer than that.
+ */
+export async function hammer(threads: number, order: Omit<HammerOrder, 'memory'>): Promise<Hammered> {
+  const memory = newBucketMemory();
+  const emptyMs = order.places.map((place) => drain(memory, order.rate, place));
+  const workers = Array.from({ length: threads }, () => {
+    return new Worker(new URL('./hammer-thread.ts', import.meta.url), { workerData: { ...order, memory } });
   });
-  const reports = await Promise.all(workers.map(async (worker) => (await once(worker, 'message')) as [HammerReport]));
+  const answers = await Promise.all(workers.map(async (worker) => (await once(worker, 'message')) as [HammerReport]));
   await Promise.all(workers.map((worker) => worker.terminate()));
-  return reports.map(([report]) => report);
+  const reports = answers.map(([report]) => report);
+  const lastMs = Math.max(...reports.map((report) => report.lastMs));
+  return order.places.map((_, i) => ({
+    passed: reports.reduce((sum, { passed }) => sum + passed[i]!, 0),
+    allowed: ((lastMs - emptyMs[i]!) * order.rate.requests) / order.rate.perMs,
+  }));
+}
+
+/** Asks until a bucket is empty; returns when that was. */
+function drain(memory: SharedArrayBuffer, { requests, perMs, burst }: Rate, place: number): number {
+  const offsetMs = threadClockOffsetMs();
+  const buckets = new Buckets(memory, offsetMs);
+  const gcra = new Gcra(requests, perMs, burst);
+  for (;;) {
+    const nowMs = performance.now();
+    if (buckets.keys.take(place, place + 1, gcra, buckets.timeUs(nowMs)) > 0) return nowMs + offsetMs;
+  }
 }
