@@ -38,7 +38,8 @@ export const command: Command = {
       value: 'NAME=VALUE,...',
       text: 'Limits of the Proxy document, such as headTimeout=5s,bodyBytes=1000000. See docs/limits.md',
     },
-    labels: { value: 'K=V,K=V', text: 'Labels of the instance, such as version=v2.' },
+    labels: { value: 'K=V,K=V', text: 'Labels of the instance and of this workload as a caller, such as version=v2.' },
+    namespace: { value: 'NAME', text: 'Namespace of this workload, for routes with a source.' },
     zone: {
       value: 'NAME',
       text: 'Zone this workload runs in, such as eu-1a: instances there are preferred, and its own has it as a label.',
@@ -63,7 +64,7 @@ export const command: Command = {
 /** With `--config` the file says these; `--state` is only used with a control plane. */
 const saidByFile = [
   ...['service', 'app-port', 'app-address', 'outbound', 'inbound', 'admin', 'advertise', 'name'],
-  ...['trust', 'underscores', 'connect', 'labels', 'zone', 'weight', 'lease', 'state'],
+  ...['trust', 'underscores', 'connect', 'labels', 'namespace', 'zone', 'weight', 'lease', 'state'],
 ];
 
 async function run(invocation: Invocation): Promise<number> {
@@ -145,11 +146,14 @@ function fromFlags(invocation: Invocation): StaticConfiguration {
     });
   const endpoint = invocation.flag('otlp');
   const zone = invocation.flag('zone');
+  const namespace = invocation.flag('namespace');
   const read = readProxy({
     kind: 'Proxy',
     name: invocation.flag('name') ?? defaultName(service, inbound),
     spec: {
       service,
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: labelsOf(invocation.flag('labels')),
       ...(zone === undefined ? {} : { zone }),
       ...(appPort === undefined ? {} : { appPort: numberOf(appPort, '--app-port') }),
       appAddress: invocation.flag('app-address'),
@@ -191,14 +195,14 @@ function withFlags(configuration: StaticConfiguration, invocation: Invocation): 
 }
 
 function instanceOf(invocation: Invocation, proxy: ProxyDocument, inbound: Address): InstanceResource | null {
-  const { service, appPort, zone } = proxy.spec;
+  const { service, appPort, zone, labels } = proxy.spec;
   if (service === undefined || appPort === undefined) return null;
   const read = readResource({
     kind: 'Instance',
     name: proxy.name,
     labels: {
       ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
-      ...labelsOf(invocation.flag('labels')),
+      ...labels,
     },
     spec: {
       service,

@@ -1,10 +1,13 @@
+import type { SessionPersistence } from '../../shared/resources/session-persistence.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { RateLimits } from '../filters/rate-limit/rate-limits.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
+import type { HedgeSettings } from './hedge.ts';
 import type { LocalReply } from './local-reply.ts';
 import type { RetrySettings } from './retry.ts';
+import { Sessions } from './sessions.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
 /** What happens to the requests of one route rule, compiled. */
@@ -29,6 +32,8 @@ export type RuleBackend = {
   readonly hashKey: HashKey | null;
   readonly budget: RetryBudget;
   readonly retry: RetrySettings;
+  /** Null where nobody asks for it. */
+  readonly hedge: HedgeSettings | null;
   readonly timeouts: TimeoutSettings;
   readonly breakerReply: LocalReply;
   readonly stats: TrafficStats;
@@ -40,6 +45,8 @@ export class Rule {
   /** Route and rule, as metrics and traces name them. */
   readonly name: string;
   readonly backends: readonly (RuleBackend | null)[];
+  /** Null where a client's requests go anywhere. */
+  readonly sessions: Sessions<RuleBackend> | null;
   /** Null where there are none. */
   readonly limits: RateLimits | null;
   readonly #upTo: readonly number[];
@@ -51,12 +58,14 @@ export class Rule {
     name: string,
     backends: readonly { backend: RuleBackend | null; weight: number }[],
     start: number,
+    sessions: SessionPersistence | null = null,
     limits: RateLimits | null = null,
   ) {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
     this.name = name;
     this.backends = weighted.map(({ backend }) => backend);
+    this.sessions = sessions === null ? null : new Sessions(sessions, this.backends);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;
     this.limits = limits;

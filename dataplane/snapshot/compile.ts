@@ -3,8 +3,9 @@ import type { Labels } from '../../shared/resources/resource.ts';
 import type { Backend, RouteRule } from '../../shared/resources/route.ts';
 import type { InstanceResource } from '../../shared/resources/schema.ts';
 import type { ServiceProtocol } from '../../shared/resources/service.ts';
-import type { RouteEntry } from '../../shared/routing/candidate.ts';
-import { HostRoutes, matchesOf, RouteTable } from '../../shared/routing/route-table.ts';
+import { routeEntries } from '../../shared/routing/route-entries.ts';
+import { HostRoutes, RouteTable } from '../../shared/routing/route-table.ts';
+import type { Workload } from '../../shared/routing/source.ts';
 import { Changes } from '../cluster/changes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
@@ -17,6 +18,7 @@ import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { buildCluster } from './build-cluster.ts';
 import { buildRateLimits } from './build-rate-limits.ts';
 import { EndpointSet } from './endpoint-set.ts';
+import { hedgeSettings } from './hedge-settings.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { retrySettings } from './retry-settings.ts';
@@ -36,6 +38,8 @@ export type CompileContext = {
   readonly buckets: Buckets;
   /** The application behind inbound listeners. */
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
+  /** Whose requests go out through this proxy. */
+  readonly workload: Workload;
   /** Zone of this proxy, null when it does not know. */
   readonly zone: string | null;
 };
@@ -84,7 +88,11 @@ class Compiler {
     for (const instance of this.#store.instances()) if (instance.spec.status === 'up') this.#addEndpoint(instance);
     const snapshot = new Snapshot({
       revision,
-      routes: new RouteTable(this.#routeEntries()),
+      routes: new RouteTable(
+        routeEntries(this.#store.routes(), this.#context.workload, ({ name }, rule, index) =>
+          this.#rule(name, rule, index),
+        ),
+      ),
       services: this.#serviceRules(),
       protocols: this.#protocols(),
       inbound: this.#inboundRule(),
@@ -116,48 +124,30 @@ class Compiler {
     else this.#byService.set(service, [endpoint]);
   }
 
-  #routeEntries(): RouteEntry<Rule>[] {
-    const entries: RouteEntry<Rule>[] = [];
-    for (const route of this.#store.routes()) {
-      let place = 0;
-      route.spec.rules.forEach((rule, index) => {
-        const compiled = this.#rule(route.name, rule, index);
-        for (const match of matchesOf(rule.matches))
-          entries.push({
-            hostnames: route.spec.hostnames,
-            match,
-            rule: compiled,
-            created: route.status?.created ?? 0,
-            name: route.name,
-            place: place++,
-          });
-      });
-    }
-    return entries;
-  }
-
   #rule(route: string, rule: RouteRule, index: number): Rule {
+    const name = `${route}/${rule.name ?? index}`;
     const backends = rule.backends.map((backend) => ({
-      backend: this.#backend(route, backend, rule),
+      backend: this.#backend(route, name, backend, rule),
       weight: backend.weight,
     }));
-    const name = `${route}/${rule.name ?? index}`;
     const labels = { direction: 'outbound', service: '', route };
     const limits = buildRateLimits(rule.rateLimits, name, labels, this.#context);
-    return new Rule(name, backends, this.#start(), limits);
+    return new Rule(name, backends, this.#start(), rule.sessionPersistence ?? null, limits);
   }
 
-  /** Null for a service that is not there. */
-  #backend(route: string, backend: Backend, rule: RouteRule): RuleBackend | null {
+  /** Null for a service that is not there. `name` is that of the rule. */
+  #backend(route: string, name: string, backend: Backend, rule: RouteRule): RuleBackend | null {
     const protocol = this.#store.protocolOf(backend.service);
     if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
+    const state = this.#stateOf(backend.service);
     return {
       ...this.#clustersOf(backend.service, backend.labels),
       speaksGrpc: protocol === 'grpc',
       hashKey: settings.balancing.hashKey,
-      budget: this.#stateOf(backend.service).budget,
+      budget: state.budget,
       retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
+      hedge: hedgeSettings(rule.hedge ?? settings.hedge, name, state),
       timeouts: rule.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
       breakerReply: settings.fallback ? fallbackReply(settings.fallback) : localReply('breaker_open'),
       stats: this.#stats('outbound', backend.service, route),
@@ -168,7 +158,7 @@ class Compiler {
     const rules = new Map<string, HostRoutes<Rule>>();
     for (const { name } of this.#store.services()) {
       const rule: RouteRule = { matches: [], backends: [{ service: name, weight: 1 }] };
-      const backend = this.#backend(routeOfService, rule.backends[0]!, rule);
+      const backend = this.#backend(routeOfService, routeOfService, rule.backends[0]!, rule);
       const compiled = new Rule(routeOfService, [{ backend, weight: 1 }], 0);
       rules.set(name, new HostRoutes([{ hostnames: [name], match: {}, rule: compiled, created: 0, name, place: 0 }]));
     }
@@ -209,6 +199,7 @@ class Compiler {
       hashKey: null,
       budget: new RetryBudget(settings.retryBudget),
       retry: noRetry,
+      hedge: null,
       timeouts: settings.timeouts,
       breakerReply: localReply('breaker_open'),
       stats: this.#stats('inbound', application.service, inboundRoute),
@@ -216,7 +207,7 @@ class Compiler {
     const labels = { direction: 'inbound', service: application.service, route: inboundRoute };
     const specs = policies.find(({ spec }) => spec.rateLimits)?.spec.rateLimits;
     const limits = buildRateLimits(specs, application.service, labels, this.#context);
-    return new Rule(inboundRoute, [{ backend, weight: 1 }], 0, limits);
+    return new Rule(inboundRoute, [{ backend, weight: 1 }], 0, null, limits);
   }
 
   #clustersOf(service: string, labels: Labels | undefined): Clusters {

@@ -1,3 +1,4 @@
+import type { Hedge } from '../../shared/resources/hedge.ts';
 import type { LoadBalancer } from '../../shared/resources/load-balancer.ts';
 import type { Connections, Fallback, PolicyTimeouts } from '../../shared/resources/policy.ts';
 import type { RetryPolicy } from '../../shared/resources/retry.ts';
@@ -20,6 +21,9 @@ export type ServiceSettings = {
   readonly timeouts: TimeoutSettings;
   readonly retry: RetrySettings;
   readonly retryBudget: RetryBudgetSettings;
+  /** Null when no policy asks for it. */
+  readonly hedge: Hedge | null;
+  readonly hedgeBudget: RetryBudgetSettings;
   /** Null when no policy asks for a breaker. */
   readonly breaker: BreakerSettings | null;
   readonly fallback: Fallback | null;
@@ -39,6 +43,7 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
   const breaker = policies.find(({ spec }) => spec.breaker)?.spec.breaker;
   const connections = policies.find(({ spec }) => spec.connections)?.spec.connections ?? defaults.connections;
   const timeouts = policies.find(({ spec }) => spec.timeouts)?.spec.timeouts ?? defaults.timeouts;
+  const hedge = policies.find(({ spec }) => spec.hedge)?.spec.hedge ?? null;
   const retry = policies.find(({ spec }) => spec.retry)?.spec.retry ?? defaults.retry;
   return {
     balancing: balancingSettings(loadBalancer),
@@ -62,6 +67,8 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
     },
     retry: retrySettings(retry),
     retryBudget: retry.budget,
+    hedge,
+    hedgeBudget: (hedge ?? defaults.hedge).budget,
     breaker: breaker
       ? {
           consecutiveFailures: breaker.consecutiveFailures,
@@ -107,6 +114,7 @@ function sectionDefaults(): {
   connections: Connections;
   timeouts: PolicyTimeouts;
   retry: RetryPolicy;
+  hedge: Hedge;
 } {
   const document = documentSchemas.Policy as Field;
   const sections = document.properties?.['spec']?.properties ?? {};
@@ -115,6 +123,7 @@ function sectionDefaults(): {
     connections: defaultsOf(sections['connections']) as Connections,
     timeouts: defaultsOf(sections['timeouts']) as PolicyTimeouts,
     retry: defaultsOf(sections['retry']) as RetryPolicy,
+    hedge: defaultsOf(sections['hedge']) as Hedge,
   };
 }
 

@@ -114,6 +114,7 @@ class Supervisor implements RunningProxy {
           replayBytes: limits.replayBytes,
           http2: limits.http2,
         },
+        workload: { service: spec.service ?? null, namespace: spec.namespace ?? null, labels: spec.labels ?? {} },
         zone: spec.zone ?? null,
         transportKind: options.transportKind ?? 'handle',
         sampleRatio: tracing.sampleRatio,

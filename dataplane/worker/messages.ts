@@ -2,6 +2,7 @@ import type { Series } from '../../observability/metrics/slots.ts';
 import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
+import type { Workload } from '../../shared/routing/source.ts';
 import type { ListenerSettings } from '../listener/reception.ts';
 import type { ServerCertificate } from '../listener/tls-acceptor.ts';
 import type { TransportKind } from '../transport/open.ts';
@@ -43,6 +44,8 @@ export type WorkerOptions = {
     readonly replayBytes: number;
     readonly http2: Http2Limits;
   };
+  /** Whose requests go out through this proxy. */
+  readonly workload: Workload;
   /** Zone that the proxy runs in, null when it does not know. */
   readonly zone: string | null;
   readonly transportKind: TransportKind;

@@ -63,6 +63,7 @@ class Worker {
       random: randomUint32,
       workers: options.workers,
       application: options.application,
+      workload: options.workload,
       zone: options.zone,
       ownListeners: this.#ownListeners,
       buckets: new Buckets(options.buckets, threadClockOffsetMs()),

@@ -1,5 +1,6 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Name } from './field-schemas.ts';
+import { Hedge } from './hedge.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { OutlierDetection } from './outlier-detection.ts';
 import { RateLimits } from './rate-limit.ts';
@@ -123,6 +124,7 @@ export const PolicySpec = Type.Object(
     connections: Type.Optional(Connections),
     timeouts: Type.Optional(PolicyTimeouts),
     retry: Type.Optional(RetryPolicy),
+    hedge: Type.Optional(Hedge),
     breaker: Type.Optional(Breaker),
     outlierDetection: Type.Optional(OutlierDetection),
     rateLimits: Type.Optional(RateLimits),

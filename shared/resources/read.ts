@@ -1,7 +1,6 @@
 import { parseCidr } from '../discovery/cidr.ts';
 import type { Issue, Parsed } from '../errors/problem.ts';
-import { checkGrpcMatch } from '../routing/grpc-match.ts';
-import { checkPatterns } from '../routing/pattern.ts';
+import { matchFaults } from '../routing/match-faults.ts';
 import { balancingFaults } from './balancing-faults.ts';
 import {
   type SchemaError,
@@ -142,10 +141,7 @@ function valueAt(root: unknown, pointer: string): unknown {
 /** Walks what may be a broken document, so nothing is taken for granted. */
 function checkMatches(route: Partial<RouteResource>): Issue[] {
   return listOf(route.spec?.rules).flatMap((rule, r) =>
-    listOf(rule?.matches).flatMap((match, m) => {
-      const at = `/spec/rules/${r}/matches/${m}`;
-      return [...checkPatterns(match, at), ...checkGrpcMatch(match, at)];
-    }),
+    listOf(rule?.matches).flatMap((match, m) => matchFaults(match, `/spec/rules/${r}/matches/${m}`)),
   );
 }
 

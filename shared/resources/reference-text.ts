@@ -25,15 +25,17 @@ const instanceNotes = `
 `;
 
 const route = `
-A route says which requests go where: by host, path, method and header fields, in the vocabulary and with the precedence
-of Gateway API's HTTPRoute; calls of gRPC also by service and method, as its GRPCRoute has them.
+A route says which requests go where: by host, path, method, header fields, query parameters, cookies and caller, in the
+vocabulary and with the precedence of Gateway API's HTTPRoute; calls of gRPC also by service and method, as its GRPCRoute has
+them. [Routing](../routing.md) explains the matches.
 `;
 
 const routeNotes = `
 - The most specific host wins: the exact name, then the longest \`*.suffix\`, then \`*\`. A route for \`*\` stands above the name
   a service has by itself.
-- Within a host: exact path, then pattern, then longest prefix; among equals the one that names a method, the one with most
-  header conditions, the oldest route, the name. A match without a path matches every path.
+- Within a host: exact path, then template, then pattern, then longest prefix; among equals the one that names a method, the one
+  with most conditions on header fields and cookies, then on query parameters, the oldest route, the name. A match without a path
+  matches every path.
 - Matches with \`grpc\` hold for POST requests to \`/service/method\`, those of gRPC-Web among them. They are asked before all
   others of the host: the one with most characters in its service first, then in its method, then the one with most header
   conditions, a name before a pattern, the oldest route, the name.

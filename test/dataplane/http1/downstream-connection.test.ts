@@ -43,6 +43,7 @@ function connection() {
     random: () => 0,
     workers: 1,
     application: null,
+    workload: { service: null, namespace: null, labels: {} },
     zone: null,
     ownListeners: new OwnListeners(),
     buckets: new Buckets(newBucketMemory(), 0),

@@ -50,6 +50,7 @@ t.test('a tunnel whose caller left first is let go of when the instance has take
     random: () => 0,
     workers: 1,
     application: null,
+    workload: { service: null, namespace: null, labels: {} },
     zone: null,
     ownListeners: new OwnListeners(),
     buckets: new Buckets(newBucketMemory(), 0),

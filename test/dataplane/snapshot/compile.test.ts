@@ -32,6 +32,7 @@ function worker() {
       random: seededRandom(),
       workers: 2,
       application: null,
+      workload: { service: null, namespace: null, labels: {} },
       zone: null,
       ownListeners: new OwnListeners(),
       buckets: new Buckets(newBucketMemory(), 0),
