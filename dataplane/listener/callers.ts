@@ -35,7 +35,7 @@ export class Callers {
     this.#trusted = listOf(forwarding.trusted);
     this.#applications = listOf(forwarding.application ?? (direction === 'outbound' ? loopback : []));
     this.#via = forwarding.via === undefined ? null : viaText(forwarding.via);
-    this.#application = this.#caller(Guard.identity, false, null, ascii(unknown));
+    this.#application = this.#caller(Guard.identity | Guard.mirror, false, null, ascii(unknown));
     this.#last = this.#application;
   }
 
@@ -61,7 +61,7 @@ export class Callers {
     // A form that we do not carry on would tell of all hops but us: whoever reads it is told something that is not so.
     const removes = isTrusted
       ? (sendsOlder ? 0 : Guard.xForwarded) | (sendsForwarded ? 0 : Guard.forwarded)
-      : Guard.xForwarded | Guard.forwarded | Guard.identity;
+      : Guard.xForwarded | Guard.forwarded | Guard.identity | Guard.mirror;
     const text = forwardingText(address, this.#scheme, sendsOlder, sendsForwarded);
     return this.#caller(removes, isTrusted, sendsOlder || sendsForwarded ? text : null, bytes);
   }

@@ -23,6 +23,8 @@ import { Hedge, type Hedged, type HedgeSettings } from './hedge.ts';
 import { HeldBody } from './held-body.ts';
 import { HeldReply } from './held-reply.ts';
 import { type LocalReply, localReply, withTries } from './local-reply.ts';
+import type { MirroredRequest } from './mirrored-request.ts';
+import type { Mirroring } from './mirroring.ts';
 import { rateLimited } from './rate-limited.ts';
 import { asksForRetry, isIdempotent, mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import { pushbackMs, retryAfterMs } from './retry-after.ts';
@@ -93,6 +95,8 @@ export class Exchange implements Hedged {
   #sessions: Sessions<RuleBackend> | null = null;
   /** Where the session of the request is, for its first try. */
   #pinned: PooledEndpoint | null = null;
+  /** Copies of the request; null when there are none. */
+  #mirrors: MirroredRequest | null = null;
   /** The second request, while it is not known whether it takes the place of the first. */
   #hedge: Hedge | null = null;
   /** Who waits in a pool for the connection of the try. */
@@ -193,12 +197,19 @@ export class Exchange implements Hedged {
     const leftMs = callersTimeMs(this.head);
     if (leftMs === 0) return this.#replyLocally('deadline_exceeded');
     if (leftMs !== null) this.#deadlines.limitRequest(nowMs, leftMs);
+    if (rule.mirroring !== null) this.#mirror(rule.mirroring);
     this.#attempt(nowMs);
   }
 
   #limit(nowMs: number, { requestMs, maxStreamMs }: TimeoutSettings): void {
     this.#deadlines.limitRequest(nowMs, requestMs);
     this.#deadlines.limitRequest(nowMs, maxStreamMs);
+  }
+
+  #mirror(mirroring: Mirroring): void {
+    const mirrors = mirroring.begin(this, this.#context);
+    this.#mirrors = mirrors;
+    if (mirrors !== null) this.#downstream = mirrors.watch(this.#downstream);
   }
 
   /** A call of gRPC-Web is one of gRPC from here on. */
@@ -247,6 +258,7 @@ export class Exchange implements Hedged {
     this.#deadlines.activeMs = this.#context.now();
     const connection = this.#connection;
     if (this.#held.isComplete) this.#hold(bytes, from, to, connection !== null);
+    this.#mirrors?.take(bytes, from, to);
     connection?.sendBody(bytes, from, to, isLasting);
   }
 
@@ -271,6 +283,7 @@ export class Exchange implements Hedged {
     this.isRequestWhole = true;
     this.requestTrailers = trailers;
     this.#connection?.sendEnd(trailers);
+    this.#mirrors?.end(trailers);
   }
 
   /** The body makes no sense from here on. */
@@ -721,6 +734,8 @@ export class Exchange implements Hedged {
     this.#try.endpoint = null;
     this.#held.forget();
     this.#heldReply.drop();
+    this.#mirrors?.leave();
+    this.#mirrors = null;
   }
 
   // --- tunnels -----------------------------------------------------------------------------------------
@@ -730,12 +745,25 @@ export class Exchange implements Hedged {
    * `connectPort` is `anyPort`.
    */
   beginTunnel(backend: RuleBackend): void {
-    const nowMs = this.#context.now();
     this.isRequestWhole = true;
+    backend.budget.onRequest(this.#context.now());
+    this.#beginAt(backend);
+  }
+
+  /** Carries a copy of another exchange's request, and nothing else in its life. What came before of its body is held. */
+  beginCopy(backend: RuleBackend): void {
+    this.#stats = backend.stats;
+    this.#stats.onStart();
+    this.#beginAt(backend);
+  }
+
+  #beginAt(backend: RuleBackend): void {
+    const nowMs = this.#context.now();
     this.backend = backend;
-    backend.budget.onRequest(nowMs);
+    this.startMs = nowMs;
     this.#deadlines.begin(nowMs);
     this.#limit(nowMs, backend.timeouts);
+    this.#deadlines.limitRequest(nowMs, callersTimeMs(this.head) ?? 0);
     this.#attempt(nowMs);
   }
 
@@ -791,6 +819,7 @@ export class Exchange implements Hedged {
     // Both have said all they had to say, but the instance may still have to take the last of it.
     if (this.#phase === 'tunnel' && this.#openEnds === 0) return;
     if (this.#phase !== 'idle') {
+      this.#mirrors?.cancel();
       this.#abandon(null);
       this.#finish(this.#phase === 'tunnel' ? this.status : clientClosedRequest);
     }

@@ -1,4 +1,3 @@
-import type { SessionPersistence } from '../../shared/resources/session-persistence.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { RateLimits } from '../filters/rate-limit/rate-limits.ts';
@@ -6,8 +5,9 @@ import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
 import type { HedgeSettings } from './hedge.ts';
 import type { LocalReply } from './local-reply.ts';
+import type { Mirroring } from './mirroring.ts';
 import type { RetrySettings } from './retry.ts';
-import { Sessions } from './sessions.ts';
+import type { Sessions } from './sessions.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
 /** What happens to the requests of one route rule, compiled. */
@@ -47,6 +47,8 @@ export class Rule {
   readonly backends: readonly (RuleBackend | null)[];
   /** Null where a client's requests go anywhere. */
   readonly sessions: Sessions<RuleBackend> | null;
+  /** Null where nothing is copied. */
+  readonly mirroring: Mirroring | null;
   /** Null where there are none. */
   readonly limits: RateLimits | null;
   readonly #upTo: readonly number[];
@@ -58,14 +60,14 @@ export class Rule {
     name: string,
     backends: readonly { backend: RuleBackend | null; weight: number }[],
     start: number,
-    sessions: SessionPersistence | null = null,
-    limits: RateLimits | null = null,
+    { mirroring = null, sessions = null, limits = null }: Partial<Pick<Rule, 'mirroring' | 'sessions' | 'limits'>> = {},
   ) {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
     this.name = name;
+    this.mirroring = mirroring;
+    this.sessions = sessions;
     this.backends = weighted.map(({ backend }) => backend);
-    this.sessions = sessions === null ? null : new Sessions(sessions, this.backends);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;
     this.limits = limits;

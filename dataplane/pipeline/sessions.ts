@@ -32,13 +32,17 @@ export class Sessions<Backend extends { readonly cluster: Cluster<PooledEndpoint
   readonly #absoluteSeconds: number;
   readonly #idleSeconds: number;
 
-  constructor(section: SessionPersistence, backends: readonly (Backend | null)[]) {
+  /** Backends without weight keep no sessions. */
+  constructor(
+    section: SessionPersistence,
+    backends: readonly { readonly backend: Backend | null; readonly weight: number }[],
+  ) {
     this.#isCookie = section.type === 'Cookie';
     this.#name = this.#isCookie ? section.sessionName : section.sessionName.toLowerCase();
     this.#absoluteSeconds = secondsOf(section.absoluteTimeout);
     this.#idleSeconds = secondsOf(section.idleTimeout);
     this.#attributes = attributesOf(section, this.#absoluteSeconds);
-    for (const backend of backends) if (backend !== null) this.#add(backend);
+    for (const { backend, weight } of backends) if (backend !== null && weight > 0) this.#add(backend);
   }
 
   #add(backend: Backend): void {

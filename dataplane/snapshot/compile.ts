@@ -11,14 +11,17 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
 import type { Buckets } from '../filters/rate-limit/buckets.ts';
 import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
+import { Mirroring } from '../pipeline/mirroring.ts';
 import type { RetrySettings } from '../pipeline/retry.ts';
 import { Rule, type RuleBackend } from '../pipeline/rule.ts';
+import { Sessions } from '../pipeline/sessions.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { buildCluster } from './build-cluster.ts';
 import { buildRateLimits } from './build-rate-limits.ts';
 import { EndpointSet } from './endpoint-set.ts';
 import { hedgeSettings } from './hedge-settings.ts';
+import { compileMirrors } from './mirroring.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { retrySettings } from './retry-settings.ts';
@@ -64,6 +67,8 @@ export function compileSnapshot(
 
 /** Where the requests and the tunnels to a service, or to a subset of it, may go. */
 type Clusters = Pick<RuleBackend, 'cluster' | 'tunnels'>;
+/** What a rule says in place of the policies of its backends. */
+type RuleOverrides = Pick<RouteRule, 'hedge' | 'retry' | 'timeouts'>;
 
 class Compiler {
   readonly #store: ResourceStore;
@@ -130,13 +135,18 @@ class Compiler {
       backend: this.#backend(route, name, backend, rule),
       weight: backend.weight,
     }));
+    const mirrorOf = (mirror: Backend) => this.#backend(`${route} (mirror)`, `${name} (mirror)`, mirror, {});
+    const mirrors = compileMirrors(rule.mirrors ?? [], { route, name }, mirrorOf, this.#context);
     const labels = { direction: 'outbound', service: '', route };
-    const limits = buildRateLimits(rule.rateLimits, name, labels, this.#context);
-    return new Rule(name, backends, this.#start(), rule.sessionPersistence ?? null, limits);
+    return new Rule(name, backends, this.#start(), {
+      mirroring: mirrors.length === 0 ? null : new Mirroring(mirrors),
+      sessions: rule.sessionPersistence ? new Sessions(rule.sessionPersistence, backends) : null,
+      limits: buildRateLimits(rule.rateLimits, name, labels, this.#context),
+    });
   }
 
   /** Null for a service that is not there. `name` is that of the rule. */
-  #backend(route: string, name: string, backend: Backend, rule: RouteRule): RuleBackend | null {
+  #backend(route: string, name: string, backend: Backend, rule: RuleOverrides): RuleBackend | null {
     const protocol = this.#store.protocolOf(backend.service);
     if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
@@ -207,7 +217,7 @@ class Compiler {
     const labels = { direction: 'inbound', service: application.service, route: inboundRoute };
     const specs = policies.find(({ spec }) => spec.rateLimits)?.spec.rateLimits;
     const limits = buildRateLimits(specs, application.service, labels, this.#context);
-    return new Rule(inboundRoute, [{ backend, weight: 1 }], 0, null, limits);
+    return new Rule(inboundRoute, [{ backend, weight: 1 }], 0, { limits });
   }
 
   #clustersOf(service: string, labels: Labels | undefined): Clusters {

@@ -15,6 +15,7 @@ import { Listener } from '../listener/listener.ts';
 import { ListenerStats } from '../listener/listener-stats.ts';
 import type { ServerCertificate, TlsAcceptor } from '../listener/tls-acceptor.ts';
 import type { WorkerPipes } from '../listener/worker-pipes.ts';
+import { MirrorRoom } from '../pipeline/mirror-room.ts';
 import { type CompileContext, compileSnapshot } from '../snapshot/compile.ts';
 import { OwnListeners } from '../snapshot/own-listeners.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
@@ -79,6 +80,7 @@ class Worker {
       out: new OutBuffer(),
       batch: new WriteBatch(),
       closings: new Closings(metrics),
+      mirrorRoom: new MirrorRoom(),
       now: () => nowMs,
       tick: () => {
         nowMs = performance.now();

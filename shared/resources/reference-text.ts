@@ -43,6 +43,7 @@ const routeNotes = `
   are refused.
 - \`retry\` of a rule stands in place of the one in the service's policy, and each of its \`timeouts\` in place of the
   policy's \`request\` and \`perTry\`. The retry budget is always the one of the policy.
+- \`mirrors\` are Gateway API's RequestMirror; [Mirroring](../mirroring.md) says what becomes of the copies.
 - \`rateLimits\` of a rule hold in each proxy that routes by it ([rate limits](../rate-limits.md)); those of a policy where the service is
   served.
 - A rule without backends, or whose share falls to no valid one, answers 500 (\`no_backend\`).

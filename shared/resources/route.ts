@@ -1,6 +1,7 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Labels, Name } from './field-schemas.ts';
 import { RuleHedge } from './hedge.ts';
+import { Mirror, mostMirrors } from './mirror.ts';
 import { RateLimits } from './rate-limit.ts';
 import { RuleRetry } from './retry.ts';
 import { RouteMatch } from './route-match.ts';
@@ -49,6 +50,7 @@ export const RouteRule = Type.Object(
       description: 'The rule applies when any of them matches; none matches everything.',
     }),
     backends: Type.Array(Backend, { default: [], maxItems: 64 }),
+    mirrors: Type.Optional(Type.Array(Mirror, { maxItems: mostMirrors })),
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
     hedge: Type.Optional(RuleHedge),
