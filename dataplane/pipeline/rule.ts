@@ -67,10 +67,10 @@ export class Rule {
     this.name = name;
     this.mirroring = mirroring;
     this.sessions = sessions;
+    this.limits = limits;
     this.backends = weighted.map(({ backend }) => backend);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;
-    this.limits = limits;
     this.#point = start;
   }
 
