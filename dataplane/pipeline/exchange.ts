@@ -22,9 +22,10 @@ import { GrpcWebCall } from './grpc-web.ts';
 import { Hedge, type Hedged, type HedgeSettings } from './hedge.ts';
 import { HeldBody } from './held-body.ts';
 import { HeldReply } from './held-reply.ts';
-import { localReply, withTries } from './local-reply.ts';
+import { type LocalReply, localReply, withTries } from './local-reply.ts';
 import type { MirroredRequest } from './mirrored-request.ts';
 import type { Mirroring } from './mirroring.ts';
+import { rateLimited } from './rate-limited.ts';
 import { asksForRetry, isIdempotent, mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import { pushbackMs, retryAfterMs } from './retry-after.ts';
 import type { Rule, RuleBackend, TimeoutSettings } from './rule.ts';
@@ -184,7 +185,10 @@ export class Exchange implements Hedged {
     this.#stats.onStart();
     if (head.grpcWebField !== -1 && (backend === null || backend.speaksGrpc)) this.#translate();
     if (head.maxForwards === 0) return this.#answerItself(head);
-    if (backend === null) return this.#replyLocally(rule === null ? 'route_not_found' : 'no_backend');
+    if (rule === null) return this.#replyLocally('route_not_found');
+    if (backend === null) return this.#replyLocally('no_backend');
+    const refusal = rule.limits === null ? null : rule.limits.refusalOf(this.head, this.caller, nowMs);
+    if (refusal !== null) return this.#reply(rateLimited(refusal, this.head));
 
     // Another proxy's retry allows no further ones here, or they would multiply from hop to hop.
     if (this.#tries.came === 1) backend.budget.onRequest(nowMs);
@@ -193,7 +197,7 @@ export class Exchange implements Hedged {
     const leftMs = callersTimeMs(this.head);
     if (leftMs === 0) return this.#replyLocally('deadline_exceeded');
     if (leftMs !== null) this.#deadlines.limitRequest(nowMs, leftMs);
-    if (rule!.mirroring !== null) this.#mirror(rule!.mirroring);
+    if (rule.mirroring !== null) this.#mirror(rule.mirroring);
     this.#attempt(nowMs);
   }
 
@@ -692,7 +696,11 @@ export class Exchange implements Hedged {
 
   #replyLocally(code: ErrorCode, detail = ''): void {
     const own = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
-    const reply = this.#saysTries(code) ? withTries(own, this.#tries.number) : own;
+    this.#reply(this.#saysTries(code) ? withTries(own, this.#tries.number) : own);
+  }
+
+  #reply(reply: LocalReply): void {
+    const code = reply.reason;
     this.#stats?.onLocalReply(code);
     if (this.head.isGrpc) this.#stats?.onGrpcStatus(errorTable[code].grpc);
     this.status = reply.status;

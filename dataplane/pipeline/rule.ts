@@ -1,5 +1,6 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
+import type { RateLimits } from '../filters/rate-limit/rate-limits.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
 import type { HedgeSettings } from './hedge.ts';
@@ -48,6 +49,8 @@ export class Rule {
   readonly sessions: Sessions<RuleBackend> | null;
   /** Null where nothing is copied. */
   readonly mirroring: Mirroring | null;
+  /** Null where there are none. */
+  readonly limits: RateLimits | null;
   readonly #upTo: readonly number[];
   readonly #total: number;
   #point: number;
@@ -57,13 +60,14 @@ export class Rule {
     name: string,
     backends: readonly { backend: RuleBackend | null; weight: number }[],
     start: number,
-    { mirroring = null, sessions = null }: Partial<Pick<Rule, 'mirroring' | 'sessions'>> = {},
+    { mirroring = null, sessions = null, limits = null }: Partial<Pick<Rule, 'mirroring' | 'sessions' | 'limits'>> = {},
   ) {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
     this.name = name;
     this.mirroring = mirroring;
     this.sessions = sessions;
+    this.limits = limits;
     this.backends = weighted.map(({ backend }) => backend);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;

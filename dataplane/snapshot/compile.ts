@@ -9,6 +9,7 @@ import type { Workload } from '../../shared/routing/source.ts';
 import { Changes } from '../cluster/changes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
+import type { Buckets } from '../filters/rate-limit/buckets.ts';
 import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
 import { Mirroring } from '../pipeline/mirroring.ts';
 import type { RetrySettings } from '../pipeline/retry.ts';
@@ -17,6 +18,7 @@ import { Sessions } from '../pipeline/sessions.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { buildCluster } from './build-cluster.ts';
+import { buildRateLimits } from './build-rate-limits.ts';
 import { EndpointSet } from './endpoint-set.ts';
 import { hedgeSettings } from './hedge-settings.ts';
 import { compileMirrors } from './mirroring.ts';
@@ -36,6 +38,7 @@ export type CompileContext = {
   /** Retries are allowed per worker, so each gets its part of the floor. */
   readonly workers: number;
   readonly ownListeners: OwnListeners;
+  readonly buckets: Buckets;
   /** The application behind inbound listeners. */
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
   /** Whose requests go out through this proxy. */
@@ -133,9 +136,11 @@ class Compiler {
     }));
     const mirrorOf = (mirror: Backend) => this.#backend(`${route} (mirror)`, `${name} (mirror)`, mirror, {});
     const mirrors = compileMirrors(rule.mirrors ?? [], { route, name }, mirrorOf, this.#context);
+    const labels = { direction: 'outbound', service: '', route };
     return new Rule(name, backends, this.#start(), {
       mirroring: mirrors.length === 0 ? null : new Mirroring(mirrors),
       sessions: rule.sessionPersistence ? new Sessions(rule.sessionPersistence, backends) : null,
+      limits: buildRateLimits(rule.rateLimits, name, labels, this.#context),
     });
   }
 
@@ -182,7 +187,8 @@ class Compiler {
   #inboundRule(): Rule | null {
     const { application } = this.#context;
     if (application === null) return null;
-    const settings = applicationSettings(this.#store.policiesOf(application.service));
+    const policies = this.#store.policiesOf(application.service);
+    const settings = applicationSettings(policies);
     const { address, port } = application;
     const protocol = this.#store.wireProtocolOf(application.service);
     const place = { name: inboundEndpoint, address, port, protocol, workers: 1 };
@@ -207,7 +213,10 @@ class Compiler {
       breakerReply: localReply('breaker_open'),
       stats: this.#stats('inbound', application.service, inboundRoute),
     };
-    return new Rule(inboundRoute, [{ backend, weight: 1 }], 0);
+    const labels = { direction: 'inbound', service: application.service, route: inboundRoute };
+    const specs = policies.find(({ spec }) => spec.rateLimits)?.spec.rateLimits;
+    const limits = buildRateLimits(specs, application.service, labels, this.#context);
+    return new Rule(inboundRoute, [{ backend, weight: 1 }], 0, { limits });
   }
 
   #clustersOf(service: string, labels: Labels | undefined): Clusters {

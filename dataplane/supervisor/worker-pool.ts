@@ -3,6 +3,7 @@ import { newSlotMemory, SlotReader } from '../../observability/metrics/slots.ts'
 import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
 import type { AskedRequest } from '../../shared/routing/explain/asked-request.ts';
 import type { LiveRule } from '../../shared/routing/explain/explanation.ts';
+import { newBucketMemory } from '../filters/rate-limit/buckets.ts';
 import { newConnectionCounts } from '../listener/connection-count.ts';
 import { newConnectionShares } from '../listener/connection-share.ts';
 import type { TransportKind } from '../transport/open.ts';
@@ -39,10 +40,12 @@ export class WorkerPool {
   #isStopping = false;
   #lastId = 0;
 
-  constructor(options: Omit<WorkerOptions, 'index' | 'metrics'>, events: WorkerPoolEvents) {
+  constructor(options: Omit<WorkerOptions, 'index' | 'metrics' | 'buckets'>, events: WorkerPoolEvents) {
     this.#events = events;
     this.#transportKind = options.transportKind;
-    for (let index = 0; index < options.workers; index++) this.#spawn({ ...options, index, metrics: newSlotMemory() });
+    const buckets = newBucketMemory();
+    for (let index = 0; index < options.workers; index++)
+      this.#spawn({ ...options, index, metrics: newSlotMemory(), buckets });
   }
 
   get metrics(): readonly SlotReader[] {

@@ -25,6 +25,8 @@ export type WorkerOptions = {
   readonly index: number;
   readonly workers: number;
   readonly metrics: SharedArrayBuffer;
+  /** Of rate limits; shared by all workers. */
+  readonly buckets: SharedArrayBuffer;
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
   readonly limits: {
     readonly headBytes: number;

@@ -2,8 +2,10 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { SlotTable } from '../../observability/metrics/slots.ts';
 import { randomUint32 } from '../../observability/tracing/trace-context.ts';
 import { compactHeap } from '../../shared/runtime/compact-heap.ts';
+import { threadClockOffsetMs } from '../../shared/time/thread-clock.ts';
 import { TimerWheel, WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
+import { Buckets } from '../filters/rate-limit/buckets.ts';
 import { Http1UpstreamConnection } from '../http1/upstream-connection.ts';
 import { connectHttp2 } from '../http2/upstream-connecting.ts';
 import { ConnectionCount } from '../listener/connection-count.ts';
@@ -28,8 +30,8 @@ import { SpanBatch } from './span-batch.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 /**
- * One worker: its listeners, its pools, its snapshot. It shares nothing with the others but the metrics memory that the
- * supervisor reads.
+ * One worker: its listeners, its pools, its snapshot. It shares nothing with the others but the memory of metrics, which the
+ * supervisor reads, and that of rate limits.
  */
 class Worker {
   readonly #port: MessagePort;
@@ -65,6 +67,7 @@ class Worker {
       workload: options.workload,
       zone: options.zone,
       ownListeners: this.#ownListeners,
+      buckets: new Buckets(options.buckets, threadClockOffsetMs()),
     };
     this.#context = {
       snapshot: compileSnapshot(this.#store, 0, null, this.#compileContext),

@@ -3,6 +3,7 @@ import { Duration, Name } from './field-schemas.ts';
 import { Hedge } from './hedge.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { OutlierDetection } from './outlier-detection.ts';
+import { RateLimits } from './rate-limit.ts';
 import { RetryPolicy } from './retry.ts';
 
 export const Connections = Type.Object(
@@ -126,6 +127,7 @@ export const PolicySpec = Type.Object(
     hedge: Type.Optional(Hedge),
     breaker: Type.Optional(Breaker),
     outlierDetection: Type.Optional(OutlierDetection),
+    rateLimits: Type.Optional(RateLimits),
   },
   { additionalProperties: false },
 );

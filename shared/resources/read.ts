@@ -12,6 +12,7 @@ import {
   validateService,
 } from './document-validators.js';
 import type { ProxyListener } from './proxy.ts';
+import { rateLimitFaults } from './rate-limit-faults.ts';
 import { type Kind, kinds, listOf } from './resource.ts';
 import {
   type AnyResource,
@@ -47,6 +48,7 @@ export function readResource(input: unknown): Parsed<AnyResource> {
   const issues = faultsOf(kind, document);
   if (kind === 'Route') issues.push(...checkMatches(document as RouteResource));
   if (kind === 'Policy') issues.push(...balancingFaults(document as PolicyResource));
+  issues.push(...rateLimitFaults(document as AnyResource));
   return issues.length === 0 ? { ok: true, value: document as AnyResource } : { ok: false, issues };
 }
 

@@ -46,4 +46,5 @@ export const policySections = [
   'hedge',
   'breaker',
   'outlierDetection',
+  'rateLimits',
 ] as const;

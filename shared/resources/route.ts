@@ -2,6 +2,7 @@ import Type, { type Static } from 'typebox';
 import { Duration, Labels, Name } from './field-schemas.ts';
 import { RuleHedge } from './hedge.ts';
 import { Mirror, mostMirrors } from './mirror.ts';
+import { RateLimits } from './rate-limit.ts';
 import { RuleRetry } from './retry.ts';
 import { RouteMatch } from './route-match.ts';
 import { SessionPersistence } from './session-persistence.ts';
@@ -54,6 +55,7 @@ export const RouteRule = Type.Object(
     retry: Type.Optional(RuleRetry),
     hedge: Type.Optional(RuleHedge),
     sessionPersistence: Type.Optional(SessionPersistence),
+    rateLimits: Type.Optional(RateLimits),
   },
   { additionalProperties: false },
 );
