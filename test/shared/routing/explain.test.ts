@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
+import { Buckets, newBucketMemory } from '../../../dataplane/filters/rate-limit/buckets.ts';
 import { compileSnapshot } from '../../../dataplane/snapshot/compile.ts';
 import { OwnListeners } from '../../../dataplane/snapshot/own-listeners.ts';
 import { ResourceStore } from '../../../dataplane/snapshot/resource-store.ts';
@@ -232,6 +233,7 @@ function compiled(resources: readonly AnyResource[], workload: Workload): Snapsh
     makePool: () => {
       throw new Error('there are no instances');
     },
+    buckets: new Buckets(newBucketMemory(), 0),
     now: () => 0,
     random: () => 0,
     workers: 1,
