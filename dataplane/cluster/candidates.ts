@@ -33,6 +33,12 @@ export function findCandidates<E extends Endpoint>(
   };
 }
 
+/** Tells whether an endpoint may be asked by name: as a candidate of the first choice may be. */
+export function mayServe(endpoint: Endpoint, nowMs: number): boolean {
+  const { breaker, backoffUntilMs } = endpoint;
+  return isWell(endpoint) && backoffUntilMs <= nowMs && (breaker === null || breaker.isPassable(nowMs));
+}
+
 function isWell({ isHealthy, isEjected }: Endpoint): boolean {
   return isHealthy && !isEjected;
 }

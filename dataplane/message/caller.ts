@@ -10,8 +10,8 @@ export type Caller = {
   readonly isTrusted: boolean;
   /** What its connection makes of an address: https under TLS. */
   readonly scheme: 'http' | 'https';
-  /** Hash of its address. */
-  readonly addressHash: number;
+  /** Its address, in ASCII. */
+  readonly address: Uint8Array;
   /** What is added to its requests; null adds nothing. */
   readonly forwarding: ForwardingText | null;
   /** How our hop shows in Via; null adds none. */

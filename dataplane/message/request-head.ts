@@ -1,4 +1,4 @@
-import { hostOfAuthority } from './authority.ts';
+import { hostOfAuthority } from '../../shared/routing/authority.ts';
 import { FieldName } from './field-name.ts';
 import { textAt } from './grammar.ts';
 import { isGrpcType, webTypeOf } from './grpc-type.ts';
@@ -60,6 +60,7 @@ export class RequestHead extends Head {
   #host = '';
   #hostBytes: Buffer = Buffer.alloc(0);
   #path: string | null = null;
+  #query: string | null = null;
 
   /** Host without port, lower case. Kept over requests: a connection mostly asks for one host. */
   get host(): string {
@@ -75,11 +76,18 @@ export class RequestHead extends Head {
     return path;
   }
 
+  /** What follows "?"; empty when there is none. */
+  get query(): string {
+    this.#query ??= textAt(this.bytes, Math.min(this.pathEnd + 1, this.targetEnd), this.targetEnd);
+    return this.#query;
+  }
+
   /** Forgets the request before; `bytes` is where the next one stands. */
   override reset(bytes: Buffer, start: number): void {
     super.reset(bytes, start);
     this.method = '';
     this.#path = null;
+    this.#query = null;
     this.isAbsolute = false;
     this.hostField = -1;
     this.askedHostEnd = 0;
@@ -110,6 +118,7 @@ export class RequestHead extends Head {
     this.hostEnd = head.hostEnd;
     this.askedHostEnd = head.askedHostEnd;
     this.#path = head.#path;
+    this.#query = head.#query;
   }
 
   override copyFacts(head: RequestHead): void {

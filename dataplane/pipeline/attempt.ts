@@ -59,6 +59,12 @@ export class Attempt<E extends Endpoint> {
     this.endpoint!.outlier?.onStatus(200, nowMs);
   }
 
+  /** Another try had its reply first: that this one took at least so long is known, and nothing else. */
+  lose(nowMs: number): void {
+    this.#measure(false, nowMs);
+    this.end(false, nowMs);
+  }
+
   /** It is over, and `hasFailed` tells that the endpoint is to be blamed. */
   end(hasFailed: boolean, nowMs: number): void {
     this.isOpen = false;

@@ -11,7 +11,7 @@ import type { RequestHead } from '../message/request-head.ts';
 import { isAccepted } from '../message/web-socket.ts';
 import type { PoolWaiter } from '../upstream/pool.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
-import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
+import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { Attempt } from './attempt.ts';
 import type { Base64Decoder } from './base64-decoder.ts';
@@ -21,11 +21,16 @@ import type { Downstream } from './downstream.ts';
 import { Filtering } from './filtering.ts';
 import { grpcStatusAt, grpcStatusIn, httpStatusOf } from './grpc.ts';
 import { GrpcWebCall } from './grpc-web.ts';
+import { Hedge, type Hedged, type HedgeSettings } from './hedge.ts';
 import { HeldBody } from './held-body.ts';
 import { HeldReply } from './held-reply.ts';
+import type { MirroredRequest } from './mirrored-request.ts';
+import type { Mirroring } from './mirroring.ts';
+import { rateLimited } from './rate-limited.ts';
 import { asksForRetry, isIdempotent, mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import { pushbackMs, retryAfterMs } from './retry-after.ts';
 import type { Rule, RuleBackend, TimeoutSettings } from './rule.ts';
+import type { Sessions } from './sessions.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
 import { readTrace } from './trace.ts';
 import type { TrafficStats } from './traffic-stats.ts';
@@ -55,14 +60,14 @@ const mostAvoidedMs = 30_000;
 const mostHoldMs = 20;
 const noBody: Buffer = Buffer.alloc(0);
 
-export class Exchange implements UpstreamRequest, PoolWaiter {
+export class Exchange implements Hedged {
   readonly trace = new TraceContext();
   readonly direction: Direction;
   readonly caller: Caller;
   readonly #context: WorkerContext;
   readonly #ownDownstream: Downstream;
   readonly #deadlines: Deadlines;
-  readonly #try = new Attempt<PooledEndpoint>();
+  #try = new Attempt<PooledEndpoint>();
 
   /** What goes on; `asked` is what came. */
   head: RequestHead;
@@ -89,6 +94,16 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   /** Null where bytes are carried that are no request: their connection books itself. */
   #stats: TrafficStats | null = null;
   #connection: UpstreamConnection | null = null;
+  /** Null where the rule keeps none. */
+  #sessions: Sessions<RuleBackend> | null = null;
+  /** Where the session of the request is, for its first try. */
+  #pinned: PooledEndpoint | null = null;
+  /** Copies of the request; null when there are none. */
+  #mirrors: MirroredRequest | null = null;
+  /** The second request, while it is not known whether it takes the place of the first. */
+  #hedge: Hedge | null = null;
+  /** Who waits in a pool for the connection of the try. */
+  #waiter: PoolWaiter = this;
   readonly #held: HeldBody;
   readonly #heldReply = new HeldReply();
   /** The reply that just ended is not wanted: another try follows. */
@@ -168,7 +183,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (this.direction === 'inbound') this.#enterSpan();
 
     const rule = this.#match(head);
-    const backend = rule === null ? null : rule.pickBackend();
+    const place = rule?.sessions?.placeOf(head, nowMs) ?? null;
+    const backend = place !== null ? place.backend : rule === null ? null : rule.pickBackend();
+    this.#sessions = rule === null ? null : rule.sessions;
+    this.#pinned = place === null ? null : place.endpoint;
     this.ruleName = rule === null ? '' : rule.name;
     this.backend = backend;
     this.#stats = backend?.stats ?? rule?.stats ?? context.snapshot.unmatched[this.direction];
@@ -177,15 +195,20 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (head.grpcWebField !== -1 && (backend === null || backend.speaksGrpc)) this.#translate();
     if (head.maxForwards === 0) return this.#answerItself(head);
     const answer = this.#filtering.answer(this.caller);
-    if (answer !== null) return this.#answer(answer);
-    if (backend === null) return this.#replyLocally(rule === null ? 'route_not_found' : 'no_backend');
+    if (answer !== null) return this.#reply(answer);
+    if (rule === null) return this.#replyLocally('route_not_found');
+    if (backend === null) return this.#replyLocally('no_backend');
+    const refusal = rule.limits === null ? null : rule.limits.refusalOf(this.head, this.caller, nowMs);
+    if (refusal !== null) return this.#reply(rateLimited(refusal, this.head));
 
     // Another proxy's retry allows no further ones here, or they would multiply from hop to hop.
     if (this.#tries.came === 1) backend.budget.onRequest(nowMs);
+    backend.hedge?.budget.onRequest(nowMs);
     this.#limit(nowMs, backend.timeouts);
     const leftMs = callersTimeMs(this.head);
     if (leftMs === 0) return this.#replyLocally('deadline_exceeded');
     if (leftMs !== null) this.#deadlines.limitRequest(nowMs, leftMs);
+    if (rule.mirroring !== null) this.#mirror(rule.mirroring);
     this.head = this.#filtering.request(this.head);
     this.#start(nowMs, this.#filtering.delayMs());
   }
@@ -198,12 +221,18 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     }
     const abort = this.#filtering.abort();
     if (abort === null) this.#attempt(nowMs);
-    else this.#answer(abort);
+    else this.#reply(abort);
   }
 
   #limit(nowMs: number, { requestMs, maxStreamMs }: TimeoutSettings): void {
     this.#deadlines.limitRequest(nowMs, requestMs);
     this.#deadlines.limitRequest(nowMs, maxStreamMs);
+  }
+
+  #mirror(mirroring: Mirroring): void {
+    const mirrors = mirroring.begin(this, this.#context);
+    this.#mirrors = mirrors;
+    if (mirrors !== null) this.#downstream = mirrors.watch(this.#downstream);
   }
 
   /** A call of gRPC-Web is one of gRPC from here on. */
@@ -252,6 +281,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#deadlines.activeMs = this.#context.now();
     const connection = this.#connection;
     if (this.#held.isComplete) this.#hold(bytes, from, to, connection !== null);
+    this.#mirrors?.take(bytes, from, to);
     connection?.sendBody(bytes, from, to, isLasting);
   }
 
@@ -276,6 +306,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.isRequestWhole = true;
     this.requestTrailers = trailers;
     this.#connection?.sendEnd(trailers);
+    this.#mirrors?.end(trailers);
   }
 
   /** The body makes no sense from here on. */
@@ -297,7 +328,12 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const { cluster, tunnels, hashKey } = backend;
     const keyHash = hashKey === null ? noKey : hashKey(this.asked, this.caller);
     const tried = this.#tries.endpoints;
-    const picked = port === 0 ? cluster.pick(keyHash, tried, nowMs) : tunnels.pickForTunnel(port, tried, nowMs);
+    const picked =
+      port !== 0
+        ? tunnels.pickForTunnel(port, tried, nowMs)
+        : this.#pinned !== null && tried.length === 0
+          ? this.#pinned
+          : cluster.pick(keyHash, tried, nowMs);
     if (typeof picked === 'string') return this.#replyLocally(picked);
     this.#tries.onStart(picked);
     this.#try.begin(picked, nowMs);
@@ -307,6 +343,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#deadlines.tryAtMs = perTryMs > 0 ? nowMs + perTryMs : 0;
     if (this.direction === 'outbound') this.#enterSpan();
     this.#phase = 'waiting';
+    this.#waiter = this;
+    if (backend.hedge !== null && this.#tries.count === 1) this.#planHedge(backend.hedge, nowMs);
     this.#deadlines.arm(backend.timeouts);
     const connection = port === 0 ? picked.pool.acquire(this) : picked.pool.acquireForTunnel(this);
     if (connection === null) return;
@@ -320,7 +358,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.heldBody = this.#held.bytes;
     connection.begin(this);
     this.heldBody = noBody;
-    if (this.#held.isOverBound || this.backend!.retry.attempts === 0) this.#held.forget();
+    const { retry, hedge } = this.backend!;
+    if (this.#held.isOverBound || (retry.attempts === 0 && hedge === null)) this.#held.forget();
     if (!this.isRequestWhole && !connection.isBlocked) this.#downstream.resumeRequest();
   }
 
@@ -332,7 +371,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#connection = null;
     if (this.#phase === 'sent' || this.#phase === 'held') {
       this.#heldReply.drop();
-      if (!isStale || !this.#retriesStale(code)) this.#onAttemptFailed(code);
+      if (!isStale || this.#hedge !== null || !this.#retriesStale(code)) this.#onAttemptFailed(code);
       return;
     }
     // The reply had begun: it cannot be taken back, so it must not look whole (RFC 9112 §8).
@@ -358,7 +397,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #onAttemptFailed(code: ErrorCode): void {
     this.#connection = null;
     this.#settle(code, errorTable[code].origin === 'upstream' ? 'failure' : 'none');
-    this.#retryOrReply(code);
+    if (this.#hedge === null) this.#retryOrReply(code);
+    else this.#followHedge(this.#hedge);
   }
 
   #retryOrReply(code: ErrorCode): void {
@@ -378,7 +418,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const nowMs = this.#context.now();
     const pauseMs = this.#tries.another(this.backend!, cause, nowMs, this.#deadlines.requestAtMs, askedMs);
     if (pauseMs === -1) return false;
-    this.#deadlines.tryAtMs = this.#deadlines.releaseAtMs = 0; // of the try that is over: they must not end the pause
+    this.#deadlines.endTry(); // it must not end the pause
     this.#deadlines.retryAtMs = nowMs + pauseMs;
     return true;
   }
@@ -402,10 +442,82 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   /** Leaves the try without a verdict: its connection is closed, or it waits for one no longer. */
   #abandon(failure: ErrorCode | null): void {
     if (!this.#try.isOpen) return;
-    if (this.#connection === null) this.endpoint!.pool.cancel(this);
+    if (this.#connection === null) this.endpoint!.pool.cancel(this.#waiter);
     else this.#connection.abort();
     this.#connection = null;
     this.#settle(failure, failure === null ? 'none' : 'failure');
+  }
+
+  // --- a second request while the first is slow ---------------------------------------------------------------------
+
+  #planHedge({ latency, minDelayMs }: HedgeSettings, nowMs: number): void {
+    if (latency.valueMs === Number.POSITIVE_INFINITY || this.isUpgrade || this.head.connectPort !== 0) return;
+    this.#deadlines.hedgeAtMs = nowMs + Math.max(latency.valueMs, minDelayMs);
+  }
+
+  #startHedge(nowMs: number): void {
+    const { hedge, cluster, retry, stats } = this.backend!;
+    const tried = this.#tries.endpoints;
+    const isSafe = isIdempotent(this.head, retry) && this.#mayTryAgain(null);
+    if (!this.isRequestWhole || !this.#held.isComplete || !isSafe || !cluster.hasOther(tried, nowMs)) return;
+    if (!hedge!.budget.tryTake(nowMs)) return stats.onHedge('over_budget');
+    const picked = cluster.pick(noKey, tried, nowMs);
+    if (typeof picked === 'string') return;
+    this.#tries.onStart(picked);
+    this.#hedge = new Hedge(this, this.#held.bytes, this.#context.now);
+    if (this.trace.isSampled && this.#context.recordsSpans) this.#hedge.trace.newSpan();
+    this.#hedge.begin(picked);
+  }
+
+  onHedgeWon(hedge: Hedge): void {
+    this.#observeLatency();
+    if (this.#connection === null) this.endpoint!.pool.cancel(this.#waiter);
+    else this.#connection.abort();
+    this.#try.lose(this.#context.now());
+    this.#followHedge(hedge);
+  }
+
+  onHedgeFailed(): void {
+    this.#hedge = null;
+    this.backend!.stats.onHedge('failed');
+  }
+
+  /** The first request has a reply, which the second one is let off for; if it is a failure, the second one is waited for. */
+  #yieldsToHedge(hedge: Hedge, head: ReplyHead): boolean {
+    if (!asksForRetry(head, this.backend!.retry)) {
+      this.#dropHedge(hedge);
+      return false;
+    }
+    this.#try.onStatus(head.status, this.#context.now());
+    this.#settle(null, 'none');
+    this.#followHedge(hedge);
+    return true;
+  }
+
+  /** The second request is the one that counts. The first one is over. */
+  #followHedge(hedge: Hedge): void {
+    this.backend!.stats.onHedge('won');
+    this.#hedge = null;
+    this.#try = hedge.try;
+    this.#connection = hedge.connection;
+    this.#waiter = hedge;
+    this.trace.copyFrom(hedge.trace);
+    this.#phase = hedge.connection === null ? 'waiting' : 'sent';
+    const { perTryMs } = this.backend!.timeouts;
+    this.#deadlines.tryAtMs = perTryMs > 0 ? this.#try.startMs + perTryMs : 0;
+    hedge.lead();
+    this.#deadlines.arm(this.backend!.timeouts);
+  }
+
+  #dropHedge(hedge: Hedge): void {
+    this.#hedge = null;
+    hedge.cancel();
+    this.backend!.stats.onHedge('lost');
+  }
+
+  #observeLatency(): void {
+    const nowMs = this.#context.now();
+    this.backend!.hedge!.latency.observe(nowMs - this.#try.startMs, nowMs);
   }
 
   // --- the reply ----------------------------------------------------------------------------------------------------
@@ -419,9 +531,13 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const nowMs = this.#context.now();
     this.#deadlines.activeMs = nowMs;
     const endpoint = this.endpoint!;
-    const { retry } = this.backend!;
+    const { retry, hedge } = this.backend!;
     const hasFailed = (status >= 502 && status <= 504) || (this.head.isGrpc && head.meshlaneReasonField !== -1);
     const isAsking = hasFailed || status >= 400 || retry.fields.length > 0;
+    if (hedge !== null) {
+      if (status < 500) this.#observeLatency();
+      if (this.#hedge !== null && this.#yieldsToHedge(this.#hedge, head)) return false;
+    }
     if (isAsking && this.#retriesReply(head, hasFailed)) return false;
     if (!hasFailed && endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= nowMs) endpoint.pool.onReached();
     if (this.head.isGrpc && this.#takesGrpcHead(head, hasBody)) return this.#phase === 'held';
@@ -432,9 +548,14 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   #beginReply(head: ReplyHead, hasBody: boolean): void {
     this.#phase = 'replying';
-    this.#deadlines.tryAtMs = this.#deadlines.releaseAtMs = 0;
+    this.#deadlines.endTry();
     this.status = head.status;
-    this.#downstream.sendHead(this.#filtering.reply(head), hasBody);
+    const passed = this.#filtering.reply(head);
+    const sessions = head.status < 500 ? this.#sessions : null;
+    this.#downstream.sendHead(
+      sessions?.mark(passed, this.asked, this.endpoint!, this.#context.now()) ?? passed,
+      hasBody,
+    );
   }
 
   // --- gRPC: a reply says in its last fields how the call went ------------------------------------------------------
@@ -455,7 +576,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#try.onStatus(head.status, this.#context.now());
     this.#phase = 'held';
     this.#heldReply.begin(keepReplyHead(head), hasBody);
-    this.#deadlines.tryAtMs = 0;
+    this.#deadlines.endTry();
     this.#deadlines.releaseAtMs = this.#context.now() + mostHoldMs;
     this.#deadlines.arm(this.backend!.timeouts);
     return true;
@@ -601,10 +722,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   #replyLocally(code: ErrorCode, detail = ''): void {
     const own = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
-    this.#answer(this.#saysTries(code) ? withTries(own, this.#tries.number) : own);
+    this.#reply(this.#saysTries(code) ? withTries(own, this.#tries.number) : own);
   }
 
-  #answer(own: LocalReply): void {
+  #reply(own: LocalReply): void {
     const reply = this.#filtering.complete(own);
     const code = reply.reason;
     this.#stats?.onLocalReply(code);
@@ -637,9 +758,12 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#stats?.onEnd(code, nowMs - this.startMs, this.#requestBytes, this.#replyBytes);
     if (this.trace.isSampled && this.direction === 'inbound' && this.#context.recordsSpans)
       reportInbound(this, code, nowMs, this.#context);
+    if (this.#hedge !== null) this.#dropHedge(this.#hedge);
     this.#try.endpoint = null;
     this.#held.forget();
     this.#heldReply.drop();
+    this.#mirrors?.leave();
+    this.#mirrors = null;
     this.head = this.asked;
     this.#filtering.end();
   }
@@ -651,12 +775,27 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
    * `connectPort` is `anyPort`.
    */
   beginTunnel(backend: RuleBackend): void {
-    const nowMs = this.#context.now();
     this.isRequestWhole = true;
+    backend.budget.onRequest(this.#context.now());
+    this.#beginAt(backend);
+  }
+
+  /** Carries a copy of another exchange's request, and nothing else in its life. What came before of its body is held. */
+  beginCopy(backend: RuleBackend): void {
+    this.#stats = backend.stats;
+    this.#stats.onStart();
+    this.#beginAt(backend);
+  }
+
+  #beginAt(backend: RuleBackend): void {
+    const nowMs = this.#context.now();
     this.backend = backend;
-    backend.budget.onRequest(nowMs);
+    this.#filtering.begin(this.head, null, backend);
+    this.head = this.#filtering.request(this.head);
+    this.startMs = nowMs;
     this.#deadlines.begin(nowMs);
     this.#limit(nowMs, backend.timeouts);
+    this.#deadlines.limitRequest(nowMs, callersTimeMs(this.head) ?? 0);
     this.#attempt(nowMs);
   }
 
@@ -712,6 +851,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     // Both have said all they had to say, but the instance may still have to take the last of it.
     if (this.#phase === 'tunnel' && this.#openEnds === 0) return;
     if (this.#phase !== 'idle') {
+      this.#mirrors?.cancel();
       this.#abandon(null);
       this.#finish(this.#phase === 'tunnel' ? this.status : clientClosedRequest);
     }
@@ -751,6 +891,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
         this.#deadlines.releaseAtMs = 0;
         if (this.#phase === 'held') this.#release();
         return this.#deadlines.arm(timeouts);
+      case 'hedge':
+        this.#deadlines.hedgeAtMs = 0;
+        this.#startHedge(nowMs);
+        return this.#deadlines.arm(timeouts);
       default:
         this.#deadlines.arm(timeouts);
     }
@@ -782,7 +926,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const isQueued = this.#isQueued();
     const code = isQueued ? 'overloaded' : this.#connection === null ? 'upstream_connect' : 'upstream_timeout';
     this.#abandon(isQueued ? null : code);
-    this.#retryOrReply(code);
+    if (this.#hedge === null) this.#retryOrReply(code);
+    else this.#followHedge(this.#hedge);
   }
 
   /** The whole exchange took too long. */

@@ -1,10 +1,14 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { BackendFilters, RuleFilters } from '../filters/filters.ts';
+import type { RateLimits } from '../filters/rate-limit/rate-limits.ts';
 import type { LocalReply } from '../message/local-reply.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
+import type { HedgeSettings } from './hedge.ts';
+import type { Mirroring } from './mirroring.ts';
 import type { RetrySettings } from './retry.ts';
+import type { Sessions } from './sessions.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
 /** What happens to the requests of one route rule, compiled. */
@@ -29,6 +33,8 @@ export type RuleBackend = {
   readonly hashKey: HashKey | null;
   readonly budget: RetryBudget;
   readonly retry: RetrySettings;
+  /** Null where nobody asks for it. */
+  readonly hedge: HedgeSettings | null;
   readonly timeouts: TimeoutSettings;
   readonly breakerReply: LocalReply;
   /** Null where heads go through as they are. */
@@ -42,6 +48,12 @@ export class Rule {
   /** Route and rule, as metrics and traces name them. */
   readonly name: string;
   readonly backends: readonly (RuleBackend | null)[];
+  /** Null where a client's requests go anywhere. */
+  readonly sessions: Sessions<RuleBackend> | null;
+  /** Null where nothing is copied. */
+  readonly mirroring: Mirroring | null;
+  /** Null where there are none. */
+  readonly limits: RateLimits | null;
   /** Null where nothing is done but to pick a backend. */
   readonly filters: RuleFilters | null;
   /** Of requests that get to no backend; null where nobody counts them by rule. */
@@ -55,11 +67,20 @@ export class Rule {
     name: string,
     backends: readonly { backend: RuleBackend | null; weight: number }[],
     start: number,
-    { filters = null, stats = null }: Partial<Pick<Rule, 'filters' | 'stats'>> = {},
+    {
+      mirroring = null,
+      sessions = null,
+      limits = null,
+      filters = null,
+      stats = null,
+    }: Partial<Pick<Rule, 'mirroring' | 'sessions' | 'limits' | 'filters' | 'stats'>> = {},
   ) {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
     this.name = name;
+    this.mirroring = mirroring;
+    this.sessions = sessions;
+    this.limits = limits;
     this.filters = filters;
     this.stats = stats;
     this.backends = weighted.map(({ backend }) => backend);

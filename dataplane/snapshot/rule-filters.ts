@@ -9,8 +9,14 @@ import { editsOf, linesOf } from '../filters/header-modifier.ts';
 import { Redirect } from '../filters/redirect.ts';
 import { Rewrite } from '../filters/url-rewrite.ts';
 
+/** What of a rule decides about its filters. */
+export type FilteredRule = {
+  readonly filters?: RouteRule['filters'] | undefined;
+  readonly matches?: RouteRule['matches'];
+};
+
 /** What the filters of a rule do by themselves; null when they do nothing. `random` gives unsigned 32-bit integers. */
-export function ruleFilters(rule: RouteRule, random: () => number): RuleFilters | null {
+export function ruleFilters(rule: FilteredRule, random: () => number): RuleFilters | null {
   const { filters } = rule;
   const cors = corsOf(rule);
   const redirect = sectionOf(filters, 'requestRedirect');
@@ -28,7 +34,7 @@ export function ruleFilters(rule: RouteRule, random: () => number): RuleFilters 
 }
 
 /** What is done to the messages of one backend, by the filters of its rule and then by its own; null when nothing is. */
-export function backendFilters(rule: RouteRule, backend: Backend): BackendFilters | null {
+export function backendFilters(rule: FilteredRule, backend: Backend): BackendFilters | null {
   const lists = [rule.filters, backend.filters];
   const changes = { ...sectionOf(rule.filters, 'urlRewrite'), ...sectionOf(backend.filters, 'urlRewrite') };
   const rewrite = changes.hostname || changes.path ? new Rewrite(changes, prefixesOf(rule)) : null;
@@ -39,12 +45,12 @@ export function backendFilters(rule: RouteRule, backend: Backend): BackendFilter
   return hasNone ? null : new BackendFilters({ rewrite, requestEdits, cors, replyEdits });
 }
 
-function corsOf({ filters }: RouteRule): Cors | null {
+function corsOf({ filters }: FilteredRule): Cors | null {
   const cors = sectionOf(filters, 'cors');
   return cors === undefined ? null : new Cors(cors);
 }
 
 /** By which a rule takes requests, as far as it takes them by prefixes. */
-function prefixesOf({ matches }: RouteRule): string[] {
+function prefixesOf({ matches = [] }: FilteredRule): string[] {
   return matches.map(prefixOf).filter((prefix) => prefix !== null);
 }

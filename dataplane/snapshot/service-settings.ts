@@ -1,8 +1,8 @@
-import type { LoadBalancer } from '../../shared/resources/load-balancer.ts';
-import type { Connections, Fallback, PolicyTimeouts } from '../../shared/resources/policy.ts';
-import type { RetryPolicy } from '../../shared/resources/retry.ts';
+import type { Hedge } from '../../shared/resources/hedge.ts';
+import type { Fallback } from '../../shared/resources/policy.ts';
+import { policyDefaults } from '../../shared/resources/policy-defaults.ts';
 import type { Timeouts } from '../../shared/resources/route.ts';
-import { documentSchemas, type PolicyResource } from '../../shared/resources/schema.ts';
+import type { PolicyResource } from '../../shared/resources/schema.ts';
 import { durationMs } from '../../shared/time/duration.ts';
 import type { BreakerSettings } from '../cluster/breaker.ts';
 import type { OutlierSettings } from '../cluster/outlier/outlier-settings.ts';
@@ -20,6 +20,9 @@ export type ServiceSettings = {
   readonly timeouts: TimeoutSettings;
   readonly retry: RetrySettings;
   readonly retryBudget: RetryBudgetSettings;
+  /** Null when no policy asks for it. */
+  readonly hedge: Hedge | null;
+  readonly hedgeBudget: RetryBudgetSettings;
   /** Null when no policy asks for a breaker. */
   readonly breaker: BreakerSettings | null;
   readonly fallback: Fallback | null;
@@ -27,19 +30,18 @@ export type ServiceSettings = {
   readonly outliers: OutlierSettings | null;
 };
 
-const defaults = sectionDefaults();
-
 /**
  * Each section comes from the first policy that has it; the control plane refuses a second one. `workers` share what
  * counts for the whole proxy.
  */
 export function serviceSettings(policies: readonly PolicyResource[], workers: number): ServiceSettings {
-  const loadBalancer = policies.find(({ spec }) => spec.loadBalancer)?.spec.loadBalancer ?? defaults.loadBalancer;
+  const loadBalancer = policies.find(({ spec }) => spec.loadBalancer)?.spec.loadBalancer ?? policyDefaults.loadBalancer;
   const outliers = policies.find(({ spec }) => spec.outlierDetection)?.spec.outlierDetection;
   const breaker = policies.find(({ spec }) => spec.breaker)?.spec.breaker;
-  const connections = policies.find(({ spec }) => spec.connections)?.spec.connections ?? defaults.connections;
-  const timeouts = policies.find(({ spec }) => spec.timeouts)?.spec.timeouts ?? defaults.timeouts;
-  const retry = policies.find(({ spec }) => spec.retry)?.spec.retry ?? defaults.retry;
+  const connections = policies.find(({ spec }) => spec.connections)?.spec.connections ?? policyDefaults.connections;
+  const timeouts = policies.find(({ spec }) => spec.timeouts)?.spec.timeouts ?? policyDefaults.timeouts;
+  const hedge = policies.find(({ spec }) => spec.hedge)?.spec.hedge ?? null;
+  const retry = policies.find(({ spec }) => spec.retry)?.spec.retry ?? policyDefaults.retry;
   return {
     balancing: balancingSettings(loadBalancer),
     pool: {
@@ -62,6 +64,8 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
     },
     retry: retrySettings(retry),
     retryBudget: retry.budget,
+    hedge,
+    hedgeBudget: (hedge ?? policyDefaults.hedge).budget,
     breaker: breaker
       ? {
           consecutiveFailures: breaker.consecutiveFailures,
@@ -97,30 +101,4 @@ export function timeoutSettings(rule: Timeouts, service: TimeoutSettings): Timeo
     idleMs: rule.idle === undefined ? service.idleMs : durationMs(rule.idle),
     maxStreamMs: rule.maxStream === undefined ? service.maxStreamMs : durationMs(rule.maxStream),
   };
-}
-
-type Field = { default?: unknown; properties?: Record<string, Field> };
-
-/** What the schema of policies says for each section that is not given. */
-function sectionDefaults(): {
-  loadBalancer: LoadBalancer;
-  connections: Connections;
-  timeouts: PolicyTimeouts;
-  retry: RetryPolicy;
-} {
-  const document = documentSchemas.Policy as Field;
-  const sections = document.properties?.['spec']?.properties ?? {};
-  return {
-    loadBalancer: defaultsOf(sections['loadBalancer']) as LoadBalancer,
-    connections: defaultsOf(sections['connections']) as Connections,
-    timeouts: defaultsOf(sections['timeouts']) as PolicyTimeouts,
-    retry: defaultsOf(sections['retry']) as RetryPolicy,
-  };
-}
-
-function defaultsOf(section: Field | undefined): unknown {
-  const values: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(section?.properties ?? {}))
-    if (field.default !== undefined) values[name] = field.properties ? defaultsOf(field) : field.default;
-  return values;
 }

@@ -120,6 +120,13 @@ export const errorTable = {
     retry: 'never',
     text: 'Every instance is cut off by its circuit breaker.',
   },
+  rate_limited: {
+    http: 429,
+    grpc: 8,
+    origin: 'downstream',
+    retry: 'never',
+    text: 'There were more requests than a rate limit allows.',
+  },
   overloaded: {
     http: 503,
     grpc: 14,

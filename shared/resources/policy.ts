@@ -1,7 +1,9 @@
 import Type, { type Static } from 'typebox';
 import { Duration, Name } from './field-schemas.ts';
+import { Hedge } from './hedge.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { OutlierDetection } from './outlier-detection.ts';
+import { RateLimits } from './rate-limit.ts';
 import { RetryPolicy } from './retry.ts';
 
 export const Connections = Type.Object(
@@ -122,8 +124,10 @@ export const PolicySpec = Type.Object(
     connections: Type.Optional(Connections),
     timeouts: Type.Optional(PolicyTimeouts),
     retry: Type.Optional(RetryPolicy),
+    hedge: Type.Optional(Hedge),
     breaker: Type.Optional(Breaker),
     outlierDetection: Type.Optional(OutlierDetection),
+    rateLimits: Type.Optional(RateLimits),
   },
   { additionalProperties: false },
 );

@@ -1,5 +1,6 @@
 import type { Issue } from '../errors/problem.ts';
 import { type Kind, listOf, policySections, type ResourceKey } from './resource.ts';
+import type { RouteRule } from './route.ts';
 import { type AnyResource, documentSchemas, type PolicyResource, type ProxyDocument } from './schema.ts';
 
 /** The set of resources a check is made against: what is stored, with the change already laid over it. */
@@ -51,8 +52,10 @@ export function checkReferences(resource: AnyResource, set: ResourceSet, policie
       return serviceMustExist(set, resource.spec.service, '/spec/service');
     case 'Route':
       return listOf(resource.spec.rules).flatMap((rule, r) =>
-        listOf(rule?.backends).flatMap((backend, b) =>
-          serviceMustExist(set, backend?.service, `/spec/rules/${r}/backends/${b}/service`),
+        (['backends', 'mirrors'] as const).flatMap((list) =>
+          listOf<{ service: string } | undefined>(rule?.[list]).flatMap((one, i) =>
+            serviceMustExist(set, one?.service, `/spec/rules/${r}/${list}/${i}/service`),
+          ),
         ),
       );
     case 'Policy':
@@ -76,11 +79,14 @@ export function usersOfService(service: string, set: ResourceSet): AnyResource[]
   for (const instance of set.list('Instance'))
     if (instance.kind === 'Instance' && instance.spec.service === service) users.push(instance);
   for (const route of set.list('Route'))
-    if (route.kind === 'Route' && route.spec.rules.some((rule) => rule.backends.some((b) => b.service === service)))
-      users.push(route);
+    if (route.kind === 'Route' && route.spec.rules.some((rule) => sendsTo(rule, service))) users.push(route);
   for (const policy of set.list('Policy'))
     if (policy.kind === 'Policy' && policy.spec.targets.some((target) => target.name === service)) users.push(policy);
   return users;
+}
+
+function sendsTo({ backends, mirrors = [] }: RouteRule, service: string): boolean {
+  return [...backends, ...mirrors].some((one) => one.service === service);
 }
 
 const { name } = documentSchemas.Service['properties'] as { name: { pattern: string } };

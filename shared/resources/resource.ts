@@ -43,6 +43,8 @@ export const policySections = [
   'connections',
   'timeouts',
   'retry',
+  'hedge',
   'breaker',
   'outlierDetection',
+  'rateLimits',
 ] as const;

@@ -70,7 +70,7 @@ export const RuleRetry = Type.Object(retryFields, { additionalProperties: false 
 export type RuleRetry = Static<typeof RuleRetry>;
 
 /** How many tries on top there may be, as a part of the requests of the last 10 s. */
-const Budget = ({ percent, minPerSecond, what }: { percent: number; minPerSecond: number; what: string }) =>
+export const Budget = ({ percent, minPerSecond, what }: { percent: number; minPerSecond: number; what: string }) =>
   Type.Object(
     {
       percent: Type.Number({

@@ -119,10 +119,15 @@ function answerFaults(rule: Partial<RouteRule>, at: string): Issue[] {
         ]
       : [],
   );
-  if (listOf(rule.backends).length > 0)
-    issues.push({
-      pointer: `${at}/backends`,
-      message: `must be left out beside ${answering}, which answers by itself`,
-    });
+  for (const field of ['backends', 'mirrors', 'rateLimits', 'sessionPersistence'] as const)
+    if (rule[field] !== undefined && !isEmptyList(rule[field]))
+      issues.push({
+        pointer: `${at}/${field}`,
+        message: `must be left out beside ${answering}, which answers by itself`,
+      });
   return issues;
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }

@@ -1,6 +1,7 @@
 import type { Issue } from '../../errors/problem.ts';
 import { listOf } from '../resource.ts';
-import type { RouteMatch, RouteRule } from '../route.ts';
+import type { RouteRule } from '../route.ts';
+import type { RouteMatch } from '../route-match.ts';
 import type { PathModifier } from './path-filters.ts';
 
 const fields = ['replaceFullPath', 'replacePrefixMatch'] as const;

@@ -13,7 +13,7 @@ const anybody: Caller = {
   refuses: 0,
   isTrusted: false,
   scheme: 'http',
-  addressHash: 0,
+  address: Buffer.of(),
   forwarding: null,
   via: null,
 };

@@ -13,7 +13,7 @@ const callerBy = (scheme: Caller['scheme']): Caller => ({
   refuses: 0,
   isTrusted: false,
   scheme,
-  addressHash: 0,
+  address: Buffer.of(),
   forwarding: null,
   via: null,
 });

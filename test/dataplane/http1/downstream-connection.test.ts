@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Buckets, newBucketMemory } from '../../../dataplane/filters/rate-limit/buckets.ts';
 import { Http1DownstreamConnection } from '../../../dataplane/http1/downstream-connection.ts';
 import type { Caller } from '../../../dataplane/message/caller.ts';
 import { compileSnapshot } from '../../../dataplane/snapshot/compile.ts';
@@ -18,7 +19,7 @@ const caller: Caller = {
   refuses: 0,
   isTrusted: false,
   scheme: 'http',
-  addressHash: 0,
+  address: Buffer.of(),
   forwarding: null,
   via: null,
 };
@@ -50,8 +51,10 @@ function connection() {
     random: () => 0,
     workers: 1,
     application: null,
+    workload: { service: null, namespace: null, labels: {} },
     zone: null,
     ownListeners: new OwnListeners(),
+    buckets: new Buckets(newBucketMemory(), 0),
   });
   const context = {
     snapshot,

@@ -15,7 +15,7 @@ const caller: Caller = {
   scheme: 'http',
   forwarding: null,
   via: null,
-  addressHash: 0,
+  address: Buffer.alloc(0),
 };
 
 /** A connection of a caller that has said hello, on a transport that only remembers. */

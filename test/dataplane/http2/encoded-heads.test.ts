@@ -11,7 +11,7 @@ const caller: Caller = {
   scheme: 'http',
   forwarding: null,
   via: null,
-  addressHash: 0,
+  address: Buffer.alloc(0),
 };
 
 function shared(): Head {

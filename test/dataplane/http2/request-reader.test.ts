@@ -15,7 +15,7 @@ const caller: Caller = {
   scheme: 'http',
   forwarding: null,
   via: null,
-  addressHash: 0,
+  address: Buffer.alloc(0),
 };
 const traceparent = (digit: string): Field => ['traceparent', `00-${digit.repeat(32)}-${digit.repeat(16)}-01`];
 const pseudos: readonly Field[] = [

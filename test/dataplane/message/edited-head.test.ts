@@ -50,7 +50,7 @@ const caller: Caller = {
   refuses: 0,
   isTrusted: false,
   scheme: 'http',
-  addressHash: 0,
+  address: Buffer.of(),
   forwarding: {
     xForwarded: ascii('X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Host: '),
     address: ascii('192.0.2.1'),

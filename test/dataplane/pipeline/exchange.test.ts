@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Buckets, newBucketMemory } from '../../../dataplane/filters/rate-limit/buckets.ts';
 import { readRequestHead } from '../../../dataplane/http1/read-request-head.ts';
 import type { Caller } from '../../../dataplane/message/caller.ts';
 import { RequestHead } from '../../../dataplane/message/request-head.ts';
@@ -19,7 +20,7 @@ const caller: Caller = {
   refuses: 0,
   isTrusted: false,
   scheme: 'http',
-  addressHash: 0,
+  address: Buffer.of(),
   forwarding: null,
   via: null,
 };
@@ -57,8 +58,10 @@ t.test('a tunnel whose caller left first is let go of when the instance has take
     random: () => 0,
     workers: 1,
     application: null,
+    workload: { service: null, namespace: null, labels: {} },
     zone: null,
     ownListeners: new OwnListeners(),
+    buckets: new Buckets(newBucketMemory(), 0),
   });
   const context = { snapshot, wheel, now, limits, recordsSpans: false, sampleRatio: 0 } as unknown as WorkerContext;
   const downstream = {

@@ -19,8 +19,8 @@ const callerAt = (address: string, isTrusted = false): Caller => ({
   removes: 0,
   refuses: 0,
   isTrusted,
-  addressHash: hashText(address),
   scheme: 'http',
+  address: Buffer.from(address),
   forwarding: null,
   via: null,
 });

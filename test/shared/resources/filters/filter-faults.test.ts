@@ -174,6 +174,12 @@ const rows: readonly Row[] = [
     /left out beside DirectResponse/,
   ],
   [
+    'a rate limit beside an answer',
+    { filters: [direct({})], rateLimits: [{ name: 'a', requests: 1, per: '1s' }] },
+    'rateLimits',
+    /left out beside DirectResponse/,
+  ],
+  [
     'a redirect beside a rewrite',
     { filters: [redirect({ port: 1 }), rewrite({ hostname: 'a' })] },
     'filters/1/type',

@@ -1,0 +1,96 @@
+import t from 'tap';
+import { until } from '../../harness/until.ts';
+import { ask, get } from '../harness/raw-client.ts';
+import { route, serviceAt } from '../harness/resources.ts';
+import { reply, scriptedOrigin } from '../harness/scripted-origin.ts';
+import { staticProxy } from '../harness/static-proxy.ts';
+
+/** Filters of rules that have other things, too. */
+
+const matches = [{ path: { value: '/a' } }];
+const rewrite = {
+  type: 'URLRewrite',
+  urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/b' } },
+};
+const set = { type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x-set', value: 'new' }] } };
+const setAtBackend = {
+  type: 'RequestHeaderModifier',
+  requestHeaderModifier: { set: [{ name: 'x-at', value: 'app' }] },
+};
+const targetOf = (head: string) => head.split('\r\n')[0];
+
+t.test(
+  'copies for mirrors are what the rule makes of the request, and not what one of its backends does',
+  async (t) => {
+    const [origin, other] = [
+      await scriptedOrigin(t, () => reply('fine')),
+      await scriptedOrigin(t, () => reply('copy')),
+    ];
+    const rule = {
+      matches,
+      filters: [rewrite, set],
+      backends: [{ service: 'app', filters: [setAtBackend] }],
+      mirrors: [{ service: 'other' }],
+    };
+    const { port } = await staticProxy(t, {
+      resources: [...serviceAt('app', origin.port), ...serviceAt('other', other.port), route('r', [rule])],
+    });
+    t.equal((await ask(t, port, get('/a/1?q', 'any', 'x-set: old\r\n'))).body.toString(), 'fine');
+    await until(() => other.requests.length === 1);
+    for (const { requests, at } of [
+      { requests: origin.requests, at: 'app' },
+      { requests: other.requests, at: undefined },
+    ]) {
+      t.equal(targetOf(requests[0]!.head), 'GET /b/1?q HTTP/1.1');
+      t.equal(requests[0]!.header('x-set'), 'new');
+      t.equal(requests[0]!.header('x-at'), at);
+    }
+  },
+);
+
+t.test('a session is found by the cookie that came and kept whatever is taken from heads', async (t) => {
+  const origins = await Promise.all([1, 2, 3].map(() => scriptedOrigin(t, () => reply('fine', 'set-cookie: a=1\r\n'))));
+  const rule = {
+    filters: [
+      { type: 'RequestHeaderModifier', requestHeaderModifier: { remove: ['cookie'] } },
+      { type: 'ResponseHeaderModifier', responseHeaderModifier: { remove: ['set-cookie'] } },
+    ],
+    backends: [{ service: 'app' }],
+    sessionPersistence: { sessionName: 'session' },
+  };
+  const { port } = await staticProxy(t, {
+    resources: [...serviceAt('app', ...origins.map((origin) => origin.port)), route('r', [rule])],
+  });
+  const first = await ask(t, port, get('/'));
+  const cookie = first.header('set-cookie')?.split(';')[0] ?? '';
+  t.match(cookie, /^session=/);
+  for (let i = 0; i < 9; i++) {
+    const next = await ask(t, port, get('/', 'any', `cookie: ${cookie}\r\n`));
+    t.equal(next.header('set-cookie'), undefined, 'the session goes on');
+  }
+  const counts = origins.map(({ requests }) => requests.length);
+  t.strictSame([...counts].sort(), [0, 0, 10]);
+  t.notOk(origins.some(({ requests }) => requests.some(({ header }) => header('cookie') !== undefined)));
+});
+
+t.test('a reply of a rate limit can be read by scripts, and a preflight costs nothing', async (t) => {
+  const origin = await scriptedOrigin(t, () => reply('fine'));
+  const rule = {
+    filters: [{ type: 'CORS', cors: { allowOrigins: ['https://shop.test'] } }],
+    backends: [{ service: 'app' }],
+    rateLimits: [{ name: 'few', requests: 1, per: '1h' }],
+  };
+  const { port } = await staticProxy(t, { resources: [...serviceAt('app', origin.port), route('r', [rule])] });
+  const fields = 'Origin: https://shop.test\r\n';
+  const preflight = `OPTIONS / HTTP/1.1\r\nHost: any\r\n${fields}Access-Control-Request-Method: GET\r\n\r\n`;
+  for (const [request, status] of [
+    [preflight, 204],
+    [get('/', 'any', fields), 200],
+    [get('/', 'any', fields), 429],
+    [preflight, 204],
+  ] as const) {
+    const got = await ask(t, port, request);
+    t.equal(got.status, status);
+    t.equal(got.header('access-control-allow-origin'), 'https://shop.test');
+  }
+});
