@@ -5,12 +5,15 @@ import type { Balancing } from './balancing.ts';
 import { findCandidates } from './candidates.ts';
 import type { Changes } from './changes.ts';
 import type { Endpoint } from './endpoint.ts';
+import { ServiceLoad } from './service-load.ts';
 
 export type ClusterParts<E extends Endpoint> = {
   readonly service: string;
   readonly endpoints: readonly E[];
   /** Of the service: tells when endpoints have to be looked at again. */
   readonly changes: Changes;
+  /** What the service has under way, and may have. */
+  readonly load?: ServiceLoad;
   readonly balancing: Balancing<E>;
   readonly panicThresholdPercent: number;
   /** What requests are told when there are no endpoints. */
@@ -19,7 +22,7 @@ export type ClusterParts<E extends Endpoint> = {
   readonly onPanic?: () => void;
 };
 
-/** Picks that may come to the endpoint to avoid before another one is simply taken. */
+/** Picks that may come to an endpoint to avoid, or one that is full, before another one is simply taken. */
 const mostPicks = 3;
 
 const nobody = { pick: () => undefined };
@@ -29,6 +32,7 @@ export class Cluster<E extends Endpoint> {
   readonly service: string;
   readonly endpoints: readonly E[];
   readonly #changes: Changes;
+  readonly #load: ServiceLoad;
   readonly #balancing: Balancing<E>;
   readonly #panicThresholdPercent: number;
   readonly #whenEmpty: ErrorCode;
@@ -46,6 +50,7 @@ export class Cluster<E extends Endpoint> {
     this.service = parts.service;
     this.endpoints = parts.endpoints;
     this.#changes = parts.changes;
+    this.#load = parts.load ?? new ServiceLoad();
     this.#balancing = parts.balancing;
     this.#panicThresholdPercent = parts.panicThresholdPercent;
     this.#whenEmpty = parts.whenEmpty ?? 'no_endpoint';
@@ -65,8 +70,9 @@ export class Cluster<E extends Endpoint> {
     if (this.#changes.count !== this.#seenChanges || nowMs >= this.#refreshAtMs) this.#refresh(nowMs);
     const choice = this.#balancer.pick(keyHash, nowMs);
     if (choice === undefined) return this.#whenNone;
+    if (this.#load.isFull) return this.#load.refuse('requests');
     if (this.#isPanicking) this.#onPanic();
-    return choice === avoid ? this.#pickOther(choice, nowMs) : choice;
+    return choice === avoid || choice.isFull(nowMs) ? this.#pickOther(choice, avoid, nowMs) : choice;
   }
 
   /** The endpoint for one try at a tunnel: one in turn of those that have the port, or as for a request where any will do. */
@@ -74,6 +80,7 @@ export class Cluster<E extends Endpoint> {
     if (port === anyPort || this.endpoints.length === 0) return this.pick(noKey, avoid, nowMs);
     const served = this.endpoints.filter((endpoint) => endpoint.port === port);
     if (served.length === 0) return 'port_not_served';
+    if (this.#load.isFull) return this.#load.refuse('requests');
     const { endpoints, isCutOff } = findCandidates(served, this.#panicThresholdPercent, nowMs);
     if (endpoints.length === 0) return isCutOff ? 'breaker_open' : 'no_endpoint';
     const others = endpoints.filter((endpoint) => endpoint !== avoid);
@@ -90,13 +97,25 @@ export class Cluster<E extends Endpoint> {
     this.#refreshAtMs = Math.min(found.recheckAtMs, this.#balancing.reweighAtMs(found.endpoints, nowMs));
   }
 
-  /** The next try goes elsewhere, whatever its key. */
-  #pickOther(avoid: E, nowMs: number): E {
+  /** The request goes elsewhere, whatever its key. */
+  #pickOther(choice: E, avoid: E | null, nowMs: number): E | ErrorCode {
     for (let i = 0; i < mostPicks; i++) {
-      const choice = this.#balancer.pick(noKey, nowMs)!;
-      if (choice !== avoid) return choice;
+      const other = this.#balancer.pick(noKey, nowMs)!;
+      if (other !== avoid && !other.isFull(nowMs)) return other;
     }
+    return this.#nextWithRoom(choice, avoid, nowMs);
+  }
+
+  /** The next one in line; the one to avoid only when there is no other. */
+  #nextWithRoom(choice: E, avoid: E | null, nowMs: number): E | ErrorCode {
     const candidates = this.#candidates;
-    return candidates[(candidates.indexOf(avoid) + 1) % candidates.length]!;
+    const start = candidates.indexOf(choice);
+    for (let i = 1; i <= candidates.length; i++) {
+      const other = candidates[(start + i) % candidates.length]!;
+      if (other !== avoid && !other.isFull(nowMs)) return other;
+    }
+    return avoid !== null && candidates.includes(avoid) && !avoid.isFull(nowMs)
+      ? avoid
+      : this.#load.refuse('concurrency');
   }
 }

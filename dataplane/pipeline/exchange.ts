@@ -1,6 +1,7 @@
 import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import { noKey } from '../cluster/balancer/balancer.ts';
+import type { BreakerCause } from '../cluster/breaker/breaker.ts';
 import type { Caller } from '../message/caller.ts';
 import type { Head } from '../message/head.ts';
 import { keepReplyHead } from '../message/keep-head.ts';
@@ -15,6 +16,7 @@ import { Attempt } from './attempt.ts';
 import type { Base64Decoder } from './base64-decoder.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Downstream } from './downstream.ts';
+import { takeFallback } from './fallback.ts';
 import { grpcStatusAt, grpcStatusIn, grpcTimeoutMs, httpStatusOf } from './grpc.ts';
 import { GrpcWebCall } from './grpc-web.ts';
 import { HeldBody } from './held-body.ts';
@@ -22,6 +24,7 @@ import { HeldReply } from './held-reply.ts';
 import { localReply } from './local-reply.ts';
 import { mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import type { Rule, RuleBackend } from './rule.ts';
+import { RuleTrial } from './rule-trial.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
 import { readTrace } from './trace.ts';
 import type { TrafficStats } from './traffic-stats.ts';
@@ -55,7 +58,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   readonly #context: WorkerContext;
   readonly #ownDownstream: Downstream;
   readonly #deadlines: Deadlines;
-  readonly #try = new Attempt<PooledEndpoint>();
+  readonly #trial = new RuleTrial();
+  readonly #try = new Attempt<PooledEndpoint>(this.#trial);
 
   head: RequestHead;
   isUpgrade = false;
@@ -124,6 +128,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     return this.#try.startMs;
   }
 
+  get breakerCause(): BreakerCause | null {
+    return this.#try.breakerCause;
+  }
+
   /** A request has arrived; its body follows by `onRequestBody` and `onRequestEnd`. */
   begin(head: RequestHead, isWhole: boolean): void {
     const context = this.#context;
@@ -150,7 +158,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (this.direction === 'inbound') this.#enterSpan();
 
     const rule = this.#match(head);
-    const backend = rule === null ? null : rule.pickBackend();
+    const backend = rule === null ? null : rule.admit(this.#trial, nowMs);
     this.ruleName = rule === null ? '' : rule.name;
     this.backend = backend;
     this.#stats = backend === null ? context.snapshot.unmatched[this.direction] : backend.stats;
@@ -256,7 +264,12 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const { cluster, tunnels, hashKey } = backend;
     const keyHash = hashKey === null ? noKey : hashKey(this.head, this.caller);
     const picked = port === 0 ? cluster.pick(keyHash, avoid, nowMs) : tunnels.pickForTunnel(port, avoid, nowMs);
-    if (typeof picked === 'string') return this.#replyLocally(picked);
+    if (typeof picked === 'string') {
+      const other = picked === 'breaker_open' && port === 0 ? takeFallback(backend, nowMs) : null;
+      if (other === null) return this.#replyLocally(picked);
+      this.backend = other;
+      return this.#attempt(nowMs, null);
+    }
     this.#tries.count++;
     this.#try.begin(picked, nowMs);
     const { perTryMs } = backend.timeouts;
@@ -376,13 +389,15 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
       if (this.#retriesGatewayError(head)) return false;
     } else if (endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= nowMs) endpoint.pool.onReached();
     if (this.head.isGrpc && this.#takesGrpcHead(head, hasBody)) return this.#phase === 'held';
-    this.#try.onStatus(status, nowMs);
+    this.#try.onHead(status, nowMs, this.head.isGrpc);
     this.#beginReply(head, hasBody);
     return true;
   }
 
   #beginReply(head: ReplyHead, hasBody: boolean): void {
     this.#phase = 'replying';
+    this.#tries.end();
+    this.#trial.onPassedOn(this.#context.now());
     this.#deadlines.tryAtMs = this.#deadlines.releaseAtMs = 0;
     this.status = head.status;
     this.#downstream.sendHead(head, hasBody);
@@ -403,7 +418,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     }
     // Who sends more only after it has the head must not wait for it.
     if (!hasBody || !this.isRequestWhole || !this.#mayRetryGrpc) return false;
-    this.#try.onStatus(head.status, this.#context.now());
+    this.#try.onHead(head.status, this.#context.now(), true);
     this.#phase = 'held';
     this.#heldReply.begin(keepReplyHead(head), hasBody);
     this.#deadlines.tryAtMs = 0;
@@ -431,7 +446,9 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   #onGrpcStatus(status: number): void {
     this.#stats?.onGrpcStatus(status);
-    this.#try.onStatus(httpStatusOf(status), this.#context.now());
+    const nowMs = this.#context.now();
+    this.#try.onStatus(httpStatusOf(status), nowMs);
+    this.#trial.onPassedOn(nowMs);
   }
 
   /** Passes on what was held of a reply, which from here on goes its usual way. */
@@ -473,6 +490,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   onReplyBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#replyBytes += to - from;
+    this.#try.onBody(this.#context.now());
     if (this.#phase === 'held') return this.#holdReply(bytes, from, to);
     this.#downstream.sendBody(bytes, from, to, isLasting);
   }
@@ -549,6 +567,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (this.trace.isSampled && this.direction === 'inbound' && this.#context.recordsSpans)
       reportInbound(this, code, nowMs, this.#context);
     this.#try.endpoint = null;
+    this.#tries.end();
+    this.#trial.end(nowMs);
     this.#held.forget();
     this.#heldReply.drop();
   }
@@ -588,6 +608,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   #enterTunnel(status: number): void {
     this.#phase = 'tunnel';
+    this.#tries.end();
     this.status = status;
     this.#deadlines.tryAtMs = this.#deadlines.requestAtMs = 0;
     this.#try.onUpgrade(this.#context.now());

@@ -1,5 +1,5 @@
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
-import type { Fallback } from '../../shared/resources/policy.ts';
+import type { Fallback } from '../../shared/resources/breaker.ts';
 import { grpcStatusLines } from '../message/grpc-status.ts';
 import { webReplyType } from '../message/grpc-web-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
@@ -34,8 +34,9 @@ export function localReply(code: ErrorCode, detail = ''): LocalReply {
   return detail === '' ? reply : { ...reply, body: Buffer.from(`${errorTable[code].text} (${detail})\n`) };
 }
 
-/** The reply a user chose for when every breaker of a service is open. */
-export function fallbackReply(fallback: Fallback): LocalReply {
+/** The reply that a user chose for when a breaker keeps a request from all endpoints, or the one there is without. */
+export function fallbackReply(fallback: Fallback | undefined): LocalReply {
+  if (fallback === undefined || fallback.service !== undefined) return localReply('breaker_open');
   return {
     status: fallback.status,
     reason: 'breaker_open',

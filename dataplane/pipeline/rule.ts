@@ -1,8 +1,11 @@
+import type { Breaker } from '../cluster/breaker/breaker.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
+import type { ServiceLoad } from '../cluster/service-load.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
 import type { LocalReply } from './local-reply.ts';
+import type { RuleTrial } from './rule-trial.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
 /** What happens to the requests of one route rule, compiled. */
@@ -39,10 +42,20 @@ export type RuleBackend = {
   /** What the balancer follows; null where it follows nothing. */
   readonly hashKey: HashKey | null;
   readonly budget: RetryBudget;
+  readonly load: ServiceLoad;
   readonly retry: RetrySettings;
   readonly timeouts: TimeoutSettings;
   readonly breakerReply: LocalReply;
+  /** Takes the requests while breakers keep them from all endpoints; null where the reply above is given. */
+  readonly fallback: RuleBackend | null;
   readonly stats: TrafficStats;
+};
+
+/** What cuts a whole rule off. */
+export type RuleGuard = {
+  readonly breaker: Breaker;
+  /** Where requests go while it is open: a backend without endpoints, which has the rule's fallback. */
+  readonly cutOff: RuleBackend;
 };
 
 const goldenRatio = 0.618_033_988_749_894_9;
@@ -51,19 +64,35 @@ export class Rule {
   /** Route and rule, as metrics and traces name them. */
   readonly name: string;
   readonly backends: readonly (RuleBackend | null)[];
+  readonly #guard: RuleGuard | null;
   readonly #upTo: readonly number[];
   readonly #total: number;
   #point: number;
 
   /** A backend that is null has its share of the weight answered with 500, as Gateway API asks. */
-  constructor(name: string, backends: readonly { backend: RuleBackend | null; weight: number }[], start: number) {
+  constructor(
+    name: string,
+    backends: readonly { backend: RuleBackend | null; weight: number }[],
+    start: number,
+    guard: RuleGuard | null = null,
+  ) {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
     this.name = name;
+    this.#guard = guard;
     this.backends = weighted.map(({ backend }) => backend);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;
     this.#point = start;
+  }
+
+  /** The backend of a request, of which the rule's breaker hears through `trial`. */
+  admit(trial: RuleTrial, nowMs: number): RuleBackend | null {
+    if (this.#guard === null) return this.pickBackend();
+    const { breaker, cutOff } = this.#guard;
+    if (!breaker.isPassable(nowMs)) return cutOff;
+    trial.begin(breaker);
+    return this.pickBackend();
   }
 
   /**

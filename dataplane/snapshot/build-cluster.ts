@@ -11,7 +11,7 @@ import type { ServiceState } from './service-state.ts';
 export function buildCluster(
   parts: Pick<ClusterParts<PooledEndpoint>, 'service' | 'endpoints' | 'changes' | 'whenEmpty'>,
   settings: BalancingSettings,
-  { tables, choice, stats }: ServiceState,
+  { tables, choice, stats, load }: ServiceState,
   { random, zone }: CompileContext,
   callers: ZoneNumbers,
 ): Cluster<PooledEndpoint> {
@@ -20,6 +20,7 @@ export function buildCluster(
   const maker = new BalancerMaker(balancer, parts.endpoints, { random, tables, choice });
   return new Cluster({
     ...parts,
+    load,
     balancing: new Balancing(maker, random, { slowStart, zones }),
     panicThresholdPercent,
     onPanic: () => stats.onPanic(),

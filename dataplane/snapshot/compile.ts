@@ -1,4 +1,5 @@
 import type { SlotTable } from '../../observability/metrics/slots.ts';
+import type { Fallback, RuleBreaker } from '../../shared/resources/breaker.ts';
 import type { Labels } from '../../shared/resources/resource.ts';
 import type { Backend, RouteRule } from '../../shared/resources/route.ts';
 import type { InstanceResource } from '../../shared/resources/schema.ts';
@@ -8,14 +9,17 @@ import { HostRoutes, matchesOf, RouteTable } from '../../shared/routing/route-ta
 import { Changes } from '../cluster/changes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
-import { fallbackReply, localReply } from '../pipeline/local-reply.ts';
-import { type RetrySettings, Rule, type RuleBackend } from '../pipeline/rule.ts';
+import { ServiceLoad } from '../cluster/service-load.ts';
+import { fallbackReply } from '../pipeline/local-reply.ts';
+import { type RetrySettings, Rule, type RuleBackend, type RuleGuard } from '../pipeline/rule.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+import type { OnBreaker } from './breaker-stats.ts';
 import { buildCluster } from './build-cluster.ts';
 import { EndpointSet } from './endpoint-set.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
+import { RuleBreakers } from './rule-breakers.ts';
 import {
   applicationSettings,
   retrySettings,
@@ -35,6 +39,7 @@ export type CompileContext = {
   /** Retries are allowed per worker, so each gets its part of the floor. */
   readonly workers: number;
   readonly ownListeners: OwnListeners;
+  readonly onBreaker: OnBreaker;
   /** The application behind inbound listeners. */
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
   /** Zone of this proxy, null when it does not know. */
@@ -67,6 +72,7 @@ class Compiler {
   readonly #before: Snapshot | null;
   readonly #context: CompileContext;
   readonly #endpoints: EndpointSet;
+  readonly #breakers: RuleBreakers;
   readonly #byService = new Map<string, PooledEndpoint[]>();
   readonly #settings = new Map<string, ServiceSettings>();
   readonly #states = new Map<string, ServiceState>();
@@ -79,6 +85,7 @@ class Compiler {
     this.#before = before;
     this.#context = context;
     this.#endpoints = new EndpointSet(before?.endpoints, context);
+    this.#breakers = new RuleBreakers(before?.breakers, context);
   }
 
   compile(revision: number): Snapshot {
@@ -93,6 +100,7 @@ class Compiler {
       unmatched: { inbound: this.#stats('inbound', '', ''), outbound: this.#stats('outbound', '', '') },
       endpoints: this.#endpoints.byKey,
       states: this.#states,
+      breakers: this.#breakers.byRule,
     });
     for (const [service, { choice, outliers }] of this.#states) {
       const endpoints = this.#byService.get(service) ?? [];
@@ -107,7 +115,8 @@ class Compiler {
     const { name, labels } = instance;
     const { service, address, port, weight, workers = 1 } = instance.spec;
     const protocol = this.#store.wireProtocolAt(instance);
-    const traits = { labels, weight, changes: this.#stateOf(service).changes, nowMs: this.#context.now() };
+    const { changes, load } = this.#stateOf(service);
+    const traits = { labels, weight, changes, load, nowMs: this.#context.now() };
     const place = { name, address, port, protocol, workers };
     const endpoint = this.#endpoints.add(service, place, traits, this.#settingsOf(service));
     const { zone } = endpoint;
@@ -142,22 +151,61 @@ class Compiler {
       backend: this.#backend(route, backend, rule),
       weight: backend.weight,
     }));
-    return new Rule(`${route}/${rule.name ?? index}`, backends, this.#start());
+    const name = `${route}/${rule.name ?? index}`;
+    return new Rule(name, backends, this.#start(), this.#guard(name, route, rule.breaker, backends));
+  }
+
+  /** Null for a rule without a breaker, or with nothing that it could cut off. */
+  #guard(
+    rule: string,
+    route: string,
+    section: RuleBreaker | undefined,
+    backends: readonly { readonly backend: RuleBackend | null }[],
+  ): RuleGuard | null {
+    const first = backends.find(({ backend }) => backend !== null)?.backend;
+    if (section === undefined || !first) return null;
+    const { service } = first.cluster;
+    const parts = { service, endpoints: [], changes: new Changes(), whenEmpty: 'breaker_open' } as const;
+    const cluster = this.#buildCluster(parts, this.#settingsOf(service));
+    const fallback = this.#fallback(route, section.fallback, first.stats);
+    const breakerReply = fallbackReply(section.fallback);
+    return {
+      breaker: this.#breakers.of(rule, section),
+      cutOff: { ...first, cluster, tunnels: cluster, breakerReply, fallback },
+    };
   }
 
   /** Null for a service that is not there. */
   #backend(route: string, backend: Backend, rule: RouteRule): RuleBackend | null {
+    const direct = this.#directBackend(route, backend, rule);
+    if (direct === null) return null;
+    const { fallback } = this.#settingsOf(backend.service);
+    return { ...direct, fallback: this.#fallback(route, fallback, direct.stats) };
+  }
+
+  /** The service that stands in; what it takes still counts for the one that was asked. Nobody stands in for it in turn. */
+  #fallback(route: string, fallback: Fallback | undefined, stats: TrafficStats): RuleBackend | null {
+    if (fallback?.service === undefined) return null;
+    const direct = this.#directBackend(route, { service: fallback.service, weight: 1 }, null);
+    return direct && { ...direct, stats };
+  }
+
+  /** A backend without another service that stands in for it. */
+  #directBackend(route: string, backend: Backend, rule: RouteRule | null): RuleBackend | null {
     const protocol = this.#store.protocolOf(backend.service);
     if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
+    const { budget, load } = this.#stateOf(backend.service);
     return {
       ...this.#clustersOf(backend.service, backend.labels),
       speaksGrpc: protocol === 'grpc',
       hashKey: settings.balancing.hashKey,
-      budget: this.#stateOf(backend.service).budget,
-      retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
-      timeouts: rule.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
-      breakerReply: settings.fallback ? fallbackReply(settings.fallback) : localReply('breaker_open'),
+      budget,
+      load,
+      retry: rule?.retry ? retrySettings(rule.retry) : settings.retry,
+      timeouts: rule?.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
+      breakerReply: fallbackReply(settings.fallback),
+      fallback: null,
       stats: this.#stats('outbound', backend.service, route),
     };
   }
@@ -190,7 +238,13 @@ class Compiler {
     const { address, port } = application;
     const protocol = this.#store.wireProtocolOf(application.service);
     const place = { name: inboundEndpoint, address, port, protocol, workers: 1 };
-    const traits = { labels: {}, weight: 1, changes: new Changes(), nowMs: this.#context.now() };
+    const traits = {
+      labels: {},
+      weight: 1,
+      changes: new Changes(),
+      load: new ServiceLoad(),
+      nowMs: this.#context.now(),
+    };
     const endpoint = this.#endpoints.add(application.service, place, traits, settings);
     const isOwn = this.#context.ownListeners.isReachedBy('inbound', application.address, application.port);
     const endpoints = isOwn ? [] : [endpoint];
@@ -205,9 +259,11 @@ class Compiler {
       speaksGrpc: this.#store.protocolOf(application.service) === 'grpc',
       hashKey: null,
       budget: new RetryBudget(settings.retryBudget),
+      load: endpoint.load,
       retry: noRetry,
       timeouts: settings.timeouts,
-      breakerReply: localReply('breaker_open'),
+      breakerReply: fallbackReply(undefined),
+      fallback: null,
       stats: this.#stats('inbound', application.service, inboundRoute),
     };
     return new Rule(inboundRoute, [{ backend, weight: 1 }], 0);
@@ -260,6 +316,7 @@ class Compiler {
   /** What the snapshot before has and this one has not. */
   #closeGone(): void {
     this.#endpoints.closeGone();
+    this.#breakers.retireGone();
     for (const [service, { outliers }] of this.#before?.states ?? [])
       if (!this.#states.has(service)) outliers?.retire(this.#context.now());
   }

@@ -1,15 +1,20 @@
+import type { Fallback } from '../../shared/resources/breaker.ts';
 import type { LoadBalancer } from '../../shared/resources/load-balancer.ts';
-import type { Connections, Fallback, PolicyTimeouts, RetryPolicy, RuleRetry } from '../../shared/resources/policy.ts';
+import type { Connections, PolicyTimeouts, RetryPolicy, RuleRetry } from '../../shared/resources/policy.ts';
 import type { Timeouts } from '../../shared/resources/route.ts';
 import { documentSchemas, type PolicyResource } from '../../shared/resources/schema.ts';
+import type { ServiceLimits } from '../../shared/resources/service-limits.ts';
 import { durationMs } from '../../shared/time/duration.ts';
-import type { BreakerSettings } from '../cluster/breaker.ts';
+import type { BreakerSettings } from '../cluster/breaker/breaker-settings.ts';
+import type { ConcurrencySettings } from '../cluster/concurrency/concurrency-limit.ts';
 import type { OutlierSettings } from '../cluster/outlier/outlier-settings.ts';
 import type { RetryBudgetSettings } from '../cluster/retry-budget.ts';
+import type { LoadLimits } from '../cluster/service-load.ts';
 import { retriableStatuses } from '../pipeline/grpc.ts';
 import type { RetrySettings, TimeoutSettings } from '../pipeline/rule.ts';
 import type { PoolSettings } from '../upstream/pool.ts';
 import { type BalancingSettings, balancingSettings, outlierSettings } from './balancing-settings.ts';
+import { breakerSettings, concurrencySettings, loadLimits } from './load-settings.ts';
 
 /** What the policies of a service come to, in the units the request path uses. */
 export type ServiceSettings = {
@@ -20,9 +25,12 @@ export type ServiceSettings = {
   readonly retryBudget: RetryBudgetSettings;
   /** Null when no policy asks for a breaker. */
   readonly breaker: BreakerSettings | null;
-  readonly fallback: Fallback | null;
+  readonly fallback: Fallback | undefined;
   /** Null when no policy asks for it. */
   readonly outliers: OutlierSettings | null;
+  readonly limits: LoadLimits;
+  /** Null when no policy asks for it. */
+  readonly concurrency: ConcurrencySettings | null;
 };
 
 const defaults = sectionDefaults();
@@ -35,6 +43,8 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
   const loadBalancer = policies.find(({ spec }) => spec.loadBalancer)?.spec.loadBalancer ?? defaults.loadBalancer;
   const outliers = policies.find(({ spec }) => spec.outlierDetection)?.spec.outlierDetection;
   const breaker = policies.find(({ spec }) => spec.breaker)?.spec.breaker;
+  const limits = policies.find(({ spec }) => spec.limits)?.spec.limits ?? defaults.limits;
+  const concurrency = policies.find(({ spec }) => spec.concurrency)?.spec.concurrency;
   const connections = policies.find(({ spec }) => spec.connections)?.spec.connections ?? defaults.connections;
   const timeouts = policies.find(({ spec }) => spec.timeouts)?.spec.timeouts ?? defaults.timeouts;
   const retry = policies.find(({ spec }) => spec.retry)?.spec.retry ?? defaults.retry;
@@ -59,15 +69,11 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
     },
     retry: retrySettings(retry),
     retryBudget: retry.budget,
-    breaker: breaker
-      ? {
-          consecutiveFailures: breaker.consecutiveFailures,
-          openForMs: durationMs(breaker.openFor),
-          maxOpenForMs: durationMs(breaker.maxOpenFor),
-        }
-      : null,
-    fallback: breaker?.fallback ?? null,
+    breaker: breaker ? breakerSettings(breaker) : null,
+    fallback: breaker?.fallback,
     outliers: outliers ? outlierSettings(outliers, workers) : null,
+    limits: loadLimits(limits),
+    concurrency: concurrency ? concurrencySettings(concurrency) : null,
   };
 }
 
@@ -119,6 +125,7 @@ function sectionDefaults(): {
   connections: Connections;
   timeouts: PolicyTimeouts;
   retry: RetryPolicy;
+  limits: ServiceLimits;
 } {
   const document = documentSchemas.Policy as Field;
   const sections = document.properties?.['spec']?.properties ?? {};
@@ -127,6 +134,7 @@ function sectionDefaults(): {
     connections: defaultsOf(sections['connections']) as Connections,
     timeouts: defaultsOf(sections['timeouts']) as PolicyTimeouts,
     retry: defaultsOf(sections['retry']) as RetryPolicy,
+    limits: defaultsOf(sections['limits']) as ServiceLimits,
   };
 }
 

@@ -108,14 +108,14 @@ export const errorTable = {
     grpc: 14,
     origin: 'local',
     retry: 'never',
-    text: 'Every instance is cut off by its circuit breaker.',
+    text: 'A circuit breaker cuts off the route, or every instance.',
   },
   overloaded: {
     http: 503,
     grpc: 14,
     origin: 'local',
     retry: 'always',
-    text: 'Too many requests are waiting for a connection.',
+    text: 'Too many requests are under way, or waiting for a connection.',
   },
   request_timeout: { http: 504, grpc: 4, origin: 'upstream', retry: 'never', text: 'The request timeout passed.' },
   upstream_connect: {

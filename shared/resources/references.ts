@@ -1,5 +1,6 @@
 import type { Issue } from '../errors/problem.ts';
 import { type Kind, listOf, policySections, type ResourceKey } from './resource.ts';
+import type { RouteRule } from './route.ts';
 import { type AnyResource, documentSchemas, type PolicyResource, type ProxyDocument } from './schema.ts';
 
 /** The set of resources a check is made against: what is stored, with the change already laid over it. */
@@ -50,16 +51,20 @@ export function checkReferences(resource: AnyResource, set: ResourceSet, policie
     case 'Instance':
       return serviceMustExist(set, resource.spec.service, '/spec/service');
     case 'Route':
-      return listOf(resource.spec.rules).flatMap((rule, r) =>
-        listOf(rule?.backends).flatMap((backend, b) =>
+      return listOf(resource.spec.rules).flatMap((rule, r) => [
+        ...listOf(rule?.backends).flatMap((backend, b) =>
           serviceMustExist(set, backend?.service, `/spec/rules/${r}/backends/${b}/service`),
         ),
-      );
-    case 'Policy':
-      return listOf(resource.spec.targets).flatMap((target, t) => [
-        ...serviceMustExist(set, target?.name, `/spec/targets/${t}/name`),
-        ...conflictingSections(policies, resource, target?.name),
+        ...serviceMustExist(set, rule?.breaker?.fallback?.service, `/spec/rules/${r}/breaker/fallback/service`),
       ]);
+    case 'Policy':
+      return [
+        ...listOf(resource.spec.targets).flatMap((target, t) => [
+          ...serviceMustExist(set, target?.name, `/spec/targets/${t}/name`),
+          ...conflictingSections(policies, resource, target?.name),
+        ]),
+        ...checkFallback(set, resource),
+      ];
   }
 }
 
@@ -76,11 +81,18 @@ export function usersOfService(service: string, set: ResourceSet): AnyResource[]
   for (const instance of set.list('Instance'))
     if (instance.kind === 'Instance' && instance.spec.service === service) users.push(instance);
   for (const route of set.list('Route'))
-    if (route.kind === 'Route' && route.spec.rules.some((rule) => rule.backends.some((b) => b.service === service)))
-      users.push(route);
+    if (route.kind === 'Route' && route.spec.rules.some((rule) => ruleNeeds(rule, service))) users.push(route);
   for (const policy of set.list('Policy'))
-    if (policy.kind === 'Policy' && policy.spec.targets.some((target) => target.name === service)) users.push(policy);
+    if (policy.kind === 'Policy' && policyNeeds(policy, service)) users.push(policy);
   return users;
+}
+
+function ruleNeeds({ backends, breaker }: RouteRule, service: string): boolean {
+  return backends.some((backend) => backend.service === service) || breaker?.fallback?.service === service;
+}
+
+function policyNeeds({ spec }: PolicyResource, service: string): boolean {
+  return spec.targets.some((target) => target.name === service) || spec.breaker?.fallback?.service === service;
 }
 
 const { name } = documentSchemas.Service['properties'] as { name: { pattern: string } };
@@ -90,6 +102,14 @@ function serviceMustExist(set: ResourceSet, service: unknown, pointer: string): 
   if (typeof service !== 'string' || !serviceName.test(service)) return []; // its schema says so already
   if (set.get(`Service/${service}`)) return [];
   return [{ pointer, message: `service "${service}" does not exist; apply it first or in the same request` }];
+}
+
+function checkFallback(set: ResourceSet, { spec }: PolicyResource): Issue[] {
+  const service = spec.breaker?.fallback?.service;
+  const pointer = '/spec/breaker/fallback/service';
+  if (service !== undefined && listOf(spec.targets).some((target) => target?.name === service))
+    return [{ pointer, message: `service "${service}" is a target of this policy; name one that can stand in for it` }];
+  return serviceMustExist(set, service, pointer);
 }
 
 function conflictingSections(policies: PolicyIndex, policy: PolicyResource, service: string): Issue[] {

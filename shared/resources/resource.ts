@@ -45,4 +45,6 @@ export const policySections = [
   'retry',
   'breaker',
   'outlierDetection',
+  'limits',
+  'concurrency',
 ] as const;

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { RuleBreaker } from './breaker.ts';
 import { Duration, Labels, Name } from './field-schemas.ts';
 import { RuleRetry } from './policy.ts';
 
@@ -107,6 +108,7 @@ export const RouteRule = Type.Object(
     backends: Type.Array(Backend, { default: [], maxItems: 64 }),
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
+    breaker: Type.Optional(RuleBreaker),
   },
   { additionalProperties: false },
 );

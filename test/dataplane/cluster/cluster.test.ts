@@ -3,7 +3,6 @@ import { AdaptiveChoice } from '../../../dataplane/cluster/adaptive-choice.ts';
 import { noKey } from '../../../dataplane/cluster/balancer/balancer.ts';
 import { BalancerMaker, type BalancerSettings } from '../../../dataplane/cluster/balancer-maker.ts';
 import { Balancing, type Zones } from '../../../dataplane/cluster/balancing.ts';
-import { Breaker } from '../../../dataplane/cluster/breaker.ts';
 import { Changes } from '../../../dataplane/cluster/changes.ts';
 import { Cluster } from '../../../dataplane/cluster/cluster.ts';
 import type { Endpoint } from '../../../dataplane/cluster/endpoint.ts';
@@ -11,6 +10,7 @@ import { HashTables } from '../../../dataplane/cluster/hashing/hash-tables.ts';
 import type { SlowStart } from '../../../dataplane/cluster/slow-start.ts';
 import { endpointsOf } from '../../contracts/balancer.contract.ts';
 import { seededRandom } from '../../harness/seeded-random.ts';
+import { breakerAt } from '../harness/breaker-at.ts';
 
 type Options = {
   readonly settings?: BalancerSettings;
@@ -36,10 +36,9 @@ function clusterOf(endpoints: Endpoint[], options: Options = {}): Cluster<Endpoi
 
 /** Cuts an endpoint off for a second. */
 function openBreaker(endpoint: Endpoint): void {
-  const onTransition = () => void endpoint.changes.count++;
-  const settings = { consecutiveFailures: 1, openForMs: 1000, maxOpenForMs: 1000 };
-  endpoint.breaker = new Breaker(settings, { onTransition, onRetired: () => undefined });
-  endpoint.breaker.onFailure(0, endpoint.breaker.onStart());
+  const breaker = breakerAt({ consecutiveFailures: 1, openForMs: 1000 }, { changes: endpoint.changes });
+  breaker.settle(breaker.onStart(), 'failure', 0);
+  endpoint.breaker = breaker;
 }
 
 /** Names of whom so many requests go to, each once. */
@@ -64,9 +63,9 @@ t.test('a cluster passes over who is unhealthy, ejected, backs off or is cut off
   t.same(picked(cluster, 499), others);
   t.same(picked(cluster, 500), ['e-1', ...others]);
   t.same(picked(cluster, 1000), ['e-1', 'e-2', ...others]);
-  endpoints[2]!.breaker!.onStart();
+  const probe = endpoints[2]!.breaker!.onStart();
   t.same(picked(cluster, 1000), ['e-1', ...others], 'one probe at a time');
-  endpoints[2]!.breaker!.onProbePassed();
+  endpoints[2]!.breaker!.settle(probe, 'success', 1000);
   endpoints[0]!.setHealthy(true, 1000);
   endpoints[3]!.setEjected(false, 1000);
   t.equal(picked(cluster, 1000).length, 9);

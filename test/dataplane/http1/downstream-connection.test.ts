@@ -44,6 +44,7 @@ function connection() {
     application: null,
     zone: null,
     ownListeners: new OwnListeners(),
+    onBreaker: () => undefined,
   });
   const context = {
     snapshot,

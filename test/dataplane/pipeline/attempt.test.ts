@@ -1,11 +1,12 @@
 import t from 'tap';
-import { Breaker, type BreakerState } from '../../../dataplane/cluster/breaker.ts';
+import { type BreakerCause, stateAfter } from '../../../dataplane/cluster/breaker/breaker.ts';
 import { Endpoint } from '../../../dataplane/cluster/endpoint.ts';
 import { LatencyEstimate } from '../../../dataplane/cluster/latency-estimate.ts';
 import { OutlierDetector } from '../../../dataplane/cluster/outlier/outlier-detector.ts';
 import { Attempt } from '../../../dataplane/pipeline/attempt.ts';
 import { outlierSettings } from '../../../dataplane/snapshot/balancing-settings.ts';
 import type { PolicySpec } from '../../../shared/resources/policy.ts';
+import { breakerAt } from '../harness/breaker-at.ts';
 import { policy } from '../harness/resources.ts';
 
 const ignore = () => undefined;
@@ -19,11 +20,10 @@ function tryAt() {
   new OutlierDetector(settings, observer, () => 0, 0).follow([endpoint], settings);
   endpoint.latency = new LatencyEstimate({ decayMs: 1000, defaultMs: 10, failurePenaltyMs: 5000 }, 0);
   let failures = 0;
-  const onTransition = (to: BreakerState) => {
-    if (to === 'open') failures++;
+  const onTransition = (cause: BreakerCause) => {
+    if (stateAfter[cause] === 'open') failures++;
   };
-  const breakerSettings = { consecutiveFailures: 1, openForMs: 0, maxOpenForMs: 0 };
-  endpoint.breaker = new Breaker(breakerSettings, { onTransition, onRetired: ignore });
+  endpoint.breaker = breakerAt({ consecutiveFailures: 1, openForMs: 0 }, { onTransition });
   const attempt = new Attempt<Endpoint>();
   attempt.begin(endpoint, 0);
   /** What was said of the try: failures to the breaker, successes and all to the detector by origin. */

@@ -51,6 +51,7 @@ t.test('a tunnel whose caller left first is let go of when the instance has take
     application: null,
     zone: null,
     ownListeners: new OwnListeners(),
+    onBreaker: () => undefined,
   });
   const context = { snapshot, wheel, now, limits, recordsSpans: false, sampleRatio: 0 } as unknown as WorkerContext;
   const downstream = {

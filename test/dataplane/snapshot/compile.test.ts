@@ -33,6 +33,7 @@ function worker() {
       application: null,
       zone: null,
       ownListeners: new OwnListeners(),
+      onBreaker: () => undefined,
     });
     return snapshot;
   };
