@@ -98,9 +98,11 @@ t.test('quick refusals do not make an instance look quick, and time-outs make it
     limit.onFailure(1, ++nowMs);
   }
   t.equal(limit.limitAt(nowMs), grown);
-  for (let i = 0; i < grown; i++) limit.onStart();
-  nowMs += 1000;
-  for (let i = 0; i < grown; i++) limit.onFailure(1000, nowMs);
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < grown; i++) limit.onStart();
+    nowMs += 1000;
+    for (let i = 0; i < grown; i++) limit.onFailure(1000, nowMs);
+  }
   t.ok(limit.limitAt(nowMs) < grown);
 });
 
