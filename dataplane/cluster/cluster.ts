@@ -64,26 +64,27 @@ export class Cluster<E extends Endpoint> {
 
   /**
    * The endpoint for one try, or the reason why there is none. `keyHash` is that of what the policy hashes on, or `noKey`;
-   * `avoid` is the endpoint that just failed: another is taken if there is any.
+   * `tried` are the endpoints of the tries before: another is taken if there is any.
    */
-  pick(keyHash: number, avoid: E | null, nowMs: number): E | ErrorCode {
+  pick(keyHash: number, tried: readonly E[], nowMs: number): E | ErrorCode {
     if (this.#changes.count !== this.#seenChanges || nowMs >= this.#refreshAtMs) this.#refresh(nowMs);
     const choice = this.#balancer.pick(keyHash, nowMs);
     if (choice === undefined) return this.#whenNone;
     if (this.#load.isFull) return this.#load.refuse('requests');
     if (this.#isPanicking) this.#onPanic();
-    return choice === avoid || choice.isFull(nowMs) ? this.#pickOther(choice, avoid, nowMs) : choice;
+    const isTried = tried.length > 0 && tried.includes(choice);
+    return isTried || choice.isFull(nowMs) ? this.#pickOther(choice, tried, nowMs) : choice;
   }
 
   /** The endpoint for one try at a tunnel: one in turn of those that have the port, or as for a request where any will do. */
-  pickForTunnel(port: number, avoid: E | null, nowMs: number): E | ErrorCode {
-    if (port === anyPort || this.endpoints.length === 0) return this.pick(noKey, avoid, nowMs);
+  pickForTunnel(port: number, tried: readonly E[], nowMs: number): E | ErrorCode {
+    if (port === anyPort || this.endpoints.length === 0) return this.pick(noKey, tried, nowMs);
     const served = this.endpoints.filter((endpoint) => endpoint.port === port);
     if (served.length === 0) return 'port_not_served';
     if (this.#load.isFull) return this.#load.refuse('requests');
     const { endpoints, isCutOff } = findCandidates(served, this.#panicThresholdPercent, nowMs);
     if (endpoints.length === 0) return isCutOff ? 'breaker_open' : 'no_endpoint';
-    const others = endpoints.filter((endpoint) => endpoint !== avoid);
+    const others = endpoints.filter((endpoint) => !tried.includes(endpoint));
     return others.length === 0 ? endpoints[0]! : others[this.#nextTunnel++ % others.length]!;
   }
 
@@ -97,25 +98,39 @@ export class Cluster<E extends Endpoint> {
     this.#refreshAtMs = Math.min(found.recheckAtMs, this.#balancing.reweighAtMs(found.endpoints, nowMs));
   }
 
-  /** The request goes elsewhere, whatever its key. */
-  #pickOther(choice: E, avoid: E | null, nowMs: number): E | ErrorCode {
-    for (let i = 0; i < mostPicks; i++) {
-      const other = this.#balancer.pick(noKey, nowMs)!;
-      if (other !== avoid && !other.isFull(nowMs)) return other;
-    }
-    return this.#nextWithRoom(choice, avoid, nowMs);
+  /** Tells whether a try could go to an endpoint that is not among these and that nothing speaks against. */
+  hasOther(tried: readonly E[], nowMs: number): boolean {
+    return this.#candidates.some(
+      (candidate) =>
+        candidate.backoffUntilMs <= nowMs &&
+        candidate.isHealthy &&
+        !tried.includes(candidate) &&
+        !candidate.isFull(nowMs),
+    );
   }
 
-  /** The next one in line; the one to avoid only when there is no other. */
-  #nextWithRoom(choice: E, avoid: E | null, nowMs: number): E | ErrorCode {
+  /** The request goes elsewhere, whatever its key; where all were tried, to another one than the last if there is any. */
+  #pickOther(choice: E, tried: readonly E[], nowMs: number): E | ErrorCode {
+    for (let i = 0; i < mostPicks; i++) {
+      const other = this.#balancer.pick(noKey, nowMs)!;
+      if (!tried.includes(other) && !other.isFull(nowMs)) return other;
+    }
+    return (
+      this.#nextWithRoom(choice, tried, nowMs) ??
+      this.#nextWithRoom(choice, tried.slice(-1), nowMs) ??
+      this.#nextWithRoom(choice, [], nowMs) ??
+      this.#load.refuse('concurrency')
+    );
+  }
+
+  /** The first in line, from `choice` on, that is none of the others and has room. */
+  #nextWithRoom(choice: E, others: readonly E[], nowMs: number): E | null {
     const candidates = this.#candidates;
     const start = candidates.indexOf(choice);
-    for (let i = 1; i <= candidates.length; i++) {
-      const other = candidates[(start + i) % candidates.length]!;
-      if (other !== avoid && !other.isFull(nowMs)) return other;
+    for (let i = 0; i < candidates.length; i++) {
+      const candidate = candidates[(start + i) % candidates.length]!;
+      if (!others.includes(candidate) && !candidate.isFull(nowMs)) return candidate;
     }
-    return avoid !== null && candidates.includes(avoid) && !avoid.isFull(nowMs)
-      ? avoid
-      : this.#load.refuse('concurrency');
+    return null;
   }
 }

@@ -1,11 +1,10 @@
-import type { TraceContext } from '../../observability/tracing/trace-context.ts';
-import { type Caller, viaLine } from '../message/caller.ts';
+import { viaLine } from '../message/caller.ts';
 import { Case, droppedIn, notInTrailers, requestCases } from '../message/dropped-fields.ts';
 import { FieldName } from '../message/field-name.ts';
 import { writeForwarding } from '../message/forwarding.ts';
 import { type Head, isListedByConnection, noLength } from '../message/head.ts';
+import type { OutgoingHead } from '../message/outgoing-head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
-import type { RequestHead } from '../message/request-head.ts';
 import { ascii, type OutBuffer } from '../transport/out-buffer.ts';
 
 /**
@@ -29,14 +28,13 @@ const b3 = ascii('b3: ');
 const slash = ascii('/');
 const asterisk = ascii('*');
 const maxForwards = ascii('Max-Forwards: ');
+const deadline = ascii('x-meshlane-deadline-ms: ');
+const attemptLine = ascii('x-meshlane-attempt: ');
 
-/** Writes the head of one try. `isUpgrade` keeps the Upgrade field, for a caller that may be switched over. */
+/** Writes the head of one try. */
 export function writeRequestHead(
   out: OutBuffer,
-  head: RequestHead,
-  trace: TraceContext,
-  caller: Caller,
-  isUpgrade: boolean,
+  { head, trace, caller, isUpgrade, remainingMs, attempt }: OutgoingHead,
 ): void {
   const bytes = head.bytes;
   if (head.isAbsolute) {
@@ -63,7 +61,9 @@ export function writeRequestHead(
   // After what Connection lists is gone, so that no caller can have it taken away (RFC 9110 §7.6.1).
   if (caller.forwarding !== null) writeForwarding(out, head, caller, caller.forwarding);
   if (caller.via !== null) out.constant(viaLine(caller.via, head));
-  if (head.maxForwards > 0) writeMaxForwards(out, head.maxForwards - 1);
+  if (head.maxForwards > 0) writeNumber(out, maxForwards, head.maxForwards - 1);
+  if (remainingMs > 0) writeNumber(out, deadline, Math.ceil(remainingMs));
+  if (attempt > 1) writeNumber(out, attemptLine, attempt);
   out.constant(traceparent);
   out.constant(trace.bytes);
   out.constant(crlf);
@@ -138,15 +138,13 @@ function writeFields(out: OutBuffer, head: Head, cases: number): void {
   out.copy(bytes, runStart, head.end - 2);
 }
 
-function writeMaxForwards(out: OutBuffer, left: number): void {
-  out.constant(maxForwards);
-  out.decimal(left);
-  out.constant(crlf);
+function writeLength(out: OutBuffer, length: number): void {
+  writeNumber(out, contentLength, length);
 }
 
-function writeLength(out: OutBuffer, length: number): void {
-  out.constant(contentLength);
-  out.decimal(length);
+function writeNumber(out: OutBuffer, name: Buffer, value: number): void {
+  out.constant(name);
+  out.decimal(value);
   out.constant(crlf);
 }
 

@@ -121,7 +121,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
       return request.onTunnelOpen();
     }
     this.#sendsChunks = request.head.isChunked;
-    writeRequestHead(out, request.head, request.trace, request.caller, request.isUpgrade);
+    writeRequestHead(out, request);
     if (request.heldBody.length > 0) this.#writeHeld(request.heldBody);
     if (request.isRequestWhole) this.#writeEnd(request.requestTrailers);
     out.flushTo(this.#transport);

@@ -3,6 +3,7 @@ import { type Caller, viaLine } from '../message/caller.ts';
 import { Case, requestCases } from '../message/dropped-fields.ts';
 import { writeForwarding } from '../message/forwarding.ts';
 import { noLength } from '../message/head.ts';
+import type { OutgoingHead } from '../message/outgoing-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { ascii, OutBuffer } from '../transport/out-buffer.ts';
 import { EncodedHeads } from './encoded-heads.ts';
@@ -19,20 +20,13 @@ const asterisk = ascii('*');
 const trailers = prepareField('te', 'trailers', Indexing.auto);
 const webSocket = prepareField(':protocol', 'websocket', Indexing.auto);
 const timeoutName = ascii('grpc-timeout');
+const deadlineName = ascii('x-meshlane-deadline-ms');
+const attemptName = ascii('x-meshlane-attempt');
 const milliseconds = ascii('m');
 const seconds = ascii('S');
 
 /** Where fields of our own are put together before they are encoded; few requests have any. */
 const lines = new OutBuffer(4096);
-
-/** What of a request stands in its head. */
-type Encodable = {
-  readonly head: RequestHead;
-  readonly trace: TraceContext;
-  readonly caller: Caller;
-  readonly isUpgrade: boolean;
-  readonly remainingMs: number;
-};
 
 /** Encodes the heads of requests for one connection. What differs from request to request stands at the end. */
 export class RequestEncoder {
@@ -44,7 +38,7 @@ export class RequestEncoder {
   }
 
   /** Encodes the head of one try. */
-  encode(out: OutBuffer, { head, trace, caller, isUpgrade, remainingMs }: Encodable): void {
+  encode(out: OutBuffer, { head, trace, caller, isUpgrade, remainingMs, attempt }: OutgoingHead): void {
     const encoder = this.#encoder;
     const hasDeadline = head.isGrpc && remainingMs > 0;
     const deadline = hasDeadline ? Case.grpcDeadline : 0;
@@ -64,6 +58,8 @@ export class RequestEncoder {
         this.#encoded.keep(head, caller, cases, generation, out.bytes.subarray(start, out.length));
     }
     if (hasDeadline) encodeTimeout(encoder, out, remainingMs);
+    if (remainingMs > 0) encodeNumber(encoder, out, deadlineName, Math.ceil(remainingMs));
+    if (attempt > 1) encodeNumber(encoder, out, attemptName, attempt);
     encodeTraceparent(out, trace);
   }
 }
@@ -122,5 +118,12 @@ function encodeTimeout(encoder: HpackEncoder, out: OutBuffer, remainingMs: numbe
   lines.decimal(Math.ceil(isLong ? Math.min(remainingMs / 1000, 99_999_999) : remainingMs));
   lines.constant(isLong ? seconds : milliseconds);
   encoder.field(out, lines.bytes, 0, timeoutName.length, timeoutName.length, lines.length, Indexing.without);
+  lines.discard();
+}
+
+function encodeNumber(encoder: HpackEncoder, out: OutBuffer, name: Buffer, value: number): void {
+  lines.constant(name);
+  lines.decimal(value);
+  encoder.field(out, lines.bytes, 0, name.length, name.length, lines.length, Indexing.without);
   lines.discard();
 }

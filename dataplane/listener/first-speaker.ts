@@ -13,7 +13,7 @@ export function isSpokenFirst(rule: Rule): boolean {
 
 /** An instance that a silent caller could be carried to; null when there is none now. */
 export function pickSilent(rule: Rule, nowMs: number): PooledEndpoint | null {
-  const picked = rule.pickBackend()?.tunnels.pick(noKey, null, nowMs);
+  const picked = rule.pickBackend()?.tunnels.pick(noKey, [], nowMs);
   return picked === undefined || typeof picked === 'string' ? null : picked;
 }
 

@@ -34,7 +34,10 @@ for (const name of [
   FieldName.b3Flags,
 ])
   droppedIn[name] = Case.request;
-droppedIn[FieldName.meshlaneReason] = droppedIn[FieldName.meshlane] = Case.request | Case.application;
+for (const name of [FieldName.meshlaneReason, FieldName.meshlane, FieldName.meshlaneTries])
+  droppedIn[name] = Case.request | Case.application;
+// Written anew, where they have something to say.
+droppedIn[FieldName.meshlaneDeadline] = droppedIn[FieldName.meshlaneAttempt] = Case.request;
 // Written anew, with the caller's address behind what it said itself.
 droppedIn[FieldName.forwarded] = droppedIn[FieldName.forwardedFor] = Case.trusted;
 droppedIn[FieldName.maxForwards] = Case.countsDown;
@@ -57,6 +60,9 @@ for (const name of [
   FieldName.maxForwards,
   FieldName.meshlaneReason,
   FieldName.meshlane,
+  FieldName.meshlaneDeadline,
+  FieldName.meshlaneAttempt,
+  FieldName.meshlaneTries,
   FieldName.twin,
   FieldName.removed,
 ])

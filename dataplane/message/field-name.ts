@@ -34,6 +34,10 @@ export const FieldName = {
   grpcStatus: 26,
   webSocketKey: 27,
   webSocketAccept: 28,
+  /** Words of this mesh that anybody may say, since they can only make him be served less. */
+  meshlaneDeadline: 29,
+  meshlaneAttempt: 30,
+  meshlaneTries: 31,
   // From here on: not everybody may say them (`guarded-fields.ts`).
   forwarded: 32,
   forwardedFor: 33,
@@ -75,6 +79,9 @@ const spellings: readonly (readonly [string, FieldName])[] = [
   ['x-b3-parentspanid', FieldName.b3ParentSpanId],
   ['x-b3-flags', FieldName.b3Flags],
   ['x-meshlane-reason', FieldName.meshlaneReason],
+  ['x-meshlane-deadline-ms', FieldName.meshlaneDeadline],
+  ['x-meshlane-attempt', FieldName.meshlaneAttempt],
+  ['x-meshlane-tries', FieldName.meshlaneTries],
   ['max-forwards', FieldName.maxForwards],
   ['via', FieldName.via],
   ['content-type', FieldName.contentType],

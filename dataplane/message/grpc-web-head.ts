@@ -1,6 +1,7 @@
 import { FieldName } from './field-name.ts';
 import { type WebType, webTypeOf } from './grpc-type.ts';
 import { type Head, noLength } from './head.ts';
+import { appendField, fieldOverhead } from './keep-head.ts';
 import { ReplyHead } from './reply-head.ts';
 import { RequestHead } from './request-head.ts';
 
@@ -40,13 +41,9 @@ export function asWebReply(head: ReplyHead, contentType: string): ReplyHead {
 
 /** Makes `copy` the head with one more field, in place of those that say something else. */
 function copyWithType<H extends Head>(copy: H, head: H, contentType: string): void {
-  copy.copyFrom(head, name.length + contentType.length + 4);
+  copy.copyFrom(head, name.length + contentType.length + fieldOverhead);
   for (let i = 0; i < copy.fieldCount; i++) if (isReplaced(copy.names[i]!)) copy.names[i] = FieldName.removed;
-  const start = copy.end - 2;
-  const valueStart = start + name.length + 2;
-  copy.bytes.write(`${name}: ${contentType}\r\n`, start, 'latin1');
-  copy.addField(FieldName.contentType, start, start + name.length, valueStart, valueStart + contentType.length);
-  copy.end = valueStart + contentType.length + 4;
+  appendField(copy, FieldName.contentType, name, contentType);
   copy.contentLength = noLength;
 }
 

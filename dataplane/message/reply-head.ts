@@ -8,6 +8,8 @@ export class ReplyHead extends Head {
   reasonEnd = 0;
   /** Place of `x-meshlane-reason`, -1 when there is none. */
   meshlaneReasonField = -1;
+  /** Place of `x-meshlane-tries`, -1 when there is none. */
+  meshlaneTriesField = -1;
   /** Place of `grpc-status`, -1 when there is none. */
   grpcStatusField = -1;
   /** The reply ended with its head, though it might have had a body. */
@@ -17,6 +19,7 @@ export class ReplyHead extends Head {
   override reset(bytes: Buffer, start: number): void {
     super.reset(bytes, start);
     this.meshlaneReasonField = -1;
+    this.meshlaneTriesField = -1;
     this.grpcStatusField = -1;
     this.isEmpty = false;
   }
@@ -27,6 +30,7 @@ export class ReplyHead extends Head {
     this.reasonStart = head.reasonStart;
     this.reasonEnd = head.reasonEnd;
     this.meshlaneReasonField = head.meshlaneReasonField;
+    this.meshlaneTriesField = head.meshlaneTriesField;
     this.grpcStatusField = head.grpcStatusField;
     this.isEmpty = head.isEmpty;
   }
@@ -39,6 +43,9 @@ export class ReplyHead extends Head {
           break;
         case FieldName.meshlaneReason:
           this.meshlaneReasonField = i;
+          break;
+        case FieldName.meshlaneTries:
+          this.meshlaneTriesField = i;
           break;
         case FieldName.grpcStatus:
           this.grpcStatusField = i;

@@ -44,6 +44,10 @@ export class RequestHead extends Head {
   /** `te: trailers`: its sender takes trailers (RFC 9110 §10.1.4). Only HTTP/2 says so to others than the next hop. */
   takesTrailers = false;
   grpcTimeoutField = -1;
+  /** Place of what is left of its time, as another proxy says; -1 when none does. */
+  deadlineField = -1;
+  /** Which try of another proxy's it is, where it is not the first. */
+  attemptField = -1;
   /** Content-Type is one of gRPC's (not of gRPC-Web's). */
   isGrpc = false;
   /** Place of the Content-Type of a call of gRPC-Web; -1 for every other request. */
@@ -85,6 +89,8 @@ export class RequestHead extends Head {
     this.maxForwards = -1;
     this.takesTrailers = false;
     this.grpcTimeoutField = -1;
+    this.deadlineField = -1;
+    this.attemptField = -1;
     this.isGrpc = false;
     this.grpcWebField = -1;
     this.connectPort = 0;
@@ -111,6 +117,8 @@ export class RequestHead extends Head {
     this.takesConnect = head.takesConnect;
     this.takesTrailers = head.takesTrailers;
     this.grpcTimeoutField = head.grpcTimeoutField;
+    this.deadlineField = head.deadlineField;
+    this.attemptField = head.attemptField;
     this.isGrpc = head.isGrpc;
     this.grpcWebField = head.grpcWebField;
     this.connectPort = head.connectPort;
@@ -149,6 +157,12 @@ export class RequestHead extends Head {
           break;
         case FieldName.grpcTimeout:
           this.grpcTimeoutField = i;
+          break;
+        case FieldName.meshlaneDeadline:
+          this.deadlineField = i;
+          break;
+        case FieldName.meshlaneAttempt:
+          this.attemptField = i;
           break;
         case FieldName.expect:
           if (!this.#expectsContinue(i)) return this.refuse('expectation_failed', 'only 100-continue is known');

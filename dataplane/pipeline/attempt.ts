@@ -2,7 +2,7 @@ import type { BreakerCause } from '../cluster/breaker/breaker.ts';
 import { BreakerPass } from '../cluster/breaker/breaker-pass.ts';
 import type { ConcurrencyLimit } from '../cluster/concurrency/concurrency-limit.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
-import { RuleTrial } from './rule-trial.ts';
+import type { RuleTrial } from './rule-trial.ts';
 
 const tooManyRequests = 429;
 
@@ -15,7 +15,8 @@ export class Attempt<E extends Endpoint> {
   startMs = 0;
   /** The endpoint counts it. */
   isOpen = false;
-  readonly #trial: RuleTrial;
+  /** Null while another try is the one whose outcome the caller gets. */
+  #trial: RuleTrial | null;
   readonly #pass = new BreakerPass();
   /** There is a verdict: a 5xx that breaks off later is one failure, not two. */
   #isJudged = false;
@@ -26,13 +27,13 @@ export class Attempt<E extends Endpoint> {
   /** The head of the reply is here, but says nothing: gRPC gives the status of a call at its end. */
   #awaitsStatus = false;
 
-  constructor(trial = new RuleTrial()) {
+  constructor(trial: RuleTrial | null = null) {
     this.#trial = trial;
   }
 
   /** What the try, or its request, has changed about a breaker last. */
   get breakerCause(): BreakerCause | null {
-    return (this.endpoint === null ? null : this.#pass.cause) ?? this.#trial.cause;
+    return (this.endpoint === null ? null : this.#pass.cause) ?? this.#trial?.cause ?? null;
   }
 
   begin(endpoint: E, nowMs: number): void {
@@ -44,10 +45,16 @@ export class Attempt<E extends Endpoint> {
     this.#concurrency = endpoint.concurrency;
     this.#concurrency?.onStart();
     this.#pass.begin(endpoint.breaker);
-    this.#trial.onTry();
+    this.#trial?.onTry();
     this.#isJudged = false;
     this.#hasReplied = false;
     this.#awaitsStatus = false;
+  }
+
+  /** This is the try now whose outcome the caller gets. */
+  join(trial: RuleTrial): void {
+    this.#trial = trial;
+    trial.onTry();
   }
 
   /** A reply's head is here. That of a call of gRPC proves nothing yet, unless it is one of HTTP's failures. */
@@ -91,8 +98,14 @@ export class Attempt<E extends Endpoint> {
   onWhole(nowMs: number): void {
     if (this.#isJudged) return;
     this.#pass.settle('success', nowMs);
-    this.#trial.onWhole(nowMs);
+    this.#trial?.onWhole(nowMs);
     this.endpoint!.outlier?.onStatus(200, nowMs);
+  }
+
+  /** Another try had its reply first: that this one took at least so long is known, and nothing else. */
+  lose(nowMs: number): void {
+    this.#measure(false, nowMs);
+    this.end(false, nowMs);
   }
 
   /** It is over, and `hasFailed` tells that the endpoint is to be blamed. */
@@ -113,18 +126,18 @@ export class Attempt<E extends Endpoint> {
   #onFailure(nowMs: number): void {
     this.#isJudged = true;
     this.#pass.settle('failure', nowMs);
-    this.#trial.onFailure('failure');
+    this.#trial?.onFailure('failure');
   }
 
   #onRateLimited(nowMs: number): void {
     this.#pass.settle('rate-limited', nowMs);
-    this.#trial.onFailure('rate-limited');
+    this.#trial?.onFailure('rate-limited');
   }
 
   #onReply(nowMs: number): void {
     if (this.#isJudged) return;
     this.#pass.onReply(nowMs);
-    this.#trial.onReply(nowMs);
+    this.#trial?.onReply(nowMs);
   }
 
   /** How long it waited for its reply is nothing to go by. */

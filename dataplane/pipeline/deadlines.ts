@@ -2,7 +2,7 @@ import { type TimerWheel, WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { TimeoutSettings } from './rule.ts';
 
 /** What has run out, the most urgent first. */
-export type Expiry = 'request' | 'try' | 'idle' | 'retry' | 'release' | null;
+export type Expiry = 'request' | 'try' | 'idle' | 'retry' | 'release' | 'hedge' | null;
 
 /** The moments at which an exchange has waited long enough, in monotonic ms and 0 where there is none. One timer for all. */
 export class Deadlines {
@@ -12,6 +12,8 @@ export class Deadlines {
   retryAtMs = 0;
   /** When a reply is held no longer. */
   releaseAtMs = 0;
+  /** When the request goes out a second time, if there is no reply before. */
+  hedgeAtMs = 0;
   /** When bytes moved last. */
   activeMs = 0;
   readonly #wheel: TimerWheel;
@@ -24,7 +26,12 @@ export class Deadlines {
 
   begin(nowMs: number): void {
     this.activeMs = nowMs;
-    this.requestAtMs = this.tryAtMs = this.retryAtMs = this.releaseAtMs = 0;
+    this.requestAtMs = this.tryAtMs = this.retryAtMs = this.releaseAtMs = this.hedgeAtMs = 0;
+  }
+
+  /** The try is over, or has its reply: what was to become of it is settled. */
+  endTry(): void {
+    this.tryAtMs = this.releaseAtMs = this.hedgeAtMs = 0;
   }
 
   /** The whole request may take no longer than this; 0 is no bound. */
@@ -41,6 +48,7 @@ export class Deadlines {
     if (this.tryAtMs > 0 && this.tryAtMs < atMs) atMs = this.tryAtMs;
     if (this.retryAtMs > 0 && this.retryAtMs < atMs) atMs = this.retryAtMs;
     if (this.releaseAtMs > 0 && this.releaseAtMs < atMs) atMs = this.releaseAtMs;
+    if (this.hedgeAtMs > 0 && this.hedgeAtMs < atMs) atMs = this.hedgeAtMs;
     if (atMs !== Number.POSITIVE_INFINITY) this.#wheel.arm(this.#timer, atMs);
   }
 
@@ -50,6 +58,7 @@ export class Deadlines {
     if (this.tryAtMs > 0 && nowMs >= this.tryAtMs) return 'try';
     if (idleMs > 0 && nowMs >= this.activeMs + idleMs) return 'idle';
     if (this.releaseAtMs > 0 && nowMs >= this.releaseAtMs) return 'release';
+    if (this.hedgeAtMs > 0 && nowMs >= this.hedgeAtMs) return 'hedge';
     return this.retryAtMs > 0 && nowMs >= this.retryAtMs ? 'retry' : null;
   }
 

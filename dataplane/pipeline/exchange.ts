@@ -3,27 +3,31 @@ import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import { noKey } from '../cluster/balancer/balancer.ts';
 import type { BreakerCause } from '../cluster/breaker/breaker.ts';
 import type { Caller } from '../message/caller.ts';
+import { FieldName } from '../message/field-name.ts';
 import type { Head } from '../message/head.ts';
-import { keepReplyHead } from '../message/keep-head.ts';
+import { keepReplyHead, withField } from '../message/keep-head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { isAccepted } from '../message/web-socket.ts';
 import type { PoolWaiter } from '../upstream/pool.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
-import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
+import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { Attempt } from './attempt.ts';
 import type { Base64Decoder } from './base64-decoder.ts';
+import { attemptOf, callersTimeMs } from './callers-context.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Downstream } from './downstream.ts';
 import { takeFallback } from './fallback.ts';
-import { grpcStatusAt, grpcStatusIn, grpcTimeoutMs, httpStatusOf } from './grpc.ts';
+import { grpcStatusAt, grpcStatusIn, httpStatusOf } from './grpc.ts';
 import { GrpcWebCall } from './grpc-web.ts';
+import { Hedge, type Hedged, type HedgeSettings } from './hedge.ts';
 import { HeldBody } from './held-body.ts';
 import { HeldReply } from './held-reply.ts';
-import { localReply } from './local-reply.ts';
-import { mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
-import type { Rule, RuleBackend } from './rule.ts';
+import { localReply, withTries } from './local-reply.ts';
+import { asksForRetry, isIdempotent, mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
+import { pushbackMs, retryAfterMs } from './retry-after.ts';
+import type { Rule, RuleBackend, TimeoutSettings } from './rule.ts';
 import { RuleTrial } from './rule-trial.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
 import { readTrace } from './trace.ts';
@@ -47,11 +51,14 @@ export type Direction = 'inbound' | 'outbound';
 type Phase = 'idle' | 'waiting' | 'sent' | 'held' | 'replying' | 'tunnel';
 
 const clientClosedRequest = 499;
+const serviceUnavailable = 503;
+/** Longest time that an instance is avoided because it asked for it. */
+const mostAvoidedMs = 30_000;
 /** How long the head of a gRPC reply waits for what follows it: a caller may want it before it sends more. */
 const mostHoldMs = 20;
 const noBody: Buffer = Buffer.alloc(0);
 
-export class Exchange implements UpstreamRequest, PoolWaiter {
+export class Exchange implements Hedged {
   readonly trace = new TraceContext();
   readonly direction: Direction;
   readonly caller: Caller;
@@ -59,7 +66,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   readonly #ownDownstream: Downstream;
   readonly #deadlines: Deadlines;
   readonly #trial = new RuleTrial();
-  readonly #try = new Attempt<PooledEndpoint>(this.#trial);
+  #try = new Attempt<PooledEndpoint>(this.#trial);
 
   head: RequestHead;
   isUpgrade = false;
@@ -84,6 +91,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   /** Null where bytes are carried that are no request: their connection books itself. */
   #stats: TrafficStats | null = null;
   #connection: UpstreamConnection | null = null;
+  /** The second request, while it is not known whether it takes the place of the first. */
+  #hedge: Hedge | null = null;
+  /** Who waits in a pool for the connection of the try. */
+  #waiter: PoolWaiter = this;
   readonly #held: HeldBody;
   readonly #heldReply = new HeldReply();
   /** The reply that just ended is not wanted: another try follows. */
@@ -124,6 +135,10 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     return this.#tries.count;
   }
 
+  get attempt(): number {
+    return this.#tries.number;
+  }
+
   get attemptStartMs(): number {
     return this.#try.startMs;
   }
@@ -142,7 +157,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.isRequestWhole = isWhole;
     this.requestTrailers = null;
     this.#openEnds = 2;
-    this.#tries.begin();
+    this.#tries.begin(head.attemptField === -1 ? 1 : attemptOf(head));
     this.startMs = this.#try.startMs = nowMs;
     this.#deadlines.begin(nowMs);
     this.status = 0;
@@ -167,10 +182,19 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     if (head.maxForwards === 0) return this.#answerItself(head);
     if (backend === null) return this.#replyLocally(rule === null ? 'route_not_found' : 'no_backend');
 
-    backend.budget.onRequest(nowMs);
-    this.#deadlines.limitRequest(nowMs, backend.timeouts.requestMs);
-    if (this.head.isGrpc) this.#deadlines.limitRequest(nowMs, grpcTimeoutMs(this.head));
-    this.#attempt(nowMs, null);
+    // Another proxy's retry allows no further ones here, or they would multiply from hop to hop.
+    if (this.#tries.came === 1) backend.budget.onRequest(nowMs);
+    backend.hedge?.budget.onRequest(nowMs);
+    this.#limit(nowMs, backend.timeouts);
+    const leftMs = callersTimeMs(this.head);
+    if (leftMs === 0) return this.#replyLocally('deadline_exceeded');
+    if (leftMs !== null) this.#deadlines.limitRequest(nowMs, leftMs);
+    this.#attempt(nowMs);
+  }
+
+  #limit(nowMs: number, { requestMs, maxStreamMs }: TimeoutSettings): void {
+    this.#deadlines.limitRequest(nowMs, requestMs);
+    this.#deadlines.limitRequest(nowMs, maxStreamMs);
   }
 
   /** A call of gRPC-Web is one of gRPC from here on. */
@@ -258,19 +282,20 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
 
   // --- tries --------------------------------------------------------------------------------------------------------
 
-  #attempt(nowMs: number, avoid: PooledEndpoint | null): void {
+  #attempt(nowMs: number): void {
     const backend = this.backend!;
     const port = this.head.connectPort;
     const { cluster, tunnels, hashKey } = backend;
     const keyHash = hashKey === null ? noKey : hashKey(this.head, this.caller);
-    const picked = port === 0 ? cluster.pick(keyHash, avoid, nowMs) : tunnels.pickForTunnel(port, avoid, nowMs);
+    const tried = this.#tries.endpoints;
+    const picked = port === 0 ? cluster.pick(keyHash, tried, nowMs) : tunnels.pickForTunnel(port, tried, nowMs);
     if (typeof picked === 'string') {
       const other = picked === 'breaker_open' && port === 0 ? takeFallback(backend, nowMs) : null;
       if (other === null) return this.#replyLocally(picked);
       this.backend = other;
-      return this.#attempt(nowMs, null);
+      return this.#attempt(nowMs);
     }
-    this.#tries.count++;
+    this.#tries.onStart(picked);
     this.#try.begin(picked, nowMs);
     const { perTryMs } = backend.timeouts;
     this.#deadlines.activeMs = nowMs;
@@ -278,6 +303,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#deadlines.tryAtMs = perTryMs > 0 ? nowMs + perTryMs : 0;
     if (this.direction === 'outbound') this.#enterSpan();
     this.#phase = 'waiting';
+    this.#waiter = this;
+    if (backend.hedge !== null && this.#tries.count === 1) this.#planHedge(backend.hedge, nowMs);
     this.#deadlines.arm(backend.timeouts);
     const connection = port === 0 ? picked.pool.acquire(this) : picked.pool.acquireForTunnel(this);
     if (connection === null) return;
@@ -291,7 +318,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.heldBody = this.#held.bytes;
     connection.begin(this);
     this.heldBody = noBody;
-    if (this.#held.isOverBound || this.backend!.retry.attempts === 0) this.#held.forget();
+    const { retry, hedge } = this.backend!;
+    if (this.#held.isOverBound || (retry.attempts === 0 && hedge === null)) this.#held.forget();
     if (!this.isRequestWhole && !connection.isBlocked) this.#downstream.resumeRequest();
   }
 
@@ -303,7 +331,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#connection = null;
     if (this.#phase === 'sent' || this.#phase === 'held') {
       this.#heldReply.drop();
-      if (!isStale || !this.#retriesStale(code)) this.#onAttemptFailed(code);
+      if (!isStale || this.#hedge !== null || !this.#retriesStale(code)) this.#onAttemptFailed(code);
       return;
     }
     // The reply had begun: it cannot be taken back, so it must not look whole (RFC 9112 §8).
@@ -317,34 +345,40 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
    */
   #retriesStale(code: ErrorCode): boolean {
     const { retry } = this.backend!;
-    if (!retry.onStale || !retry.methods.has(this.head.method)) return false;
+    if (!retry.onStale || !isIdempotent(this.head, retry)) return false;
     const isHere = this.#held.isComplete || (this.isRequestWhole && this.#requestBytes === 0);
     const nowMs = this.#context.now();
     if (!isHere || !this.#tries.anotherForStale(this.backend!, nowMs)) return false;
     this.#settle(code, 'none');
-    this.#attempt(nowMs, null);
+    this.#attempt(nowMs);
     return true;
   }
 
   #onAttemptFailed(code: ErrorCode): void {
     this.#connection = null;
     this.#settle(code, errorTable[code].origin === 'upstream' ? 'failure' : 'none');
-    this.#retryOrReply(code);
+    if (this.#hedge === null) this.#retryOrReply(code);
+    else this.#followHedge(this.#hedge);
   }
 
   #retryOrReply(code: ErrorCode): void {
-    const isAllowed = mayRetryFailure(code, this.head.method, this.backend!.retry);
-    if (isAllowed && this.#planRetry(code)) this.#startRetry();
+    const isAllowed = mayRetryFailure(code, this.head, this.backend!.retry) && this.#mayTryAgain(code);
+    if (isAllowed && this.#planRetry(code, 0)) this.#startRetry();
     else this.#replyLocally(code);
   }
 
-  /** Plans another try if the body is still here, and number, deadline and budget allow it. */
-  #planRetry(cause: string): boolean {
+  /** What another proxy tries again, before us or behind us, is not tried again here, unless it reached nobody. */
+  #mayTryAgain(cause: ErrorCode | null, isTried = false): boolean {
+    return (this.#tries.came === 1 && !isTried) || (cause !== null && errorTable[cause].retry === 'always');
+  }
+
+  /** Plans another try if the body is still here, and number, deadline and budget allow it; `askedMs` as `Tries` means it. */
+  #planRetry(cause: string, askedMs: number): boolean {
     if (!this.#held.isComplete) return false;
     const nowMs = this.#context.now();
-    const pauseMs = this.#tries.another(this.backend!, cause, nowMs, this.#deadlines.requestAtMs);
+    const pauseMs = this.#tries.another(this.backend!, cause, nowMs, this.#deadlines.requestAtMs, askedMs);
     if (pauseMs === -1) return false;
-    this.#deadlines.tryAtMs = this.#deadlines.releaseAtMs = 0; // of the try that is over: they must not end the pause
+    this.#deadlines.endTry(); // it must not end the pause
     this.#deadlines.retryAtMs = nowMs + pauseMs;
     return true;
   }
@@ -352,7 +386,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #startRetry(): void {
     const nowMs = this.#context.now();
     this.#phase = 'waiting';
-    if (this.#deadlines.retryAtMs <= nowMs + 1) this.#attempt(nowMs, this.endpoint);
+    if (this.#deadlines.retryAtMs <= nowMs + 1) this.#attempt(nowMs);
     else this.#deadlines.arm(this.backend!.timeouts);
   }
 
@@ -368,10 +402,83 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   /** Leaves the try without a verdict: its connection is closed, or it waits for one no longer. */
   #abandon(failure: ErrorCode | null): void {
     if (!this.#try.isOpen) return;
-    if (this.#connection === null) this.endpoint!.pool.cancel(this);
+    if (this.#connection === null) this.endpoint!.pool.cancel(this.#waiter);
     else this.#connection.abort();
     this.#connection = null;
     this.#settle(failure, failure === null ? 'none' : 'failure');
+  }
+
+  // --- a second request while the first is slow ---------------------------------------------------------------------
+
+  #planHedge({ latency, minDelayMs }: HedgeSettings, nowMs: number): void {
+    if (latency.valueMs === Number.POSITIVE_INFINITY || this.isUpgrade || this.head.connectPort !== 0) return;
+    this.#deadlines.hedgeAtMs = nowMs + Math.max(latency.valueMs, minDelayMs);
+  }
+
+  #startHedge(nowMs: number): void {
+    const { hedge, cluster, retry, stats } = this.backend!;
+    const tried = this.#tries.endpoints;
+    const isSafe = isIdempotent(this.head, retry) && this.#mayTryAgain(null);
+    if (!this.isRequestWhole || !this.#held.isComplete || !isSafe || !cluster.hasOther(tried, nowMs)) return;
+    if (!hedge!.budget.tryTake(nowMs)) return stats.onHedge('over_budget');
+    const picked = cluster.pick(noKey, tried, nowMs);
+    if (typeof picked === 'string') return;
+    this.#tries.onStart(picked);
+    this.#hedge = new Hedge(this, this.#held.bytes, this.#context.now);
+    if (this.trace.isSampled && this.#context.recordsSpans) this.#hedge.trace.newSpan();
+    this.#hedge.begin(picked);
+  }
+
+  onHedgeWon(hedge: Hedge): void {
+    this.#observeLatency();
+    if (this.#connection === null) this.endpoint!.pool.cancel(this.#waiter);
+    else this.#connection.abort();
+    this.#try.lose(this.#context.now());
+    this.#followHedge(hedge);
+  }
+
+  onHedgeFailed(): void {
+    this.#hedge = null;
+    this.backend!.stats.onHedge('failed');
+  }
+
+  /** The first request has a reply, which the second one is let off for; if it is a failure, the second one is waited for. */
+  #yieldsToHedge(hedge: Hedge, head: ReplyHead): boolean {
+    if (!asksForRetry(head, this.backend!.retry)) {
+      this.#dropHedge(hedge);
+      return false;
+    }
+    this.#try.onStatus(head.status, this.#context.now());
+    this.#settle(null, 'none');
+    this.#followHedge(hedge);
+    return true;
+  }
+
+  /** The second request is the one that counts. The first one is over. */
+  #followHedge(hedge: Hedge): void {
+    this.backend!.stats.onHedge('won');
+    this.#hedge = null;
+    this.#try = hedge.try;
+    this.#try.join(this.#trial);
+    this.#connection = hedge.connection;
+    this.#waiter = hedge;
+    this.trace.copyFrom(hedge.trace);
+    this.#phase = hedge.connection === null ? 'waiting' : 'sent';
+    const { perTryMs } = this.backend!.timeouts;
+    this.#deadlines.tryAtMs = perTryMs > 0 ? this.#try.startMs + perTryMs : 0;
+    hedge.lead();
+    this.#deadlines.arm(this.backend!.timeouts);
+  }
+
+  #dropHedge(hedge: Hedge): void {
+    this.#hedge = null;
+    hedge.cancel();
+    this.backend!.stats.onHedge('lost');
+  }
+
+  #observeLatency(): void {
+    const nowMs = this.#context.now();
+    this.backend!.hedge!.latency.observe(nowMs - this.#try.startMs, nowMs);
   }
 
   // --- the reply ----------------------------------------------------------------------------------------------------
@@ -385,12 +492,18 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const nowMs = this.#context.now();
     this.#deadlines.activeMs = nowMs;
     const endpoint = this.endpoint!;
-    if ((status >= 502 && status <= 504) || (this.head.isGrpc && head.meshlaneReasonField !== -1)) {
-      if (this.#retriesGatewayError(head)) return false;
-    } else if (endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= nowMs) endpoint.pool.onReached();
+    const { retry, hedge } = this.backend!;
+    const hasFailed = (status >= 502 && status <= 504) || (this.head.isGrpc && head.meshlaneReasonField !== -1);
+    const isAsking = hasFailed || status >= 400 || retry.fields.length > 0;
+    if (hedge !== null) {
+      if (status < 500) this.#observeLatency();
+      if (this.#hedge !== null && this.#yieldsToHedge(this.#hedge, head)) return false;
+    }
+    if (isAsking && this.#retriesReply(head, hasFailed)) return false;
+    if (!hasFailed && endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= nowMs) endpoint.pool.onReached();
     if (this.head.isGrpc && this.#takesGrpcHead(head, hasBody)) return this.#phase === 'held';
     this.#try.onHead(status, nowMs, this.head.isGrpc);
-    this.#beginReply(head, hasBody);
+    this.#beginReply(isAsking ? this.#markTried(head) : head, hasBody);
     return true;
   }
 
@@ -398,7 +511,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#phase = 'replying';
     this.#tries.end();
     this.#trial.onPassedOn(this.#context.now());
-    this.#deadlines.tryAtMs = this.#deadlines.releaseAtMs = 0;
+    this.#deadlines.endTry();
     this.status = head.status;
     this.#downstream.sendHead(head, hasBody);
   }
@@ -409,7 +522,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #takesGrpcHead(head: ReplyHead, hasBody: boolean): boolean {
     const status = grpcStatusAt(head, head.grpcStatusField);
     if (status !== -1) {
-      if (this.#retriesGrpc(status)) {
+      if (this.#retriesGrpc(status, pushbackMs(head))) {
         this.#retryAfter(status);
         return true;
       }
@@ -421,7 +534,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#try.onHead(head.status, this.#context.now(), true);
     this.#phase = 'held';
     this.#heldReply.begin(keepReplyHead(head), hasBody);
-    this.#deadlines.tryAtMs = 0;
+    this.#deadlines.endTry();
     this.#deadlines.releaseAtMs = this.#context.now() + mostHoldMs;
     this.#deadlines.arm(this.backend!.timeouts);
     return true;
@@ -432,8 +545,13 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   /** Plans another try after this status, if the policy asks for it and all else allows it. */
-  #retriesGrpc(status: number): boolean {
-    return this.#mayRetryGrpc && this.backend!.retry.grpcStatuses.has(status) && this.#planRetry(`grpc_${status}`);
+  #retriesGrpc(status: number, askedMs: number): boolean {
+    return (
+      this.#mayRetryGrpc &&
+      this.backend!.retry.grpcStatuses.has(status) &&
+      this.#mayTryAgain(null) &&
+      this.#planRetry(`grpc_${status}`, askedMs)
+    );
   }
 
   /** The status counts for the instance, too. */
@@ -470,22 +588,45 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   /**
-   * Tries again after a 502, 503 or 504, or what says the same to gRPC. The next proxy may have said that nothing reached its application: then any
-   * method may go again, and the endpoint is avoided, as after a failed connect.
+   * Tries again after a reply that the policy names, or by which the next proxy says that nothing reached its application:
+   * then any method may go again, and the endpoint is avoided, as after a failed connect.
    */
-  #retriesGatewayError(head: ReplyHead): boolean {
+  #retriesReply(head: ReplyHead, hasFailed: boolean): boolean {
     const { retry } = this.backend!;
     const reason = head.meshlaneReasonField === -1 ? null : reasonOf(head.valueAt(head.meshlaneReasonField));
     if (reason === 'upstream_connect') this.endpoint!.pool.onUnreachable();
-    if (!mayRetryReply(reason, this.head.method, retry)) return false;
-    if (!this.#planRetry(reason ?? `status_${head.status}`)) return false;
+    const askedMs = this.#heedPause(head);
+    if (!mayRetryReply(head, reason, this.head, retry)) return false;
+    // A proxy nearer to the fault has tried again already.
+    const isTried = head.meshlaneTriesField !== -1;
+    if (!this.#mayTryAgain(reason, isTried) || !this.#planRetry(reason ?? `status_${head.status}`, askedMs))
+      return false;
     this.#connection = null;
     this.status = head.status;
-    this.#try.onStatus(Math.max(head.status, 502), this.#context.now()); // a reply to gRPC says 200
-    this.#settle(reason, 'failure');
+    this.#try.onStatus(hasFailed ? Math.max(head.status, 502) : head.status, this.#context.now()); // a reply to gRPC says 200
+    this.#settle(reason, hasFailed ? 'failure' : 'none');
     this.status = 0;
     this.#startRetry();
     return true;
+  }
+
+  /**
+   * Reads the pause that a reply asks for; returns how long another try has to wait for it, in ms. A 503 speaks for its
+   * instance, which is avoided for that long, so that another one may be asked at once; a 429 speaks for all of them.
+   */
+  #heedPause(head: ReplyHead): number {
+    const nowMs = this.#context.now();
+    const askedMs = retryAfterMs(head, performance.timeOrigin + nowMs);
+    if (askedMs === 0 || head.status !== serviceUnavailable) return askedMs;
+    this.endpoint!.avoidUntil(nowMs + Math.min(askedMs, mostAvoidedMs));
+    return this.backend!.cluster.hasOther(this.#tries.endpoints, nowMs) ? 0 : askedMs;
+  }
+
+  /** A reply that could have been tried again tells proxies on its way that it was, or could not be. */
+  #markTried(head: ReplyHead): ReplyHead {
+    const { retry } = this.backend!;
+    if (retry.attempts === 0 || head.meshlaneTriesField !== -1 || !asksForRetry(head, retry)) return head;
+    return withField(head, FieldName.meshlaneTries, 'x-meshlane-tries', String(this.#tries.number));
   }
 
   onReplyBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
@@ -510,7 +651,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   #retriesAtEnd(trailers: Head | null): boolean {
     const status = grpcStatusIn(trailers);
     if (this.#phase === 'held') {
-      this.#retriesWhenDone = this.#retriesGrpc(status);
+      this.#retriesWhenDone = this.#retriesGrpc(status, trailers === null ? 0 : pushbackMs(trailers));
       if (this.#retriesWhenDone) {
         this.#heldReply.drop();
         this.#try.onStatus(httpStatusOf(status), this.#context.now());
@@ -541,7 +682,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
   }
 
   #replyLocally(code: ErrorCode, detail = ''): void {
-    const reply = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
+    const own = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
+    const reply = this.#saysTries(code) ? withTries(own, this.#tries.number) : own;
     this.#stats?.onLocalReply(code);
     if (this.head.isGrpc) this.#stats?.onGrpcStatus(errorTable[code].grpc);
     this.status = reply.status;
@@ -556,6 +698,11 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#downstream.onExchangeComplete();
   }
 
+  /** The next proxy on the way back is told that there were tries, so that it makes no more of them. */
+  #saysTries(code: ErrorCode): boolean {
+    return this.attempts > 0 && errorTable[code].retry !== 'never' && this.backend!.retry.attempts > 0;
+  }
+
   /** Books the request; the exchange is idle afterwards. */
   #finish(code: number): void {
     const nowMs = this.#context.now();
@@ -566,6 +713,7 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#stats?.onEnd(code, nowMs - this.startMs, this.#requestBytes, this.#replyBytes);
     if (this.trace.isSampled && this.direction === 'inbound' && this.#context.recordsSpans)
       reportInbound(this, code, nowMs, this.#context);
+    if (this.#hedge !== null) this.#dropHedge(this.#hedge);
     this.#try.endpoint = null;
     this.#tries.end();
     this.#trial.end(nowMs);
@@ -585,8 +733,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.backend = backend;
     backend.budget.onRequest(nowMs);
     this.#deadlines.begin(nowMs);
-    this.#deadlines.limitRequest(nowMs, backend.timeouts.requestMs);
-    this.#attempt(nowMs, null);
+    this.#limit(nowMs, backend.timeouts);
+    this.#attempt(nowMs);
   }
 
   onUpgrade(head: ReplyHead): void {
@@ -610,7 +758,9 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     this.#phase = 'tunnel';
     this.#tries.end();
     this.status = status;
-    this.#deadlines.tryAtMs = this.#deadlines.requestAtMs = 0;
+    const { maxStreamMs } = this.backend!.timeouts;
+    this.#deadlines.tryAtMs = 0;
+    this.#deadlines.requestAtMs = maxStreamMs > 0 ? this.startMs + maxStreamMs : 0;
     this.#try.onUpgrade(this.#context.now());
   }
 
@@ -674,10 +824,14 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
       case 'idle':
         return this.#expire(this.#awaitsUpstream() ? 'upstream_timeout' : 'body_idle_timeout');
       case 'retry':
-        return this.#attempt(nowMs, this.endpoint);
+        return this.#attempt(nowMs);
       case 'release':
         this.#deadlines.releaseAtMs = 0;
         if (this.#phase === 'held') this.#release();
+        return this.#deadlines.arm(timeouts);
+      case 'hedge':
+        this.#deadlines.hedgeAtMs = 0;
+        this.#startHedge(nowMs);
         return this.#deadlines.arm(timeouts);
       default:
         this.#deadlines.arm(timeouts);
@@ -710,7 +864,8 @@ export class Exchange implements UpstreamRequest, PoolWaiter {
     const isQueued = this.#isQueued();
     const code = isQueued ? 'overloaded' : this.#connection === null ? 'upstream_connect' : 'upstream_timeout';
     this.#abandon(isQueued ? null : code);
-    this.#retryOrReply(code);
+    if (this.#hedge === null) this.#retryOrReply(code);
+    else this.#followHedge(this.#hedge);
   }
 
   /** The whole exchange took too long. */

@@ -22,11 +22,11 @@ export const retriableStatuses: Readonly<Record<string, number>> = {
 
 const unitMs: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 
-/** The time a caller gives its call, in ms, or 0 when it gives none, or none that can be read. */
-export function grpcTimeoutMs(head: RequestHead): number {
-  if (head.grpcTimeoutField === -1) return 0;
+/** The time a caller gives its call, in ms, or null when it gives none, or none that can be read. */
+export function grpcTimeoutMs(head: RequestHead): number | null {
+  if (head.grpcTimeoutField === -1) return null;
   const match = /^([0-9]{1,8})([HMSmun])$/.exec(head.valueAt(head.grpcTimeoutField));
-  return match === null ? 0 : Math.max(1, Number(match[1]) * unitMs[match[2]!]!);
+  return match === null ? null : Math.max(1, Number(match[1]) * unitMs[match[2]!]!);
 }
 
 /**

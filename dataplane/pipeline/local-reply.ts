@@ -34,6 +34,11 @@ export function localReply(code: ErrorCode, detail = ''): LocalReply {
   return detail === '' ? reply : { ...reply, body: Buffer.from(`${errorTable[code].text} (${detail})\n`) };
 }
 
+/** A reply that tells how often its request was tried. */
+export function withTries(reply: LocalReply, tries: number): LocalReply {
+  return { ...reply, fields: `${reply.fields}x-meshlane-tries: ${tries}\r\n` };
+}
+
 /** The reply that a user chose for when a breaker keeps a request from all endpoints, or the one there is without. */
 export function fallbackReply(fallback: Fallback | undefined): LocalReply {
   if (fallback === undefined || fallback.service !== undefined) return localReply('breaker_open');
@@ -47,8 +52,8 @@ export function fallbackReply(fallback: Fallback | undefined): LocalReply {
 }
 
 /** What a reply comes to for a caller of gRPC: the status of its call, all in the head. `contentType` is its form of gRPC. */
-export function grpcReply({ reason, body }: LocalReply, contentType: string): LocalReply {
-  const fields = grpcStatusLines(errorTable[reason].grpc, body.toString('utf8').trim());
+export function grpcReply({ reason, body, fields: own }: LocalReply, contentType: string): LocalReply {
+  const fields = own + grpcStatusLines(errorTable[reason].grpc, body.toString('utf8').trim());
   return { status: 200, reason, contentType, fields, body: nothing };
 }
 

@@ -4,32 +4,21 @@ import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { ServiceLoad } from '../cluster/service-load.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
+import type { HedgeSettings } from './hedge.ts';
 import type { LocalReply } from './local-reply.ts';
+import type { RetrySettings } from './retry.ts';
 import type { RuleTrial } from './rule-trial.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
 /** What happens to the requests of one route rule, compiled. */
 
-export type RetrySettings = {
-  readonly attempts: number;
-  readonly onConnectFailure: boolean;
-  readonly onReset: boolean;
-  /** A request that met an idle connection being closed goes out again. */
-  readonly onStale: boolean;
-  readonly onGatewayError: boolean;
-  /** Statuses of gRPC calls that are tried again, whatever the method. */
-  readonly grpcStatuses: ReadonlySet<number>;
-  /** Methods that may be tried again although the first try may have been executed. */
-  readonly methods: ReadonlySet<string>;
-  readonly backoffMs: number;
-  readonly maxBackoffMs: number;
-};
-
 export type TimeoutSettings = {
-  /** 0 is none, for all three. */
+  /** 0 is none, for all of them. */
   readonly requestMs: number;
   readonly perTryMs: number;
   readonly idleMs: number;
+  /** Of the whole exchange, even one that became a tunnel. */
+  readonly maxStreamMs: number;
 };
 
 /** One backend of a rule with all that a request sent there needs. */
@@ -44,6 +33,8 @@ export type RuleBackend = {
   readonly budget: RetryBudget;
   readonly load: ServiceLoad;
   readonly retry: RetrySettings;
+  /** Null where nobody asks for it. */
+  readonly hedge: HedgeSettings | null;
   readonly timeouts: TimeoutSettings;
   readonly breakerReply: LocalReply;
   /** Takes the requests while breakers keep them from all endpoints; null where the reply above is given. */

@@ -59,6 +59,18 @@ export class TrafficStats {
     ]! += 1;
   }
 
+  /** What came of a second request: it had its reply first (`won`) or not (`lost`), failed, or was over the budget. */
+  onHedge(result: 'won' | 'lost' | 'failed' | 'over_budget'): void {
+    const labels = { ...this.#labels, result };
+    this.#values[
+      this.#table.counter(
+        'meshlane_hedges_total',
+        'Requests that were slow enough to be sent again, by result.',
+        labels,
+      )
+    ]! += 1;
+  }
+
   onRetryRefused(): void {
     const slot = this.#table.counter(
       'meshlane_retry_budget_exhausted_total',

@@ -11,22 +11,19 @@ import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
 import { ServiceLoad } from '../cluster/service-load.ts';
 import { fallbackReply } from '../pipeline/local-reply.ts';
-import { type RetrySettings, Rule, type RuleBackend, type RuleGuard } from '../pipeline/rule.ts';
+import type { RetrySettings } from '../pipeline/retry.ts';
+import { Rule, type RuleBackend, type RuleGuard } from '../pipeline/rule.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { OnBreaker } from './breaker-stats.ts';
 import { buildCluster } from './build-cluster.ts';
 import { EndpointSet } from './endpoint-set.ts';
+import { hedgeSettings } from './hedge-settings.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
+import { retrySettings } from './retry-settings.ts';
 import { RuleBreakers } from './rule-breakers.ts';
-import {
-  applicationSettings,
-  retrySettings,
-  type ServiceSettings,
-  serviceSettings,
-  timeoutSettings,
-} from './service-settings.ts';
+import { applicationSettings, type ServiceSettings, serviceSettings, timeoutSettings } from './service-settings.ts';
 import { type ServiceState, serviceState } from './service-state.ts';
 import { Snapshot } from './snapshot.ts';
 
@@ -147,18 +144,18 @@ class Compiler {
   }
 
   #rule(route: string, rule: RouteRule, index: number): Rule {
+    const name = `${route}/${rule.name ?? index}`;
     const backends = rule.backends.map((backend) => ({
-      backend: this.#backend(route, backend, rule),
+      backend: this.#backend(route, name, backend, rule),
       weight: backend.weight,
     }));
-    const name = `${route}/${rule.name ?? index}`;
-    return new Rule(name, backends, this.#start(), this.#guard(name, route, rule.breaker, backends));
+    return new Rule(name, backends, this.#start(), this.#guard(route, name, rule.breaker, backends));
   }
 
   /** Null for a rule without a breaker, or with nothing that it could cut off. */
   #guard(
-    rule: string,
     route: string,
+    name: string,
     section: RuleBreaker | undefined,
     backends: readonly { readonly backend: RuleBackend | null }[],
   ): RuleGuard | null {
@@ -167,42 +164,43 @@ class Compiler {
     const { service } = first.cluster;
     const parts = { service, endpoints: [], changes: new Changes(), whenEmpty: 'breaker_open' } as const;
     const cluster = this.#buildCluster(parts, this.#settingsOf(service));
-    const fallback = this.#fallback(route, section.fallback, first.stats);
+    const fallback = this.#fallback(route, name, section.fallback, first.stats);
     const breakerReply = fallbackReply(section.fallback);
     return {
-      breaker: this.#breakers.of(rule, section),
+      breaker: this.#breakers.of(name, section),
       cutOff: { ...first, cluster, tunnels: cluster, breakerReply, fallback },
     };
   }
 
-  /** Null for a service that is not there. */
-  #backend(route: string, backend: Backend, rule: RouteRule): RuleBackend | null {
-    const direct = this.#directBackend(route, backend, rule);
+  /** Null for a service that is not there. `name` is that of the rule. */
+  #backend(route: string, name: string, backend: Backend, rule: RouteRule): RuleBackend | null {
+    const direct = this.#directBackend(route, name, backend, rule);
     if (direct === null) return null;
     const { fallback } = this.#settingsOf(backend.service);
-    return { ...direct, fallback: this.#fallback(route, fallback, direct.stats) };
+    return { ...direct, fallback: this.#fallback(route, name, fallback, direct.stats) };
   }
 
   /** The service that stands in; what it takes still counts for the one that was asked. Nobody stands in for it in turn. */
-  #fallback(route: string, fallback: Fallback | undefined, stats: TrafficStats): RuleBackend | null {
+  #fallback(route: string, name: string, fallback: Fallback | undefined, stats: TrafficStats): RuleBackend | null {
     if (fallback?.service === undefined) return null;
-    const direct = this.#directBackend(route, { service: fallback.service, weight: 1 }, null);
+    const direct = this.#directBackend(route, name, { service: fallback.service, weight: 1 }, null);
     return direct && { ...direct, stats };
   }
 
   /** A backend without another service that stands in for it. */
-  #directBackend(route: string, backend: Backend, rule: RouteRule | null): RuleBackend | null {
+  #directBackend(route: string, name: string, backend: Backend, rule: RouteRule | null): RuleBackend | null {
     const protocol = this.#store.protocolOf(backend.service);
     if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
-    const { budget, load } = this.#stateOf(backend.service);
+    const state = this.#stateOf(backend.service);
     return {
       ...this.#clustersOf(backend.service, backend.labels),
       speaksGrpc: protocol === 'grpc',
       hashKey: settings.balancing.hashKey,
-      budget,
-      load,
+      budget: state.budget,
+      load: state.load,
       retry: rule?.retry ? retrySettings(rule.retry) : settings.retry,
+      hedge: hedgeSettings(rule?.hedge ?? settings.hedge, name, state),
       timeouts: rule?.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
       breakerReply: fallbackReply(settings.fallback),
       fallback: null,
@@ -214,7 +212,7 @@ class Compiler {
     const rules = new Map<string, HostRoutes<Rule>>();
     for (const { name } of this.#store.services()) {
       const rule: RouteRule = { matches: [], backends: [{ service: name, weight: 1 }] };
-      const backend = this.#backend(routeOfService, rule.backends[0]!, rule);
+      const backend = this.#backend(routeOfService, routeOfService, rule.backends[0]!, rule);
       const compiled = new Rule(routeOfService, [{ backend, weight: 1 }], 0);
       rules.set(name, new HostRoutes([{ hostnames: [name], match: {}, rule: compiled, created: 0, name, place: 0 }]));
     }
@@ -261,6 +259,7 @@ class Compiler {
       budget: new RetryBudget(settings.retryBudget),
       load: endpoint.load,
       retry: noRetry,
+      hedge: null,
       timeouts: settings.timeouts,
       breakerReply: fallbackReply(undefined),
       fallback: null,

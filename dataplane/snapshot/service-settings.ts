@@ -1,6 +1,8 @@
 import type { Fallback } from '../../shared/resources/breaker.ts';
+import type { Hedge } from '../../shared/resources/hedge.ts';
 import type { LoadBalancer } from '../../shared/resources/load-balancer.ts';
-import type { Connections, PolicyTimeouts, RetryPolicy, RuleRetry } from '../../shared/resources/policy.ts';
+import type { Connections, PolicyTimeouts } from '../../shared/resources/policy.ts';
+import type { RetryPolicy } from '../../shared/resources/retry.ts';
 import type { Timeouts } from '../../shared/resources/route.ts';
 import { documentSchemas, type PolicyResource } from '../../shared/resources/schema.ts';
 import type { ServiceLimits } from '../../shared/resources/service-limits.ts';
@@ -10,11 +12,12 @@ import type { ConcurrencySettings } from '../cluster/concurrency/concurrency-lim
 import type { OutlierSettings } from '../cluster/outlier/outlier-settings.ts';
 import type { RetryBudgetSettings } from '../cluster/retry-budget.ts';
 import type { LoadLimits } from '../cluster/service-load.ts';
-import { retriableStatuses } from '../pipeline/grpc.ts';
-import type { RetrySettings, TimeoutSettings } from '../pipeline/rule.ts';
+import type { RetrySettings } from '../pipeline/retry.ts';
+import type { TimeoutSettings } from '../pipeline/rule.ts';
 import type { PoolSettings } from '../upstream/pool.ts';
 import { type BalancingSettings, balancingSettings, outlierSettings } from './balancing-settings.ts';
 import { breakerSettings, concurrencySettings, loadLimits } from './load-settings.ts';
+import { retrySettings } from './retry-settings.ts';
 
 /** What the policies of a service come to, in the units the request path uses. */
 export type ServiceSettings = {
@@ -23,6 +26,9 @@ export type ServiceSettings = {
   readonly timeouts: TimeoutSettings;
   readonly retry: RetrySettings;
   readonly retryBudget: RetryBudgetSettings;
+  /** Null when no policy asks for it. */
+  readonly hedge: Hedge | null;
+  readonly hedgeBudget: RetryBudgetSettings;
   /** Null when no policy asks for a breaker. */
   readonly breaker: BreakerSettings | null;
   readonly fallback: Fallback | undefined;
@@ -47,6 +53,7 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
   const concurrency = policies.find(({ spec }) => spec.concurrency)?.spec.concurrency;
   const connections = policies.find(({ spec }) => spec.connections)?.spec.connections ?? defaults.connections;
   const timeouts = policies.find(({ spec }) => spec.timeouts)?.spec.timeouts ?? defaults.timeouts;
+  const hedge = policies.find(({ spec }) => spec.hedge)?.spec.hedge ?? null;
   const retry = policies.find(({ spec }) => spec.retry)?.spec.retry ?? defaults.retry;
   return {
     balancing: balancingSettings(loadBalancer),
@@ -66,9 +73,12 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
       requestMs: durationMs(timeouts.request),
       perTryMs: durationMs(timeouts.perTry),
       idleMs: durationMs(timeouts.idle),
+      maxStreamMs: durationMs(timeouts.maxStream),
     },
     retry: retrySettings(retry),
     retryBudget: retry.budget,
+    hedge,
+    hedgeBudget: (hedge ?? defaults.hedge).budget,
     breaker: breaker ? breakerSettings(breaker) : null,
     fallback: breaker?.fallback,
     outliers: outliers ? outlierSettings(outliers, workers) : null,
@@ -88,23 +98,7 @@ export function applicationSettings(policies: readonly PolicyResource[]): Servic
   return {
     ...own,
     pool: { ...own.pool, connectTimeoutMs, idleTimeoutMs, maxLifetimeMs, maxRequests },
-    timeouts: { ...own.timeouts, idleMs: timeouts.idleMs },
-  };
-}
-
-export function retrySettings(retry: RuleRetry): RetrySettings {
-  return {
-    attempts: retry.attempts,
-    onConnectFailure: retry.on.includes('connect-failure'),
-    onReset: retry.on.includes('reset'),
-    onStale: retry.on.includes('reset') && retry.attempts > 0,
-    onGatewayError: retry.on.includes('gateway-error'),
-    grpcStatuses: new Set(
-      retry.on.map((condition) => retriableStatuses[condition] ?? -1).filter((code) => code !== -1),
-    ),
-    methods: new Set(retry.methods),
-    backoffMs: durationMs(retry.backoff),
-    maxBackoffMs: durationMs(retry.maxBackoff),
+    timeouts: { ...own.timeouts, idleMs: timeouts.idleMs, maxStreamMs: timeouts.maxStreamMs },
   };
 }
 
@@ -113,7 +107,8 @@ export function timeoutSettings(rule: Timeouts, service: TimeoutSettings): Timeo
   return {
     requestMs: rule.request === undefined ? service.requestMs : durationMs(rule.request),
     perTryMs: rule.backendRequest === undefined ? service.perTryMs : durationMs(rule.backendRequest),
-    idleMs: service.idleMs,
+    idleMs: rule.idle === undefined ? service.idleMs : durationMs(rule.idle),
+    maxStreamMs: rule.maxStream === undefined ? service.maxStreamMs : durationMs(rule.maxStream),
   };
 }
 
@@ -125,6 +120,7 @@ function sectionDefaults(): {
   connections: Connections;
   timeouts: PolicyTimeouts;
   retry: RetryPolicy;
+  hedge: Hedge;
   limits: ServiceLimits;
 } {
   const document = documentSchemas.Policy as Field;
@@ -134,6 +130,7 @@ function sectionDefaults(): {
     connections: defaultsOf(sections['connections']) as Connections,
     timeouts: defaultsOf(sections['timeouts']) as PolicyTimeouts,
     retry: defaultsOf(sections['retry']) as RetryPolicy,
+    hedge: defaultsOf(sections['hedge']) as Hedge,
     limits: defaultsOf(sections['limits']) as ServiceLimits,
   };
 }

@@ -1,23 +1,15 @@
-import type { TraceContext } from '../../observability/tracing/trace-context.ts';
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
-import type { Caller } from '../message/caller.ts';
 import type { Head } from '../message/head.ts';
+import type { OutgoingHead } from '../message/outgoing-head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
-import type { RequestHead } from '../message/request-head.ts';
 
 /** What a connection needs to know of the request it carries, and whom it tells about the reply. */
-export type UpstreamRequest = {
-  readonly head: RequestHead;
-  readonly caller: Caller;
-  readonly trace: TraceContext;
-  readonly isUpgrade: boolean;
+export type UpstreamRequest = OutgoingHead & {
   /** Body that came before the connection was there. */
   readonly heldBody: Buffer;
   /** The whole request is here. */
   readonly isRequestWhole: boolean;
   readonly requestTrailers: Head | null;
-  /** Time that is left for it, in ms; 0 when there is no end to it. */
-  readonly remainingMs: number;
   /** Who takes the reply writes bytes that last as they are. */
   readonly borrowsReply: boolean;
 

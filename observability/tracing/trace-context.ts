@@ -86,6 +86,15 @@ export class TraceContext {
     return true;
   }
 
+  /** Becomes the same as another one. */
+  copyFrom(trace: TraceContext): void {
+    this.bytes.set(trace.bytes);
+    this.parent.set(trace.parent);
+    this.hasParent = trace.hasParent;
+    this.isSampled = trace.isSampled;
+    this.isB3 = trace.isB3;
+  }
+
   /** Takes over B3 ids (https://github.com/openzipkin/b3-propagation); false when they are not valid. */
   acceptB3(traceId: string, spanId: string, sampled: boolean): boolean {
     const trace = Buffer.from(traceId.padStart(32, '0'), 'latin1');

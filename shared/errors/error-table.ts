@@ -117,6 +117,13 @@ export const errorTable = {
     retry: 'always',
     text: 'Too many requests are under way, or waiting for a connection.',
   },
+  deadline_exceeded: {
+    http: 504,
+    grpc: 4,
+    origin: 'downstream',
+    retry: 'never',
+    text: 'The time that the caller had for the request was over when it came.',
+  },
   request_timeout: { http: 504, grpc: 4, origin: 'upstream', retry: 'never', text: 'The request timeout passed.' },
   upstream_connect: {
     http: 503,

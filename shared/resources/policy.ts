@@ -2,71 +2,11 @@ import Type, { type Static } from 'typebox';
 import { Breaker } from './breaker.ts';
 import { Concurrency } from './concurrency.ts';
 import { Duration, Name } from './field-schemas.ts';
+import { Hedge } from './hedge.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { OutlierDetection } from './outlier-detection.ts';
+import { RetryPolicy } from './retry.ts';
 import { ServiceLimits } from './service-limits.ts';
-
-const defaultConditions = ['connect-failure', 'reset', 'gateway-error'] as const;
-export const retryConditions = [
-  ...defaultConditions,
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-] as const;
-
-const retryFields = {
-  attempts: Type.Integer({
-    default: 2,
-    minimum: 0,
-    maximum: 10,
-    description: 'Tries after the first one; 0 turns retries off.',
-  }),
-  on: Type.Array(Type.Enum([...retryConditions]), {
-    default: [...defaultConditions],
-    uniqueItems: true,
-    maxItems: retryConditions.length,
-    description:
-      'connect-failure: nothing was sent; reset: the connection broke before the reply, or was being closed as the request was sent on it; gateway-error: 502, 503 or 504; the others are gRPC statuses, tried again whatever the method, before anything of the reply was passed on.',
-  }),
-  methods: Type.Array(Type.String({ pattern: '^[A-Z][A-Z0-9-]{0,31}$' }), {
-    default: ['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'],
-    maxItems: 32,
-    description: 'Methods that may be tried again when the first try may have been executed (RFC 9110 §9.2.2).',
-  }),
-  backoff: Duration({ default: '25ms', description: 'Base of the exponential backoff with full jitter.' }),
-  maxBackoff: Duration({ default: '250ms', description: 'Upper bound of one backoff.' }),
-};
-
-/** Retries of one route rule. Their budget is that of the service: it protects the service, whoever asks. */
-export const RuleRetry = Type.Object(retryFields, { additionalProperties: false });
-export type RuleRetry = Static<typeof RuleRetry>;
-
-export const RetryPolicy = Type.Object(
-  {
-    ...retryFields,
-    budget: Type.Object(
-      {
-        percent: Type.Number({
-          default: 20,
-          minimum: 0,
-          maximum: 1000,
-          description: 'Retries allowed in percent of the requests of the last 10 s.',
-        }),
-        minPerSecond: Type.Integer({
-          default: 10,
-          minimum: 0,
-          maximum: 100_000,
-          description: 'Retries a second that are always allowed.',
-        }),
-      },
-      { additionalProperties: false, default: {} },
-    ),
-  },
-  { additionalProperties: false },
-);
-export type RetryPolicy = Static<typeof RetryPolicy>;
 
 export const Connections = Type.Object(
   {
@@ -131,6 +71,11 @@ export const PolicyTimeouts = Type.Object(
       default: '5m',
       description: 'Longest silence on an exchange or upgraded connection; 0s is none.',
     }),
+    maxStream: Duration({
+      default: '0s',
+      description:
+        'Longest life of an exchange, a tunnel or an upgraded connection, which request ends not; 0s is none.',
+    }),
   },
   { additionalProperties: false },
 );
@@ -149,6 +94,7 @@ export const PolicySpec = Type.Object(
     connections: Type.Optional(Connections),
     timeouts: Type.Optional(PolicyTimeouts),
     retry: Type.Optional(RetryPolicy),
+    hedge: Type.Optional(Hedge),
     breaker: Type.Optional(Breaker),
     outlierDetection: Type.Optional(OutlierDetection),
     limits: Type.Optional(ServiceLimits),

@@ -43,6 +43,7 @@ export const policySections = [
   'connections',
   'timeouts',
   'retry',
+  'hedge',
   'breaker',
   'outlierDetection',
   'limits',

@@ -1,7 +1,8 @@
 import Type, { type Static } from 'typebox';
 import { RuleBreaker } from './breaker.ts';
 import { Duration, Labels, Name } from './field-schemas.ts';
-import { RuleRetry } from './policy.ts';
+import { RuleHedge } from './hedge.ts';
+import { RuleRetry } from './retry.ts';
 
 /** Gateway API HTTPRoute vocabulary (gateway.networking.k8s.io/v1), with `hostnames` instead of parentRefs. */
 export const PathMatch = Type.Object(
@@ -92,6 +93,12 @@ export const Timeouts = Type.Object(
       Duration({ description: 'From the request’s head to the reply’s end, retries included; 0s is none.' }),
     ),
     backendRequest: Type.Optional(Duration({ description: 'From one try’s start to its reply’s head; 0s is none.' })),
+    idle: Type.Optional(
+      Duration({ description: 'Longest silence on an exchange or upgraded connection; 0s is none.' }),
+    ),
+    maxStream: Type.Optional(
+      Duration({ description: 'Longest life of an exchange, a tunnel or an upgraded connection; 0s is none.' }),
+    ),
   },
   { additionalProperties: false },
 );
@@ -109,6 +116,7 @@ export const RouteRule = Type.Object(
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
     breaker: Type.Optional(RuleBreaker),
+    hedge: Type.Optional(RuleHedge),
   },
   { additionalProperties: false },
 );

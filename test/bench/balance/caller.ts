@@ -70,7 +70,7 @@ export class Caller {
   ask(keyHash: number, onReply: (status: number, tookMs: number) => void): void {
     const simulation = this.#simulation;
     const startMs = simulation.nowMs;
-    const endpoint = this.#cluster.pick(keyHash, null, startMs);
+    const endpoint = this.#cluster.pick(keyHash, [], startMs);
     if (typeof endpoint === 'string') return onReply(503, 0);
     const attempt = new Attempt<ServedEndpoint>();
     attempt.begin(endpoint, startMs);

@@ -38,7 +38,7 @@ export const stage: Stage = {
       balancing: new Balancing(new BalancerMaker({ policy: 'least-request' }, endpoints, tools), random, { zones }),
       panicThresholdPercent: 50,
     });
-    const pickFast = () => fast.pick(noKey, null, 1000) as Endpoint;
+    const pickFast = () => fast.pick(noKey, [], 1000) as Endpoint;
     const pickPlain = plainPick(endpoints, seededRandom());
     return {
       check() {

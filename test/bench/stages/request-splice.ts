@@ -18,7 +18,8 @@ export const stage: Stage = {
     const out = new OutBuffer();
     const trace = new TraceContext();
     trace.begin(false);
-    const heads = requestHeads.map(sampleRequestHead);
+    const first = { trace, caller: anybody, isUpgrade: false, remainingMs: 0, attempt: 1 };
+    const heads = requestHeads.map((text) => ({ ...first, head: sampleRequestHead(text) }));
     const plainHeads = requestHeads.map(readPlainHead);
     const traceparent = trace.bytes.toString('latin1');
     return {
@@ -26,7 +27,7 @@ export const stage: Stage = {
         heads.forEach((head, i) => {
           const plainHead = plainHeads[i]!;
           out.discard();
-          writeRequestHead(out, head, trace, anybody, false);
+          writeRequestHead(out, head);
           const fast = Buffer.from(out.bytes.subarray(0, out.length));
           const plain = writePlain(plainHead, traceparent);
           deepStrictEqual(readPlainHead(fast).startLine, readPlainHead(plain).startLine);
@@ -40,7 +41,7 @@ export const stage: Stage = {
         let sum = 0;
         for (let i = 0; i < times; i++) {
           out.discard();
-          writeRequestHead(out, heads[i & 3]!, trace, anybody, false);
+          writeRequestHead(out, heads[i & 3]!);
           sum += out.length;
         }
         return sum;

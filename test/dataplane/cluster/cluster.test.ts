@@ -45,7 +45,7 @@ function openBreaker(endpoint: Endpoint): void {
 function picked(cluster: Cluster<Endpoint>, nowMs: number, times = 40): string[] {
   const seen = new Set<string>();
   for (let i = 0; i < times; i++) {
-    const choice = cluster.pick(noKey, null, nowMs);
+    const choice = cluster.pick(noKey, [], nowMs);
     seen.add(typeof choice === 'string' ? choice : choice.name);
   }
   return [...seen].sort();
@@ -75,9 +75,9 @@ t.test('the endpoint to avoid is taken only when there is no other', async (t) =
   for (const settings of [{ policy: 'round-robin' }, { policy: 'maglev', size: 101 }] as const) {
     const endpoints = endpointsOf(2);
     const cluster = clusterOf(endpoints, { settings, panicThresholdPercent: 0 });
-    for (let key = 0; key < 20; key++) t.equal(cluster.pick(key, endpoints[0]!, 0), endpoints[1]);
+    for (let key = 0; key < 20; key++) t.equal(cluster.pick(key, [endpoints[0]!], 0), endpoints[1]);
     endpoints[1]!.setHealthy(false, 0);
-    for (let key = 0; key < 20; key++) t.equal(cluster.pick(key, endpoints[0]!, 0), endpoints[0]);
+    for (let key = 0; key < 20; key++) t.equal(cluster.pick(key, [endpoints[0]!], 0), endpoints[0]);
   }
 });
 
@@ -118,7 +118,7 @@ t.test('an open breaker is respected even then', async (t) => {
   t.same(picked(cluster, 0), ['e-1']);
   openBreaker(endpoints[1]!);
   t.same(picked(cluster, 0), ['breaker_open']);
-  t.equal(cluster.pickForTunnel(1, null, 0), 'breaker_open');
+  t.equal(cluster.pickForTunnel(1, [], 0), 'breaker_open');
   t.same(picked(clusterOf([]), 0), ['no_endpoint']);
 });
 
@@ -136,17 +136,17 @@ t.test('breakers are no reason to panic', async (t) => {
 t.test('a tunnel takes one in turn of those that have the port', async (t) => {
   const endpoints = endpointsOf(3);
   const cluster = clusterOf(endpoints);
-  t.equal(cluster.pickForTunnel(2, null, 0), endpoints[1]);
-  t.equal(cluster.pickForTunnel(2, endpoints[1]!, 0), endpoints[1], 'the only one, though it failed');
-  t.equal(cluster.pickForTunnel(9, null, 0), 'port_not_served');
-  t.equal(clusterOf([]).pickForTunnel(2, null, 0), 'no_endpoint');
+  t.equal(cluster.pickForTunnel(2, [], 0), endpoints[1]);
+  t.equal(cluster.pickForTunnel(2, [endpoints[1]!], 0), endpoints[1], 'the only one, though it failed');
+  t.equal(cluster.pickForTunnel(9, [], 0), 'port_not_served');
+  t.equal(clusterOf([]).pickForTunnel(2, [], 0), 'no_endpoint');
 });
 
 /** How many of 1,000 requests each gets. */
 function shares(cluster: Cluster<Endpoint>, endpoints: readonly Endpoint[], nowMs: number): number[] {
   const seen = new Map<unknown, number>();
   for (let i = 0; i < 1000; i++) {
-    const choice = cluster.pick(noKey, null, nowMs);
+    const choice = cluster.pick(noKey, [], nowMs);
     seen.set(choice, (seen.get(choice) ?? 0) + 1);
   }
   return endpoints.map((endpoint) => seen.get(endpoint) ?? 0);

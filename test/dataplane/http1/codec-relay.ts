@@ -203,8 +203,9 @@ class RequestRelay extends CodecRelay<RequestHead> {
     const field = head.traceparentField;
     if (field < 0 || !trace.accept(head.bytes, head.offsets[field * 4 + 2]!, head.offsets[field * 4 + 3]!))
       trace.begin(false);
-    const isUpgrade = head.connectionUpgrade && head.upgradeField !== -1 && head.minorVersion === 1;
-    writeRequestHead(this.out, head, trace, anybody, isUpgrade && !/h2c/i.test(head.valueAt(head.upgradeField)));
+    const asks = head.connectionUpgrade && head.upgradeField !== -1 && head.minorVersion === 1;
+    const isUpgrade = asks && !/h2c/i.test(head.valueAt(head.upgradeField));
+    writeRequestHead(this.out, { head, trace, caller: anybody, isUpgrade, remainingMs: 0, attempt: 1 });
     this.sendsChunks = head.isChunked;
     if (head.isChunked) return { framing: Framing.chunked, length: 0 };
     return { framing: head.contentLength > 0 ? Framing.length : Framing.none, length: head.contentLength };

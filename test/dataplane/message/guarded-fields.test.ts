@@ -135,7 +135,7 @@ t.test('what the next hop is told is what the plain version says', async (t) => 
     for (const gone of [...words, ...(one.kind === 'trusted' ? [] : identity)])
       deepStrictEqual(head.header(gone), null);
     const out = new OutBuffer();
-    writeRequestHead(out, head, trace, caller, false);
+    writeRequestHead(out, { head, trace, caller, isUpgrade: false, remainingMs: 0, attempt: 1 });
     const { messages, fault } = readRequests(Buffer.from(out.bytes.subarray(0, out.length)));
     deepStrictEqual(fault, null);
     deepStrictEqual(

@@ -62,7 +62,7 @@ t.test('a change of configuration forgives no outlier, until nobody asks for it 
   t.equal(named(after, 'app-1'), first);
   t.ok(first.isEjected);
   t.equal(clusterOf(after, 'app').endpoints.length, 4);
-  for (let i = 0; i < 20; i++) t.not(clusterOf(after, 'app').pick(noKey, null, 1000), first);
+  for (let i = 0; i < 20; i++) t.not(clusterOf(after, 'app').pick(noKey, [], 1000), first);
   put(...app);
   t.notOk(first.isEjected);
   t.equal(first.outlier, null);
@@ -125,9 +125,9 @@ t.test('a subset follows the policy of its service, and its endpoints’ changes
     ['v1-1 7', 'v1-2 7'],
   );
   t.equal(named(snapshot, 'v1-1'), cluster.endpoints[0]);
-  const [home] = cluster.endpoints.filter((endpoint) => endpoint === cluster.pick(5, null, 1000));
+  const [home] = cluster.endpoints.filter((endpoint) => endpoint === cluster.pick(5, [], 1000));
   home!.setHealthy(false, 1000);
-  t.not(cluster.pick(5, null, 1000), home);
+  t.not(cluster.pick(5, [], 1000), home);
   home!.setHealthy(true, 1000);
-  t.equal(cluster.pick(5, null, 1000), home);
+  t.equal(cluster.pick(5, [], 1000), home);
 });

@@ -1,0 +1,184 @@
+import { TraceContext } from '../../observability/tracing/trace-context.ts';
+import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import type { LatencyQuantile } from '../cluster/latency-quantile.ts';
+import type { RetryBudget } from '../cluster/retry-budget.ts';
+import type { Caller } from '../message/caller.ts';
+import type { Head } from '../message/head.ts';
+import type { ReplyHead } from '../message/reply-head.ts';
+import type { RequestHead } from '../message/request-head.ts';
+import type { PoolWaiter } from '../upstream/pool.ts';
+import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
+import { Attempt } from './attempt.ts';
+import { grpcStatusAt } from './grpc.ts';
+
+/** Hedging of the requests of one rule to one service. */
+export type HedgeSettings = {
+  readonly budget: RetryBudget;
+  /** Of the time that replies take to begin. */
+  readonly latency: LatencyQuantile;
+  readonly minDelayMs: number;
+};
+
+/** The exchange as its hedge sees it. */
+export type Hedged = UpstreamRequest &
+  PoolWaiter & {
+    /** A good reply to the hedge has begun, before the first request had one: it takes its place. */
+    onHedgeWon(hedge: Hedge): void;
+    /** Nothing comes of the hedge. */
+    onHedgeFailed(hedge: Hedge): void;
+  };
+
+/**
+ * The second request of an exchange, while the first one is slow.
+ *
+ *   open ---- a good reply, or the first one fails ----> leading (what comes is the exchange's)
+ *     '------ a failure, or the first one has its reply ----> over
+ *
+ * It stands between its connection and the exchange for as long as it lives.
+ */
+export class Hedge implements UpstreamRequest, PoolWaiter {
+  readonly attempt: number;
+  readonly trace = new TraceContext();
+  readonly try = new Attempt<PooledEndpoint>();
+  connection: UpstreamConnection | null = null;
+  #state: 'open' | 'leading' | 'over' = 'open';
+  readonly #exchange: Hedged;
+  readonly #now: () => number;
+  /** What was held of the request when this began; nobody changes it before the exchange is over. */
+  readonly heldBody: Buffer;
+
+  constructor(exchange: Hedged, heldBody: Buffer, now: () => number) {
+    this.#exchange = exchange;
+    this.heldBody = heldBody;
+    this.#now = now;
+    this.attempt = exchange.attempt;
+    this.trace.copyFrom(exchange.trace);
+  }
+
+  get head(): RequestHead {
+    return this.#exchange.head;
+  }
+
+  get caller(): Caller {
+    return this.#exchange.caller;
+  }
+
+  get requestTrailers(): Head | null {
+    return this.#exchange.requestTrailers;
+  }
+
+  get remainingMs(): number {
+    return this.#exchange.remainingMs;
+  }
+
+  get borrowsReply(): boolean {
+    return this.#exchange.borrowsReply;
+  }
+
+  /** Only requests that are whole are hedged, and never those that ask for another protocol. */
+  readonly isUpgrade = false;
+  readonly isRequestWhole = true;
+
+  begin(endpoint: PooledEndpoint): void {
+    this.try.begin(endpoint, this.#now());
+    const connection = endpoint.pool.acquire(this);
+    if (connection === null) return;
+    if (typeof connection === 'string') this.onConnectionFailure(connection);
+    else this.onConnection(connection);
+  }
+
+  /** From now on everything that comes is the exchange's. */
+  lead(): void {
+    this.#state = 'leading';
+  }
+
+  /** It is not needed any more. */
+  cancel(): void {
+    if (this.#state !== 'open') return;
+    this.#leave();
+    this.try.end(false, this.#now());
+  }
+
+  #leave(): void {
+    this.#state = 'over';
+    if (this.connection === null) this.try.endpoint!.pool.cancel(this);
+    else this.connection.abort();
+  }
+
+  #fail(isBlamed: boolean): void {
+    this.#state = 'over';
+    this.try.end(isBlamed, this.#now());
+    this.#exchange.onHedgeFailed(this);
+  }
+
+  onConnection(connection: UpstreamConnection): void {
+    if (this.#state === 'leading') return this.#exchange.onConnection(connection);
+    this.connection = connection;
+    connection.begin(this);
+  }
+
+  onConnectionFailure(code: ErrorCode): void {
+    if (this.#state === 'leading') this.#exchange.onConnectionFailure(code);
+    else if (this.#state === 'open') this.#fail(code === 'upstream_connect');
+  }
+
+  onUpstreamFailure(code: ErrorCode, isStale: boolean): void {
+    this.connection = null;
+    if (this.#state === 'leading') this.#exchange.onUpstreamFailure(code, isStale);
+    else if (this.#state === 'open') this.#fail(!isStale);
+  }
+
+  onReplyHead(head: ReplyHead, hasBody: boolean): boolean {
+    if (this.#state === 'open' && !this.#wins(head)) return false;
+    return this.#state === 'leading' && this.#exchange.onReplyHead(head, hasBody);
+  }
+
+  /** A failure is no reply worth having while the first request may still get one. */
+  #wins(head: ReplyHead): boolean {
+    const isGood = head.status < 500 && (!this.head.isGrpc || grpcStatusAt(head, head.grpcStatusField) <= 0);
+    if (isGood) this.#exchange.onHedgeWon(this);
+    else {
+      this.try.onStatus(Math.max(head.status, 500), this.#now());
+      this.connection = null;
+      this.#fail(true);
+    }
+    return isGood;
+  }
+
+  onInterim(head: ReplyHead): void {
+    if (this.#state === 'leading') this.#exchange.onInterim(head);
+  }
+
+  onReplyBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
+    this.#exchange.onReplyBody(bytes, from, to, isLasting);
+  }
+
+  flushReply(): boolean {
+    return this.#exchange.flushReply();
+  }
+
+  onReplyEnd(trailers: Head | null): void {
+    this.#exchange.onReplyEnd(trailers);
+  }
+
+  onReplyDone(): void {
+    this.#exchange.onReplyDone();
+  }
+
+  onUpgrade(head: ReplyHead): void {
+    this.#exchange.onUpgrade(head);
+  }
+
+  onTunnelOpen(): void {
+    this.#exchange.onTunnelOpen();
+  }
+
+  onTunnelEnd(): void {
+    this.#exchange.onTunnelEnd();
+  }
+
+  onUpstreamDrain(): void {
+    if (this.#state === 'leading') this.#exchange.onUpstreamDrain();
+  }
+}

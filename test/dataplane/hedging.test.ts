@@ -1,0 +1,190 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import t from 'tap';
+import type { Owner } from '../harness/owner.ts';
+import { until } from '../harness/until.ts';
+import { get, rawClient } from './harness/raw-client.ts';
+import { policy } from './harness/resources.ts';
+import { type StaticProxy, staticProxy } from './harness/static-proxy.ts';
+import { type Answer, type Call, callerOf, originOf, type Protocol, speaking } from './http2/calling.ts';
+
+/** A request to an instance, for as long as the instance has not answered it. */
+type Pending = { readonly reply: ServerResponse; readonly request: IncomingMessage; body: string; isGone: boolean };
+
+type Fleet = {
+  readonly proxy: StaticProxy;
+  readonly ask: (call?: Call) => Promise<Answer>;
+  /** Requests that came while instances were slow, in order. */
+  readonly pending: Pending[];
+  /** From now on nothing is answered. */
+  slowDown(): void;
+};
+
+const learned = 100;
+
+/** Two instances behind a proxy that knows their usual latency, which is next to none. */
+async function fleet(t: Owner, protocol: Protocol, sections: object = {}): Promise<Fleet> {
+  let isSlow = false;
+  const pending: Pending[] = [];
+  const handle = (request: IncomingMessage, reply: ServerResponse) => {
+    const one: Pending = { reply, request, body: '', isGone: false };
+    reply.on('close', () => {
+      one.isGone = !reply.writableEnded;
+    });
+    if (isSlow) pending.push(one);
+    request.setEncoding('utf8').on('data', (piece: string) => {
+      one.body += piece;
+    });
+    request.on('end', () => {
+      if (!pending.includes(one)) reply.end('usual');
+    });
+    request.on('error', () => undefined); // the tests have requests given up
+  };
+  const ports = [await originOf(t, protocol, handle), await originOf(t, protocol, handle)];
+  const proxy = await staticProxy(t, {
+    resources: [...speaking(protocol, ...ports), policy('app', { hedge: {}, retry: { attempts: 0 }, ...sections })],
+  });
+  const ask = await callerOf(t, 'http1', proxy.port);
+  for (let i = 0; i < learned; i++) await ask({});
+  return {
+    proxy,
+    ask: (call = {}) => ask(call),
+    pending,
+    slowDown: () => {
+      isSlow = true;
+    },
+  };
+}
+
+const hedges = (proxy: StaticProxy, result: string) => proxy.metric('meshlane_hedges_total', { result });
+const bothCame = ({ pending }: Fleet) => until(() => pending.length === 2, { what: 'the second request' });
+
+for (const protocol of ['http1', 'http2'] as const) {
+  t.test(
+    `${protocol}: a slow request goes out a second time, to another instance, and the first reply counts`,
+    async (t) => {
+      const one = await fleet(t, protocol);
+      one.slowDown();
+      const answer = one.ask({ method: 'PUT', path: '/x', body: Buffer.from('the body') });
+      await bothCame(one);
+      const [first, second] = one.pending as [Pending, Pending];
+      t.not(first.request.socket.localPort, second.request.socket.localPort);
+      second.reply.end('second');
+      t.equal((await answer).body.toString(), 'second');
+      t.equal(second.body, 'the body');
+      t.equal(second.request.headers['x-meshlane-attempt'], '2');
+      await until(() => first.isGone, { what: 'the end of the request that lost' });
+      t.equal(await hedges(one.proxy, 'won'), 1);
+      t.equal(await one.proxy.metric('meshlane_requests_in_flight'), 0);
+      t.equal(await one.proxy.metric('meshlane_requests_total', { code: '200' }), learned + 1);
+    },
+  );
+
+  t.test(`${protocol}: the second request is let off when the first has its reply`, async (t) => {
+    const one = await fleet(t, protocol);
+    one.slowDown();
+    const answer = one.ask();
+    await bothCame(one);
+    const [first, second] = one.pending as [Pending, Pending];
+    first.reply.end('first');
+    t.equal((await answer).body.toString(), 'first');
+    await until(() => second.isGone, { what: 'the end of the request that lost' });
+    t.equal(await hedges(one.proxy, 'lost'), 1);
+  });
+
+  t.test(`${protocol}: a second request that fails is as good as none`, async (t) => {
+    const one = await fleet(t, protocol);
+    one.slowDown();
+    const answer = one.ask();
+    await bothCame(one);
+    const [first, second] = one.pending as [Pending, Pending];
+    second.reply.writeHead(503).end('broken');
+    await until(async () => (await hedges(one.proxy, 'failed')) === 1, { what: 'the failure' });
+    first.reply.end('first');
+    t.equal((await answer).body.toString(), 'first');
+  });
+
+  t.test(`${protocol}: a first request that breaks leaves the second one`, async (t) => {
+    const one = await fleet(t, protocol);
+    one.slowDown();
+    const answer = one.ask();
+    await bothCame(one);
+    const [first, second] = one.pending as [Pending, Pending];
+    first.request.socket.destroy();
+    await until(async () => (await hedges(one.proxy, 'won')) === 1, { what: 'the break' });
+    second.reply.end('second');
+    const got = await answer;
+    t.strictSame([got.status, got.body.toString()], [200, 'second']);
+  });
+
+  t.test(
+    `${protocol}: a failure of the first request is not passed on while the second one may do better`,
+    async (t) => {
+      const one = await fleet(t, protocol);
+      one.slowDown();
+      const answer = one.ask();
+      await bothCame(one);
+      const [first, second] = one.pending as [Pending, Pending];
+      first.reply.writeHead(503).end('broken');
+      await until(async () => (await hedges(one.proxy, 'won')) === 1, { what: 'the failure' });
+      second.reply.end('second');
+      t.equal((await answer).body.toString(), 'second');
+    },
+  );
+
+  t.test(`${protocol}: both requests end when both instances break`, async (t) => {
+    const one = await fleet(t, protocol);
+    one.slowDown();
+    const answer = one.ask();
+    await bothCame(one);
+    for (const { request } of one.pending) request.socket.destroy();
+    t.equal((await answer).status, 502);
+    t.equal(await one.proxy.metric('meshlane_requests_in_flight'), 0);
+  });
+}
+
+t.test('what may not be executed twice goes out once', async (t) => {
+  const one = await fleet(t, 'http1', { timeouts: { request: '300ms' } });
+  one.slowDown();
+  t.equal((await one.ask({ method: 'POST', body: Buffer.from('x') })).status, 504);
+  t.equal(one.pending.length, 1);
+  const keyed = one.ask({ method: 'POST', body: Buffer.from('x'), fields: { 'idempotency-key': 'a' } });
+  await until(() => one.pending.length === 3, { what: 'the second request' });
+  one.pending[2]!.reply.end('good');
+  t.equal((await keyed).status, 200);
+});
+
+t.test('second requests are at most the part of all that the budget says', async (t) => {
+  const one = await fleet(t, 'http1', {
+    hedge: { budget: { percent: 2, minPerSecond: 0 } },
+    timeouts: { request: '100ms' },
+  });
+  one.slowDown();
+  for (let i = 0; i < 10; i++) await one.ask();
+  t.equal(one.pending.length, 10 + Math.ceil((learned + 10) * 0.02));
+  t.ok((await hedges(one.proxy, 'over_budget')) >= 7);
+});
+
+t.test('nothing is hedged before it is known how long replies take', async (t) => {
+  let requests = 0;
+  const port = await originOf(t, 'http1', () => requests++);
+  const proxy = await staticProxy(t, {
+    resources: [
+      ...speaking('http1', port, port),
+      policy('app', { hedge: {}, retry: { attempts: 0 }, timeouts: { request: '200ms' } }),
+    ],
+  });
+  const ask = await callerOf(t, 'http1', proxy.port);
+  t.equal((await ask({})).status, 504);
+  t.equal(requests, 1);
+});
+
+t.test('a caller that leaves ends both requests', async (t) => {
+  const one = await fleet(t, 'http1');
+  one.slowDown();
+  const caller = await rawClient(t, one.proxy.port);
+  caller.send(get());
+  await bothCame(one);
+  caller.socket.resetAndDestroy();
+  await until(() => one.pending.every(({ isGone }) => isGone), { what: 'the end of both' });
+  t.equal(await one.proxy.metric('meshlane_requests_in_flight'), 0);
+});
