@@ -1,5 +1,7 @@
 import { formatIssues, type Problem } from '../shared/errors/problem.ts';
 import { request } from '../shared/http/undici.ts';
+import { type Kind, plurals } from '../shared/resources/resource.ts';
+import type { AnyResource } from '../shared/resources/schema.ts';
 import { type Invocation, type Option, UsageError } from './command.ts';
 
 /** The flag that every client of the control API has. */
@@ -9,6 +11,7 @@ export const apiOption: Option = {
 };
 
 const timeoutMs = 30_000;
+const pageSize = 500;
 
 export type ApiReply = { readonly status: number; readonly body: unknown };
 
@@ -26,6 +29,18 @@ export class ApiClient {
 
   async get(path: string): Promise<unknown> {
     return this.#mustSucceed(await this.call('GET', path));
+  }
+
+  /** All resources of a kind, however many pages they take. */
+  async list(kind: Kind): Promise<AnyResource[]> {
+    const all: AnyResource[] = [];
+    for (let after: string | undefined = ''; after !== undefined; ) {
+      const path = `/v1/${plurals[kind]}?limit=${pageSize}${after && `&continue=${after}`}`;
+      const page = (await this.get(path)) as { items: AnyResource[]; continue?: string };
+      all.push(...page.items);
+      after = page.continue;
+    }
+    return all;
   }
 
   /** `where` may say in other words what a pointer into the request means to the user. */

@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, { summary: string; load(): Promise<{ com
   collector: { summary: 'Takes spans, shows traces, forwards them', load: () => import('./commands/collector.ts') },
   apply: { summary: 'Create or change resources from a file', load: () => import('./commands/apply.ts') },
   get: { summary: 'Show resources', load: () => import('./commands/get.ts') },
+  explain: { summary: 'Say which rule a request would take, and why', load: () => import('./commands/explain.ts') },
   status: { summary: 'Show sidecars, instances and the last rollout', load: () => import('./commands/status.ts') },
 };
 

@@ -1,11 +1,8 @@
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
 import { setTimeout as wait } from 'node:timers/promises';
-import { formatIssues } from '../../shared/errors/problem.ts';
-import { readDocuments } from '../../shared/resources/document-stream.ts';
 import { durationMs, durationPattern } from '../../shared/time/duration.ts';
 import { ApiClient, apiOption } from '../api-client.ts';
 import { type Command, UsageError } from '../command.ts';
+import { documentInWords, readFileDocuments } from '../document-files.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
 
 type Effects = {
@@ -55,8 +52,7 @@ export const command: Command = {
     const isJson = readOutput(invocation, forms) === 'json';
     const dryRun = invocation.isSet('dry-run');
     const client = new ApiClient(invocation);
-    const resources = (await Promise.all(files.map(readFileDocuments))).flat();
-    if (resources.length === 0) throw new Error(`there is no document in ${files.join(', ')}`);
+    const resources = await readFileDocuments(files);
 
     const path = `/v1/apply${dryRun ? '?dryRun=true' : ''}`;
     const done = (await client.post(path, { resources }, (pointer) => inWords(pointer, resources))) as Effects;
@@ -72,32 +68,11 @@ export const command: Command = {
   },
 };
 
-async function readFileDocuments(file: string): Promise<unknown[]> {
-  let content: string;
-  try {
-    content = file === '-' ? await text(process.stdin) : await readFile(file, 'utf8');
-  } catch (error) {
-    throw new Error(`cannot read ${file}: ${(error as Error).message}`);
-  }
-  const read = readDocuments(content);
-  if (read.ok) return read.value.flatMap(itemsOf);
-  throw new Error(`${file === '-' ? 'standard input' : file} is not YAML or JSON\n${formatIssues(read.issues)}`);
-}
-
-/** What `meshlane get KIND -o json` printed can be applied again. */
-function itemsOf(document: unknown): unknown[] {
-  const { kind, items } = (document ?? {}) as { kind?: unknown; items?: unknown };
-  return kind === undefined && Array.isArray(items) ? items : [document];
-}
-
 /** `/resources/1/spec/rules` as `document 2 (Route/checkout) /spec/rules`. */
 function inWords(pointer: string, resources: readonly unknown[]): string {
   const match = /^\/resources\/([0-9]+)(.*)$/s.exec(pointer);
   if (!match) return pointer;
-  const index = Number(match[1]);
-  const { kind, name } = (resources[index] ?? {}) as { kind?: unknown; name?: unknown };
-  const known = typeof kind === 'string' && typeof name === 'string' ? ` (${kind}/${name})` : '';
-  return `document ${index + 1}${known} ${match[2]}`.trimEnd();
+  return `${documentInWords(Number(match[1]), resources)} ${match[2]}`.trimEnd();
 }
 
 function describe({ effects, dryRun }: Effects): string {

@@ -6,7 +6,6 @@ import { outputOption, printJson, readOutput } from '../output.ts';
 import { table } from '../table.ts';
 
 const forms = ['table', 'json', 'yaml'];
-const pageSize = 500;
 
 export const command: Command = {
   name: 'get',
@@ -28,7 +27,7 @@ export const command: Command = {
     const client = new ApiClient(invocation);
     const path = `/v1/${plurals[kind]}`;
     const one = name === undefined ? null : ((await client.get(`${path}/${encodeURIComponent(name)}`)) as AnyResource);
-    const resources = one ? [one] : await listAll(client, path);
+    const resources = one ? [one] : await client.list(kind);
     if (form === 'json') printJson(one ?? { items: resources });
     else if (form === 'yaml') process.stdout.write(await toYaml(resources));
     else if (resources.length === 0) process.stdout.write(`there are no ${plurals[kind]}\n`);
@@ -42,19 +41,6 @@ function kindOf(word: string): Kind {
   const kind = kinds.find((one) => one.toLowerCase() === lower || plurals[one] === lower);
   if (kind) return kind;
   throw new UsageError(`there is no kind "${word}"; known are ${Object.values(plurals).join(', ')}`);
-}
-
-async function listAll(client: ApiClient, path: string): Promise<AnyResource[]> {
-  const all: AnyResource[] = [];
-  for (let after: string | undefined = ''; after !== undefined; ) {
-    const page = (await client.get(`${path}?limit=${pageSize}${after && `&continue=${after}`}`)) as {
-      items: AnyResource[];
-      continue?: string;
-    };
-    all.push(...page.items);
-    after = page.continue;
-  }
-  return all;
 }
 
 function toTable(kind: Kind, resources: readonly AnyResource[]): string {

@@ -7,6 +7,7 @@ import { formatIssues } from '../../shared/errors/problem.ts';
 import { readProxy, readResource } from '../../shared/resources/read.ts';
 import type { InstanceResource, ProxyDocument } from '../../shared/resources/schema.ts';
 import { type Command, type Invocation, UsageError } from '../command.ts';
+import { labelsOf } from '../labels-flag.ts';
 import { limitsOf } from '../limits-flag.ts';
 import { untilStopped } from '../until-stopped.ts';
 import { version } from '../version.ts';
@@ -38,7 +39,8 @@ export const command: Command = {
       value: 'NAME=VALUE,...',
       text: 'Limits of the Proxy document, such as headTimeout=5s,bodyBytes=1000000. See docs/limits.md',
     },
-    labels: { value: 'K=V,K=V', text: 'Labels of the instance, such as version=v2.' },
+    labels: { value: 'K=V,K=V', text: 'Labels of the instance and of this workload as a caller, such as version=v2.' },
+    namespace: { value: 'NAME', text: 'Namespace of this workload, for routes with a source.' },
     zone: {
       value: 'NAME',
       text: 'Zone this workload runs in, such as eu-1a: instances there are preferred, and its own has it as a label.',
@@ -63,7 +65,7 @@ export const command: Command = {
 /** With `--config` the file says these; `--state` is only used with a control plane. */
 const saidByFile = [
   ...['service', 'app-port', 'app-address', 'outbound', 'inbound', 'admin', 'advertise', 'name'],
-  ...['trust', 'underscores', 'connect', 'labels', 'zone', 'weight', 'lease', 'state'],
+  ...['trust', 'underscores', 'connect', 'labels', 'namespace', 'zone', 'weight', 'lease', 'state'],
 ];
 
 async function run(invocation: Invocation): Promise<number> {
@@ -123,7 +125,7 @@ function fromFlags(invocation: Invocation): StaticConfiguration {
   const outbound = parseAddress(invocation.flag('outbound')!, '--outbound');
   const admin = parseAddress(invocation.flag('admin')!, '--admin');
   const underscoreNames = invocation.flag('underscores');
-  const trusted = (invocation.flag('trust') ?? '').split(',').filter((range) => range !== '');
+  const trusted = listOf(invocation.flag('trust'));
   const listeners: object[] = [
     {
       name: 'outbound',
@@ -145,11 +147,14 @@ function fromFlags(invocation: Invocation): StaticConfiguration {
     });
   const endpoint = invocation.flag('otlp');
   const zone = invocation.flag('zone');
+  const namespace = invocation.flag('namespace');
   const read = readProxy({
     kind: 'Proxy',
     name: invocation.flag('name') ?? defaultName(service, inbound),
     spec: {
       service,
+      ...(namespace === undefined ? {} : { namespace }),
+      labels: labelsOf(listOf(invocation.flag('labels')), '--labels'),
       ...(zone === undefined ? {} : { zone }),
       ...(appPort === undefined ? {} : { appPort: numberOf(appPort, '--app-port') }),
       appAddress: invocation.flag('app-address'),
@@ -191,14 +196,14 @@ function withFlags(configuration: StaticConfiguration, invocation: Invocation): 
 }
 
 function instanceOf(invocation: Invocation, proxy: ProxyDocument, inbound: Address): InstanceResource | null {
-  const { service, appPort, zone } = proxy.spec;
+  const { service, appPort, zone, labels } = proxy.spec;
   if (service === undefined || appPort === undefined) return null;
   const read = readResource({
     kind: 'Instance',
     name: proxy.name,
     labels: {
       ...(zone === undefined ? {} : { 'topology.kubernetes.io/zone': zone }),
-      ...labelsOf(invocation.flag('labels')),
+      ...labels,
     },
     spec: {
       service,
@@ -214,14 +219,8 @@ function instanceOf(invocation: Invocation, proxy: ProxyDocument, inbound: Addre
   return read.value as InstanceResource;
 }
 
-function labelsOf(text: string | undefined): Record<string, string> {
-  const labels: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const pair of (text ?? '').split(',').filter((one) => one !== '')) {
-    const at = pair.indexOf('=');
-    if (at < 1) throw new UsageError(`--labels takes KEY=VALUE pairs; got "${pair}"`);
-    labels[pair.slice(0, at)] = pair.slice(at + 1);
-  }
-  return { ...labels };
+function listOf(text = ''): string[] {
+  return text.split(',').filter((one) => one !== '');
 }
 
 function numberOf(text: string, flag: string): number {

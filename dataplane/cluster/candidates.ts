@@ -33,6 +33,13 @@ export function findCandidates<E extends Endpoint>(
   };
 }
 
+/** Tells whether an endpoint may be asked by name: as a candidate of the first choice with room may be. */
+export function mayServe(endpoint: Endpoint, nowMs: number): boolean {
+  const { breaker, backoffUntilMs, load } = endpoint;
+  const hasRoom = !load.isFull && !endpoint.isFull(nowMs);
+  return isWell(endpoint) && backoffUntilMs <= nowMs && hasRoom && (breaker === null || breaker.isPassable(nowMs));
+}
+
 function isWell({ isHealthy, isEjected }: Endpoint): boolean {
   return isHealthy && !isEjected;
 }

@@ -2,7 +2,7 @@ import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { anyPort } from '../message/request-head.ts';
 import { type Balancer, noKey } from './balancer/balancer.ts';
 import type { Balancing } from './balancing.ts';
-import { findCandidates } from './candidates.ts';
+import { type Candidates, findCandidates } from './candidates.ts';
 import type { Changes } from './changes.ts';
 import type { Endpoint } from './endpoint.ts';
 import { ServiceLoad } from './service-load.ts';
@@ -62,6 +62,11 @@ export class Cluster<E extends Endpoint> {
     return this.#balancing.explain();
   }
 
+  /** Whom requests may go to now, for people. */
+  candidates(nowMs: number): Candidates<E> {
+    return findCandidates(this.endpoints, this.#panicThresholdPercent, nowMs);
+  }
+
   /**
    * The endpoint for one try, or the reason why there is none. `keyHash` is that of what the policy hashes on, or `noKey`;
    * `tried` are the endpoints of the tries before: another is taken if there is any.
@@ -89,7 +94,7 @@ export class Cluster<E extends Endpoint> {
   }
 
   #refresh(nowMs: number): void {
-    const found = findCandidates(this.endpoints, this.#panicThresholdPercent, nowMs);
+    const found = this.candidates(nowMs);
     this.#seenChanges = this.#changes.count;
     this.#candidates = found.endpoints;
     this.#isPanicking = found.isPanicking;

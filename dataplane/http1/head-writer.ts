@@ -62,7 +62,7 @@ export function writeRequestHead(
   if (caller.forwarding !== null) writeForwarding(out, head, caller, caller.forwarding);
   if (caller.via !== null) out.constant(viaLine(caller.via, head));
   if (head.maxForwards > 0) writeNumber(out, maxForwards, head.maxForwards - 1);
-  if (remainingMs > 0) writeNumber(out, deadline, Math.ceil(remainingMs));
+  if (remainingMs > 0) writeNumber(out, deadline, Math.floor(remainingMs));
   if (attempt > 1) writeNumber(out, attemptLine, attempt);
   out.constant(traceparent);
   out.constant(trace.bytes);

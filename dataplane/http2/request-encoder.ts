@@ -58,7 +58,7 @@ export class RequestEncoder {
         this.#encoded.keep(head, caller, cases, generation, out.bytes.subarray(start, out.length));
     }
     if (hasDeadline) encodeTimeout(encoder, out, remainingMs);
-    if (remainingMs > 0) encodeNumber(encoder, out, deadlineName, Math.ceil(remainingMs));
+    if (remainingMs > 0) encodeNumber(encoder, out, deadlineName, Math.floor(remainingMs));
     if (attempt > 1) encodeNumber(encoder, out, attemptName, attempt);
     encodeTraceparent(out, trace);
   }
@@ -115,7 +115,7 @@ function encodeTraceparent(out: OutBuffer, trace: TraceContext): void {
 function encodeTimeout(encoder: HpackEncoder, out: OutBuffer, remainingMs: number): void {
   const isLong = remainingMs >= 1e8;
   lines.constant(timeoutName);
-  lines.decimal(Math.ceil(isLong ? Math.min(remainingMs / 1000, 99_999_999) : remainingMs));
+  lines.decimal(Math.floor(isLong ? Math.min(remainingMs / 1000, 99_999_999) : remainingMs));
   lines.constant(isLong ? seconds : milliseconds);
   encoder.field(out, lines.bytes, 0, timeoutName.length, timeoutName.length, lines.length, Indexing.without);
   lines.discard();

@@ -1,7 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { type Cidr, parseCidr } from '../../shared/discovery/cidr.ts';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
-import { hashText } from '../cluster/hashing/murmur3.ts';
 import type { Caller, ForwardingText, ViaText } from '../message/caller.ts';
 import { Guard } from '../message/guard.ts';
 import { ascii } from '../transport/out-buffer.ts';
@@ -36,7 +35,7 @@ export class Callers {
     this.#trusted = listOf(forwarding.trusted);
     this.#applications = listOf(forwarding.application ?? (direction === 'outbound' ? loopback : []));
     this.#via = forwarding.via === undefined ? null : viaText(forwarding.via);
-    this.#application = this.#caller(Guard.identity, false, null, 0);
+    this.#application = this.#caller(Guard.identity | Guard.mirror, false, null, ascii(unknown));
     this.#last = this.#application;
   }
 
@@ -53,8 +52,8 @@ export class Callers {
   #sort(address: string): Caller {
     const family = isIPv6(address) ? 'ipv6' : 'ipv4';
     const isKnown = address !== unknown;
-    const addressHash = hashText(address);
-    if (isKnown && this.#applications.check(address, family)) return { ...this.#application, addressHash };
+    const bytes = ascii(address);
+    if (isKnown && this.#applications.check(address, family)) return { ...this.#application, address: bytes };
     const isTrusted = isKnown && this.#trusted.check(address, family);
     const { fields } = this.#settings.forwarding;
     const sendsOlder = fields === 'x-forwarded' || fields === 'both';
@@ -62,12 +61,12 @@ export class Callers {
     // A form that we do not carry on would tell of all hops but us: whoever reads it is told something that is not so.
     const removes = isTrusted
       ? (sendsOlder ? 0 : Guard.xForwarded) | (sendsForwarded ? 0 : Guard.forwarded)
-      : Guard.xForwarded | Guard.forwarded | Guard.identity;
+      : Guard.xForwarded | Guard.forwarded | Guard.identity | Guard.mirror;
     const text = forwardingText(address, this.#scheme, sendsOlder, sendsForwarded);
-    return this.#caller(removes, isTrusted, sendsOlder || sendsForwarded ? text : null, addressHash);
+    return this.#caller(removes, isTrusted, sendsOlder || sendsForwarded ? text : null, bytes);
   }
 
-  #caller(removes: number, isTrusted: boolean, forwarding: ForwardingText | null, addressHash: number): Caller {
+  #caller(removes: number, isTrusted: boolean, forwarding: ForwardingText | null, address: Uint8Array): Caller {
     const { underscoreNames } = this.#settings;
     // Nobody can prove yet that it belongs to the mesh, so nobody may speak its words.
     const always = Guard.mesh | Guard.twin | (underscoreNames === 'allow' ? 0 : Guard.underscored);
@@ -75,7 +74,7 @@ export class Callers {
       removes: removes | always,
       refuses: underscoreNames === 'refuse' ? Guard.twin | Guard.underscored : 0,
       isTrusted,
-      addressHash,
+      address,
       forwarding,
       via: this.#via,
     };

@@ -8,8 +8,8 @@ export type Caller = {
   readonly refuses: number;
   /** What it says about those before it is believed, and its own address added. */
   readonly isTrusted: boolean;
-  /** Hash of its address. */
-  readonly addressHash: number;
+  /** Its address, in ASCII. */
+  readonly address: Uint8Array;
   /** What is added to its requests; null adds nothing. */
   readonly forwarding: ForwardingText | null;
   /** How our hop shows in Via; null adds none. */

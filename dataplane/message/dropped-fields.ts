@@ -38,6 +38,7 @@ for (const name of [FieldName.meshlaneReason, FieldName.meshlane, FieldName.mesh
   droppedIn[name] = Case.request | Case.application;
 // Written anew, where they have something to say.
 droppedIn[FieldName.meshlaneDeadline] = droppedIn[FieldName.meshlaneAttempt] = Case.request;
+droppedIn[FieldName.meshlaneMirror] = Case.application;
 // Written anew, with the caller's address behind what it said itself.
 droppedIn[FieldName.forwarded] = droppedIn[FieldName.forwardedFor] = Case.trusted;
 droppedIn[FieldName.maxForwards] = Case.countsDown;
@@ -63,6 +64,7 @@ for (const name of [
   FieldName.meshlaneDeadline,
   FieldName.meshlaneAttempt,
   FieldName.meshlaneTries,
+  FieldName.meshlaneMirror,
   FieldName.twin,
   FieldName.removed,
 ])

@@ -55,6 +55,8 @@ export const FieldName = {
   twin: 40,
   /** A field that does not travel on, and that nobody is to see. */
   removed: 41,
+  /** A copy of a request, sent beside it. */
+  meshlaneMirror: 42,
 } as const;
 export type FieldName = (typeof FieldName)[keyof typeof FieldName];
 
@@ -82,6 +84,7 @@ const spellings: readonly (readonly [string, FieldName])[] = [
   ['x-meshlane-deadline-ms', FieldName.meshlaneDeadline],
   ['x-meshlane-attempt', FieldName.meshlaneAttempt],
   ['x-meshlane-tries', FieldName.meshlaneTries],
+  ['x-meshlane-mirror', FieldName.meshlaneMirror],
   ['max-forwards', FieldName.maxForwards],
   ['via', FieldName.via],
   ['content-type', FieldName.contentType],

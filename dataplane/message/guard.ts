@@ -13,12 +13,15 @@ export const Guard = {
   underscored: 16,
   twin: 32,
   via: 64,
+  /** The one word of this mesh that applications hear. */
+  mirror: 128,
 } as const;
 
 /** The kind of guarded field that a name belongs to, 0 for those that anybody may send. */
 export const guardOf = new Uint8Array(fieldNames);
 guardOf[FieldName.meshlaneReason] = Guard.mesh;
 guardOf[FieldName.meshlane] = Guard.mesh;
+guardOf[FieldName.meshlaneMirror] = Guard.mirror;
 guardOf[FieldName.forwarded] = Guard.forwarded;
 guardOf[FieldName.forwardedFor] = Guard.xForwarded;
 guardOf[FieldName.forwardedProto] = Guard.xForwarded;

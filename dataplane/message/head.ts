@@ -121,12 +121,15 @@ export class Head {
     return textAt(this.bytes, this.offsets[field * 4 + 2]!, this.offsets[field * 4 + 3]!);
   }
 
-  /** Value of a field by its lower-case name, its lines joined by ", " (RFC 9110 §5.3); null when none is there or let in. */
+  /**
+   * Value of a field by its lower-case name, its lines joined by ", " (RFC 9110 §5.3) or, for Cookie, by "; " (RFC 9113
+   * §8.2.3); null when none is there or let in.
+   */
   header(name: string): string | null {
     let value: string | null = null;
     for (let i = 0; i < this.fieldCount; i++) {
       if (!this.#isAt(i, name)) continue;
-      value = value === null ? this.valueAt(i) : `${value}, ${this.valueAt(i)}`;
+      value = value === null ? this.valueAt(i) : `${value}${name === 'cookie' ? ';' : ','} ${this.valueAt(i)}`;
     }
     return value;
   }

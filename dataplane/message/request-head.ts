@@ -1,4 +1,4 @@
-import { hostOfAuthority } from './authority.ts';
+import { hostOfAuthority } from '../../shared/routing/authority.ts';
 import { FieldName } from './field-name.ts';
 import { textAt } from './grammar.ts';
 import { isGrpcType, webTypeOf } from './grpc-type.ts';
@@ -58,6 +58,7 @@ export class RequestHead extends Head {
   #host = '';
   #hostBytes: Buffer = Buffer.alloc(0);
   #path: string | null = null;
+  #query: string | null = null;
 
   /** Host without port, lower case. Kept over requests: a connection mostly asks for one host. */
   get host(): string {
@@ -73,11 +74,18 @@ export class RequestHead extends Head {
     return path;
   }
 
+  /** What follows "?"; empty when there is none. */
+  get query(): string {
+    this.#query ??= textAt(this.bytes, Math.min(this.pathEnd + 1, this.targetEnd), this.targetEnd);
+    return this.#query;
+  }
+
   /** Forgets the request before; `bytes` is where the next one stands. */
   override reset(bytes: Buffer, start: number): void {
     super.reset(bytes, start);
     this.method = '';
     this.#path = null;
+    this.#query = null;
     this.isAbsolute = false;
     this.hostField = -1;
     this.traceparentField = -1;
@@ -125,6 +133,7 @@ export class RequestHead extends Head {
     this.#host = head.#host;
     this.#hostBytes = head.#hostBytes;
     this.#path = head.#path;
+    this.#query = head.#query;
   }
 
   /** Takes in the fields that say something to a proxy, and what has to hold between them (RFC 9112 §6.1, §6.3). */

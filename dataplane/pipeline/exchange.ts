@@ -24,11 +24,15 @@ import { GrpcWebCall } from './grpc-web.ts';
 import { Hedge, type Hedged, type HedgeSettings } from './hedge.ts';
 import { HeldBody } from './held-body.ts';
 import { HeldReply } from './held-reply.ts';
-import { localReply, withTries } from './local-reply.ts';
+import { type LocalReply, localReply, withTries } from './local-reply.ts';
+import type { MirroredRequest } from './mirrored-request.ts';
+import type { Mirroring } from './mirroring.ts';
+import { rateLimited } from './rate-limited.ts';
 import { asksForRetry, isIdempotent, mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import { pushbackMs, retryAfterMs } from './retry-after.ts';
 import type { Rule, RuleBackend, TimeoutSettings } from './rule.ts';
 import { RuleTrial } from './rule-trial.ts';
+import type { Sessions } from './sessions.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
 import { readTrace } from './trace.ts';
 import type { TrafficStats } from './traffic-stats.ts';
@@ -91,6 +95,12 @@ export class Exchange implements Hedged {
   /** Null where bytes are carried that are no request: their connection books itself. */
   #stats: TrafficStats | null = null;
   #connection: UpstreamConnection | null = null;
+  /** Null where the rule keeps none. */
+  #sessions: Sessions<RuleBackend> | null = null;
+  /** Where the session of the request is, for its first try. */
+  #pinned: PooledEndpoint | null = null;
+  /** Copies of the request; null when there are none. */
+  #mirrors: MirroredRequest | null = null;
   /** The second request, while it is not known whether it takes the place of the first. */
   #hedge: Hedge | null = null;
   /** Who waits in a pool for the connection of the try. */
@@ -173,14 +183,20 @@ export class Exchange implements Hedged {
     if (this.direction === 'inbound') this.#enterSpan();
 
     const rule = this.#match(head);
-    const backend = rule === null ? null : rule.admit(this.#trial, nowMs);
+    const place = rule?.sessions?.placeOf(head, nowMs) ?? null;
+    const backend = rule === null ? null : rule.admit(this.#trial, place?.backend ?? null, nowMs);
+    this.#sessions = rule === null ? null : rule.sessions;
+    this.#pinned = place !== null && place.backend === backend ? place.endpoint : null;
     this.ruleName = rule === null ? '' : rule.name;
     this.backend = backend;
     this.#stats = backend === null ? context.snapshot.unmatched[this.direction] : backend.stats;
     this.#stats.onStart();
     if (head.grpcWebField !== -1 && (backend === null || backend.speaksGrpc)) this.#translate();
     if (head.maxForwards === 0) return this.#answerItself(head);
-    if (backend === null) return this.#replyLocally(rule === null ? 'route_not_found' : 'no_backend');
+    if (rule === null) return this.#replyLocally('route_not_found');
+    if (backend === null) return this.#replyLocally('no_backend');
+    const refusal = rule.limits === null ? null : rule.limits.refusalOf(this.head, this.caller, nowMs);
+    if (refusal !== null) return this.#reply(rateLimited(refusal, this.head));
 
     // Another proxy's retry allows no further ones here, or they would multiply from hop to hop.
     if (this.#tries.came === 1) backend.budget.onRequest(nowMs);
@@ -189,12 +205,19 @@ export class Exchange implements Hedged {
     const leftMs = callersTimeMs(this.head);
     if (leftMs === 0) return this.#replyLocally('deadline_exceeded');
     if (leftMs !== null) this.#deadlines.limitRequest(nowMs, leftMs);
+    if (rule.mirroring !== null) this.#mirror(rule.mirroring);
     this.#attempt(nowMs);
   }
 
   #limit(nowMs: number, { requestMs, maxStreamMs }: TimeoutSettings): void {
     this.#deadlines.limitRequest(nowMs, requestMs);
     this.#deadlines.limitRequest(nowMs, maxStreamMs);
+  }
+
+  #mirror(mirroring: Mirroring): void {
+    const mirrors = mirroring.begin(this, this.#context);
+    this.#mirrors = mirrors;
+    if (mirrors !== null) this.#downstream = mirrors.watch(this.#downstream);
   }
 
   /** A call of gRPC-Web is one of gRPC from here on. */
@@ -243,6 +266,7 @@ export class Exchange implements Hedged {
     this.#deadlines.activeMs = this.#context.now();
     const connection = this.#connection;
     if (this.#held.isComplete) this.#hold(bytes, from, to, connection !== null);
+    this.#mirrors?.take(bytes, from, to);
     connection?.sendBody(bytes, from, to, isLasting);
   }
 
@@ -267,6 +291,7 @@ export class Exchange implements Hedged {
     this.isRequestWhole = true;
     this.requestTrailers = trailers;
     this.#connection?.sendEnd(trailers);
+    this.#mirrors?.end(trailers);
   }
 
   /** The body makes no sense from here on. */
@@ -288,7 +313,12 @@ export class Exchange implements Hedged {
     const { cluster, tunnels, hashKey } = backend;
     const keyHash = hashKey === null ? noKey : hashKey(this.head, this.caller);
     const tried = this.#tries.endpoints;
-    const picked = port === 0 ? cluster.pick(keyHash, tried, nowMs) : tunnels.pickForTunnel(port, tried, nowMs);
+    const picked =
+      port !== 0
+        ? tunnels.pickForTunnel(port, tried, nowMs)
+        : this.#pinned !== null && tried.length === 0
+          ? this.#pinned
+          : cluster.pick(keyHash, tried, nowMs);
     if (typeof picked === 'string') {
       const other = picked === 'breaker_open' && port === 0 ? takeFallback(backend, nowMs) : null;
       if (other === null) return this.#replyLocally(picked);
@@ -513,7 +543,9 @@ export class Exchange implements Hedged {
     this.#trial.onPassedOn(this.#context.now());
     this.#deadlines.endTry();
     this.status = head.status;
-    this.#downstream.sendHead(head, hasBody);
+    const sessions = head.status < 500 ? this.#sessions : null;
+    const passed = sessions?.mark(head, this.head, this.endpoint!, this.#context.now()) ?? head;
+    this.#downstream.sendHead(passed, hasBody);
   }
 
   // --- gRPC: a reply says in its last fields how the call went ------------------------------------------------------
@@ -683,7 +715,11 @@ export class Exchange implements Hedged {
 
   #replyLocally(code: ErrorCode, detail = ''): void {
     const own = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
-    const reply = this.#saysTries(code) ? withTries(own, this.#tries.number) : own;
+    this.#reply(this.#saysTries(code) ? withTries(own, this.#tries.number) : own);
+  }
+
+  #reply(reply: LocalReply): void {
+    const code = reply.reason;
     this.#stats?.onLocalReply(code);
     if (this.head.isGrpc) this.#stats?.onGrpcStatus(errorTable[code].grpc);
     this.status = reply.status;
@@ -719,6 +755,8 @@ export class Exchange implements Hedged {
     this.#trial.end(nowMs);
     this.#held.forget();
     this.#heldReply.drop();
+    this.#mirrors?.leave();
+    this.#mirrors = null;
   }
 
   // --- tunnels -----------------------------------------------------------------------------------------
@@ -728,12 +766,25 @@ export class Exchange implements Hedged {
    * `connectPort` is `anyPort`.
    */
   beginTunnel(backend: RuleBackend): void {
-    const nowMs = this.#context.now();
     this.isRequestWhole = true;
+    backend.budget.onRequest(this.#context.now());
+    this.#beginAt(backend);
+  }
+
+  /** Carries a copy of another exchange's request, and nothing else in its life. What came before of its body is held. */
+  beginCopy(backend: RuleBackend): void {
+    this.#stats = backend.stats;
+    this.#stats.onStart();
+    this.#beginAt(backend);
+  }
+
+  #beginAt(backend: RuleBackend): void {
+    const nowMs = this.#context.now();
     this.backend = backend;
-    backend.budget.onRequest(nowMs);
+    this.startMs = nowMs;
     this.#deadlines.begin(nowMs);
     this.#limit(nowMs, backend.timeouts);
+    this.#deadlines.limitRequest(nowMs, callersTimeMs(this.head) ?? 0);
     this.#attempt(nowMs);
   }
 
@@ -790,6 +841,7 @@ export class Exchange implements Hedged {
     // Both have said all they had to say, but the instance may still have to take the last of it.
     if (this.#phase === 'tunnel' && this.#openEnds === 0) return;
     if (this.#phase !== 'idle') {
+      this.#mirrors?.cancel();
       this.#abandon(null);
       this.#finish(this.#phase === 'tunnel' ? this.status : clientClosedRequest);
     }

@@ -1,5 +1,6 @@
 import { noKey } from '../cluster/balancer/balancer.ts';
 import { hashBytes } from '../cluster/hashing/murmur3.ts';
+import { hashOfSource, hashOfValue } from '../cluster/hashing/request-hash.ts';
 import type { Caller } from '../message/caller.ts';
 import { FieldName } from '../message/field-name.ts';
 import type { Head } from '../message/head.ts';
@@ -10,7 +11,6 @@ export type HashKey = (head: RequestHead, caller: Caller) => number;
 
 const equals = 61;
 const semicolon = 59;
-const comma = 44;
 const space = 32;
 
 /** What a request is hashed on, once for all requests: a field or a cookie by its name, or one of these two. */
@@ -23,26 +23,6 @@ export function hashKey(on: { header: string } | { cookie: string } | 'source' |
   }
   const name = on.header.toLowerCase();
   return (head) => hashOfValue(head, head.placeOf(name));
-}
-
-function hashOfValue(head: Head, field: number): number {
-  return field === -1 ? noKey : hashBytes(head.bytes, head.offsets[field * 4 + 2]!, head.offsets[field * 4 + 3]!);
-}
-
-/** The caller's address, or the one that a trusted proxy in front of us says it had: the last in its field. */
-function hashOfSource(head: RequestHead, caller: Caller): number {
-  const field = caller.isTrusted ? lastOf(head, FieldName.forwardedFor) : -1;
-  if (field === -1) return caller.addressHash;
-  const to = head.offsets[field * 4 + 3]!;
-  let from = to;
-  while (from > head.offsets[field * 4 + 2]! && head.bytes[from - 1] !== comma) from--;
-  while (from < to && head.bytes[from] === space) from++;
-  return hashBytes(head.bytes, from, to);
-}
-
-function lastOf(head: Head, name: FieldName): number {
-  for (let i = head.fieldCount - 1; i >= 0; i--) if (head.names[i] === name) return i;
-  return -1;
 }
 
 function hashOfCookie(head: Head, name: Buffer): number {

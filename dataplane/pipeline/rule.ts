@@ -2,12 +2,15 @@ import type { Breaker } from '../cluster/breaker/breaker.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { ServiceLoad } from '../cluster/service-load.ts';
+import type { RateLimits } from '../filters/rate-limit/rate-limits.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
 import type { HedgeSettings } from './hedge.ts';
 import type { LocalReply } from './local-reply.ts';
+import type { Mirroring } from './mirroring.ts';
 import type { RetrySettings } from './retry.ts';
 import type { RuleTrial } from './rule-trial.ts';
+import type { Sessions } from './sessions.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
 /** What happens to the requests of one route rule, compiled. */
@@ -55,7 +58,14 @@ export class Rule {
   /** Route and rule, as metrics and traces name them. */
   readonly name: string;
   readonly backends: readonly (RuleBackend | null)[];
-  readonly #guard: RuleGuard | null;
+  /** Null where a client's requests go anywhere. */
+  readonly sessions: Sessions<RuleBackend> | null;
+  /** Null where nothing is copied. */
+  readonly mirroring: Mirroring | null;
+  /** Null where there are none. */
+  readonly limits: RateLimits | null;
+  /** Null where nothing cuts it off. */
+  readonly guard: RuleGuard | null;
   readonly #upTo: readonly number[];
   readonly #total: number;
   #point: number;
@@ -65,25 +75,36 @@ export class Rule {
     name: string,
     backends: readonly { backend: RuleBackend | null; weight: number }[],
     start: number,
-    guard: RuleGuard | null = null,
+    {
+      mirroring = null,
+      sessions = null,
+      limits = null,
+      guard = null,
+    }: Partial<Pick<Rule, 'mirroring' | 'sessions' | 'limits' | 'guard'>> = {},
   ) {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
     this.name = name;
-    this.#guard = guard;
+    this.mirroring = mirroring;
+    this.sessions = sessions;
+    this.limits = limits;
+    this.guard = guard;
     this.backends = weighted.map(({ backend }) => backend);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;
     this.#point = start;
   }
 
-  /** The backend of a request, of which the rule's breaker hears through `trial`. */
-  admit(trial: RuleTrial, nowMs: number): RuleBackend | null {
-    if (this.#guard === null) return this.pickBackend();
-    const { breaker, cutOff } = this.#guard;
+  /**
+   * The backend of a request, of which the rule's breaker hears through `trial`. `pinned` is the one that its session asks
+   * for.
+   */
+  admit(trial: RuleTrial, pinned: RuleBackend | null, nowMs: number): RuleBackend | null {
+    if (this.guard === null) return pinned ?? this.pickBackend();
+    const { breaker, cutOff } = this.guard;
     if (!breaker.isPassable(nowMs)) return cutOff;
     trial.begin(breaker);
-    return this.pickBackend();
+    return pinned ?? this.pickBackend();
   }
 
   /**

@@ -4,21 +4,27 @@ import type { Labels } from '../../shared/resources/resource.ts';
 import type { Backend, RouteRule } from '../../shared/resources/route.ts';
 import type { InstanceResource } from '../../shared/resources/schema.ts';
 import type { ServiceProtocol } from '../../shared/resources/service.ts';
-import type { RouteEntry } from '../../shared/routing/candidate.ts';
-import { HostRoutes, matchesOf, RouteTable } from '../../shared/routing/route-table.ts';
+import { routeEntries, routeOfService, ruleName, ruleOfService } from '../../shared/routing/route-entries.ts';
+import { HostRoutes, RouteTable } from '../../shared/routing/route-table.ts';
+import type { Workload } from '../../shared/routing/source.ts';
 import { Changes } from '../cluster/changes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
 import { ServiceLoad } from '../cluster/service-load.ts';
+import type { Buckets } from '../filters/rate-limit/buckets.ts';
 import { fallbackReply } from '../pipeline/local-reply.ts';
+import { Mirroring } from '../pipeline/mirroring.ts';
 import type { RetrySettings } from '../pipeline/retry.ts';
 import { Rule, type RuleBackend, type RuleGuard } from '../pipeline/rule.ts';
+import { Sessions } from '../pipeline/sessions.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { OnBreaker } from './breaker-stats.ts';
 import { buildCluster } from './build-cluster.ts';
+import { buildRateLimits } from './build-rate-limits.ts';
 import { EndpointSet } from './endpoint-set.ts';
 import { hedgeSettings } from './hedge-settings.ts';
+import { compileMirrors } from './mirroring.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { retrySettings } from './retry-settings.ts';
@@ -37,13 +43,15 @@ export type CompileContext = {
   readonly workers: number;
   readonly ownListeners: OwnListeners;
   readonly onBreaker: OnBreaker;
+  readonly buckets: Buckets;
   /** The application behind inbound listeners. */
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
+  /** Whose requests go out through this proxy. */
+  readonly workload: Workload;
   /** Zone of this proxy, null when it does not know. */
   readonly zone: string | null;
 };
 
-const routeOfService = '(service)';
 const inboundRoute = '(inbound)';
 const inboundEndpoint = '(application)';
 
@@ -63,6 +71,8 @@ export function compileSnapshot(
 
 /** Where the requests and the tunnels to a service, or to a subset of it, may go. */
 type Clusters = Pick<RuleBackend, 'cluster' | 'tunnels'>;
+/** What a rule says in place of the policies of its backends. */
+type RuleOverrides = Pick<RouteRule, 'hedge' | 'retry' | 'timeouts'>;
 
 class Compiler {
   readonly #store: ResourceStore;
@@ -89,7 +99,11 @@ class Compiler {
     for (const instance of this.#store.instances()) if (instance.spec.status === 'up') this.#addEndpoint(instance);
     const snapshot = new Snapshot({
       revision,
-      routes: new RouteTable(this.#routeEntries()),
+      routes: new RouteTable(
+        routeEntries(this.#store.routes(), this.#context.workload, ({ name }, rule, index) =>
+          this.#rule(name, rule, index),
+        ),
+      ),
       services: this.#serviceRules(),
       protocols: this.#protocols(),
       inbound: this.#inboundRule(),
@@ -123,33 +137,21 @@ class Compiler {
     else this.#byService.set(service, [endpoint]);
   }
 
-  #routeEntries(): RouteEntry<Rule>[] {
-    const entries: RouteEntry<Rule>[] = [];
-    for (const route of this.#store.routes()) {
-      let place = 0;
-      route.spec.rules.forEach((rule, index) => {
-        const compiled = this.#rule(route.name, rule, index);
-        for (const match of matchesOf(rule.matches))
-          entries.push({
-            hostnames: route.spec.hostnames,
-            match,
-            rule: compiled,
-            created: route.status?.created ?? 0,
-            name: route.name,
-            place: place++,
-          });
-      });
-    }
-    return entries;
-  }
-
   #rule(route: string, rule: RouteRule, index: number): Rule {
-    const name = `${route}/${rule.name ?? index}`;
+    const name = ruleName(route, rule, index);
     const backends = rule.backends.map((backend) => ({
       backend: this.#backend(route, name, backend, rule),
       weight: backend.weight,
     }));
-    return new Rule(name, backends, this.#start(), this.#guard(route, name, rule.breaker, backends));
+    const mirrorOf = (mirror: Backend) => this.#directBackend(`${route} (mirror)`, `${name} (mirror)`, mirror, {});
+    const mirrors = compileMirrors(rule.mirrors ?? [], { route, name }, mirrorOf, this.#context);
+    const labels = { direction: 'outbound', service: '', route };
+    return new Rule(name, backends, this.#start(), {
+      mirroring: mirrors.length === 0 ? null : new Mirroring(mirrors),
+      sessions: rule.sessionPersistence ? new Sessions(rule.sessionPersistence, backends) : null,
+      limits: buildRateLimits(rule.rateLimits, name, labels, this.#context),
+      guard: this.#guard(route, name, rule.breaker, backends),
+    });
   }
 
   /** Null for a rule without a breaker, or with nothing that it could cut off. */
@@ -173,7 +175,7 @@ class Compiler {
   }
 
   /** Null for a service that is not there. `name` is that of the rule. */
-  #backend(route: string, name: string, backend: Backend, rule: RouteRule): RuleBackend | null {
+  #backend(route: string, name: string, backend: Backend, rule: RuleOverrides): RuleBackend | null {
     const direct = this.#directBackend(route, name, backend, rule);
     if (direct === null) return null;
     const { fallback } = this.#settingsOf(backend.service);
@@ -183,12 +185,12 @@ class Compiler {
   /** The service that stands in; what it takes still counts for the one that was asked. Nobody stands in for it in turn. */
   #fallback(route: string, name: string, fallback: Fallback | undefined, stats: TrafficStats): RuleBackend | null {
     if (fallback?.service === undefined) return null;
-    const direct = this.#directBackend(route, name, { service: fallback.service, weight: 1 }, null);
+    const direct = this.#directBackend(route, name, { service: fallback.service, weight: 1 }, {});
     return direct && { ...direct, stats };
   }
 
   /** A backend without another service that stands in for it. */
-  #directBackend(route: string, name: string, backend: Backend, rule: RouteRule | null): RuleBackend | null {
+  #directBackend(route: string, name: string, backend: Backend, rule: RuleOverrides): RuleBackend | null {
     const protocol = this.#store.protocolOf(backend.service);
     if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
@@ -199,9 +201,9 @@ class Compiler {
       hashKey: settings.balancing.hashKey,
       budget: state.budget,
       load: state.load,
-      retry: rule?.retry ? retrySettings(rule.retry) : settings.retry,
-      hedge: hedgeSettings(rule?.hedge ?? settings.hedge, name, state),
-      timeouts: rule?.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
+      retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
+      hedge: hedgeSettings(rule.hedge ?? settings.hedge, name, state),
+      timeouts: rule.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
       breakerReply: fallbackReply(settings.fallback),
       fallback: null,
       stats: this.#stats('outbound', backend.service, route),
@@ -211,7 +213,7 @@ class Compiler {
   #serviceRules(): Map<string, HostRoutes<Rule>> {
     const rules = new Map<string, HostRoutes<Rule>>();
     for (const { name } of this.#store.services()) {
-      const rule: RouteRule = { matches: [], backends: [{ service: name, weight: 1 }] };
+      const rule = ruleOfService(name);
       const backend = this.#backend(routeOfService, routeOfService, rule.backends[0]!, rule);
       const compiled = new Rule(routeOfService, [{ backend, weight: 1 }], 0);
       rules.set(name, new HostRoutes([{ hostnames: [name], match: {}, rule: compiled, created: 0, name, place: 0 }]));
@@ -232,7 +234,8 @@ class Compiler {
   #inboundRule(): Rule | null {
     const { application } = this.#context;
     if (application === null) return null;
-    const settings = applicationSettings(this.#store.policiesOf(application.service));
+    const policies = this.#store.policiesOf(application.service);
+    const settings = applicationSettings(policies);
     const { address, port } = application;
     const protocol = this.#store.wireProtocolOf(application.service);
     const place = { name: inboundEndpoint, address, port, protocol, workers: 1 };
@@ -265,7 +268,10 @@ class Compiler {
       fallback: null,
       stats: this.#stats('inbound', application.service, inboundRoute),
     };
-    return new Rule(inboundRoute, [{ backend, weight: 1 }], 0);
+    const labels = { direction: 'inbound', service: application.service, route: inboundRoute };
+    const specs = policies.find(({ spec }) => spec.rateLimits)?.spec.rateLimits;
+    const limits = buildRateLimits(specs, application.service, labels, this.#context);
+    return new Rule(inboundRoute, [{ backend, weight: 1 }], 0, { limits });
   }
 
   #clustersOf(service: string, labels: Labels | undefined): Clusters {

@@ -1,11 +1,8 @@
 import type { Fallback } from '../../shared/resources/breaker.ts';
 import type { Hedge } from '../../shared/resources/hedge.ts';
-import type { LoadBalancer } from '../../shared/resources/load-balancer.ts';
-import type { Connections, PolicyTimeouts } from '../../shared/resources/policy.ts';
-import type { RetryPolicy } from '../../shared/resources/retry.ts';
+import { policyDefaults } from '../../shared/resources/policy-defaults.ts';
 import type { Timeouts } from '../../shared/resources/route.ts';
-import { documentSchemas, type PolicyResource } from '../../shared/resources/schema.ts';
-import type { ServiceLimits } from '../../shared/resources/service-limits.ts';
+import type { PolicyResource } from '../../shared/resources/schema.ts';
 import { durationMs } from '../../shared/time/duration.ts';
 import type { BreakerSettings } from '../cluster/breaker/breaker-settings.ts';
 import type { ConcurrencySettings } from '../cluster/concurrency/concurrency-limit.ts';
@@ -39,22 +36,20 @@ export type ServiceSettings = {
   readonly concurrency: ConcurrencySettings | null;
 };
 
-const defaults = sectionDefaults();
-
 /**
  * Each section comes from the first policy that has it; the control plane refuses a second one. `workers` share what
  * counts for the whole proxy.
  */
 export function serviceSettings(policies: readonly PolicyResource[], workers: number): ServiceSettings {
-  const loadBalancer = policies.find(({ spec }) => spec.loadBalancer)?.spec.loadBalancer ?? defaults.loadBalancer;
+  const loadBalancer = policies.find(({ spec }) => spec.loadBalancer)?.spec.loadBalancer ?? policyDefaults.loadBalancer;
   const outliers = policies.find(({ spec }) => spec.outlierDetection)?.spec.outlierDetection;
   const breaker = policies.find(({ spec }) => spec.breaker)?.spec.breaker;
-  const limits = policies.find(({ spec }) => spec.limits)?.spec.limits ?? defaults.limits;
+  const limits = policies.find(({ spec }) => spec.limits)?.spec.limits ?? policyDefaults.limits;
   const concurrency = policies.find(({ spec }) => spec.concurrency)?.spec.concurrency;
-  const connections = policies.find(({ spec }) => spec.connections)?.spec.connections ?? defaults.connections;
-  const timeouts = policies.find(({ spec }) => spec.timeouts)?.spec.timeouts ?? defaults.timeouts;
+  const connections = policies.find(({ spec }) => spec.connections)?.spec.connections ?? policyDefaults.connections;
+  const timeouts = policies.find(({ spec }) => spec.timeouts)?.spec.timeouts ?? policyDefaults.timeouts;
   const hedge = policies.find(({ spec }) => spec.hedge)?.spec.hedge ?? null;
-  const retry = policies.find(({ spec }) => spec.retry)?.spec.retry ?? defaults.retry;
+  const retry = policies.find(({ spec }) => spec.retry)?.spec.retry ?? policyDefaults.retry;
   return {
     balancing: balancingSettings(loadBalancer),
     pool: {
@@ -78,7 +73,7 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
     retry: retrySettings(retry),
     retryBudget: retry.budget,
     hedge,
-    hedgeBudget: (hedge ?? defaults.hedge).budget,
+    hedgeBudget: (hedge ?? policyDefaults.hedge).budget,
     breaker: breaker ? breakerSettings(breaker) : null,
     fallback: breaker?.fallback,
     outliers: outliers ? outlierSettings(outliers, workers) : null,
@@ -110,34 +105,4 @@ export function timeoutSettings(rule: Timeouts, service: TimeoutSettings): Timeo
     idleMs: rule.idle === undefined ? service.idleMs : durationMs(rule.idle),
     maxStreamMs: rule.maxStream === undefined ? service.maxStreamMs : durationMs(rule.maxStream),
   };
-}
-
-type Field = { default?: unknown; properties?: Record<string, Field> };
-
-/** What the schema of policies says for each section that is not given. */
-function sectionDefaults(): {
-  loadBalancer: LoadBalancer;
-  connections: Connections;
-  timeouts: PolicyTimeouts;
-  retry: RetryPolicy;
-  hedge: Hedge;
-  limits: ServiceLimits;
-} {
-  const document = documentSchemas.Policy as Field;
-  const sections = document.properties?.['spec']?.properties ?? {};
-  return {
-    loadBalancer: defaultsOf(sections['loadBalancer']) as LoadBalancer,
-    connections: defaultsOf(sections['connections']) as Connections,
-    timeouts: defaultsOf(sections['timeouts']) as PolicyTimeouts,
-    retry: defaultsOf(sections['retry']) as RetryPolicy,
-    hedge: defaultsOf(sections['hedge']) as Hedge,
-    limits: defaultsOf(sections['limits']) as ServiceLimits,
-  };
-}
-
-function defaultsOf(section: Field | undefined): unknown {
-  const values: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(section?.properties ?? {}))
-    if (field.default !== undefined) values[name] = field.properties ? defaultsOf(field) : field.default;
-  return values;
 }

@@ -4,6 +4,9 @@ import { type Address, listenError } from '../../shared/discovery/address.ts';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource, InstanceResource, ProxyDocument } from '../../shared/resources/schema.ts';
+import type { AskedRequest } from '../../shared/routing/explain/asked-request.ts';
+import type { Explanation } from '../../shared/routing/explain/explanation.ts';
+import { type Workload, workloadOf } from '../../shared/routing/source.ts';
 import { compactHeap } from '../../shared/runtime/compact-heap.ts';
 import { durationMs } from '../../shared/time/duration.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
@@ -66,6 +69,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
 
 class Supervisor implements RunningProxy {
   readonly #options: ProxyOptions;
+  readonly #workload: Workload;
   readonly #workers: WorkerPool;
   readonly #exporter: SpanExporter | null;
   readonly #state: StateFile | null;
@@ -87,6 +91,7 @@ class Supervisor implements RunningProxy {
     this.#options = options;
     const { spec, name } = options.proxy;
     const { limits, tracing } = spec;
+    this.#workload = workloadOf(options.proxy);
     this.#exporter = tracing.endpoint
       ? new SpanExporter(tracing.endpoint, { 'service.name': spec.service ?? name, 'service.instance.id': name })
       : null;
@@ -114,6 +119,7 @@ class Supervisor implements RunningProxy {
           replayBytes: limits.replayBytes,
           http2: limits.http2,
         },
+        workload: this.#workload,
         zone: spec.zone ?? null,
         transportKind: options.transportKind ?? 'handle',
         sampleRatio: tracing.sampleRatio,
@@ -151,6 +157,7 @@ class Supervisor implements RunningProxy {
         notReady: () => this.#notReady(),
         metrics: () => this.#metrics(),
         snapshot: () => this.#describe(),
+        explain: (request) => this.#explain(request),
         drain: () => void this.drain(),
       });
       this.admin = started.address;
@@ -345,6 +352,12 @@ class Supervisor implements RunningProxy {
       listeners: Object.fromEntries(this.listeners),
       resources: this.#store.all(),
     };
+  }
+
+  async #explain(request: AskedRequest): Promise<Explanation | null> {
+    const { explainLive } = await import('./live-explanation.ts'); // only where somebody asks
+    const inForce = { revision: this.#revision, resources: this.#store.all(), workload: this.#workload };
+    return explainLive(request, inForce, this.#workers);
   }
 
   // --- the end ------------------------------------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { newSlotMemory, SlotReader } from '../../observability/metrics/slots.ts';
 import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
+import type { AskedRequest } from '../../shared/routing/explain/asked-request.ts';
+import type { LiveRule } from '../../shared/routing/explain/explanation.ts';
+import { newBucketMemory } from '../filters/rate-limit/buckets.ts';
 import { newConnectionCounts } from '../listener/connection-count.ts';
 import { newConnectionShares } from '../listener/connection-share.ts';
 import type { TransportKind } from '../transport/open.ts';
@@ -37,11 +40,14 @@ export class WorkerPool {
   readonly #waiting = new Set<Waiting>();
   readonly #transportKind: TransportKind;
   #isStopping = false;
+  #lastId = 0;
 
-  constructor(options: Omit<WorkerOptions, 'index' | 'metrics'>, events: WorkerPoolEvents) {
+  constructor(options: Omit<WorkerOptions, 'index' | 'metrics' | 'buckets'>, events: WorkerPoolEvents) {
     this.#events = events;
     this.#transportKind = options.transportKind;
-    for (let index = 0; index < options.workers; index++) this.#spawn({ ...options, index, metrics: newSlotMemory() });
+    const buckets = newBucketMemory();
+    for (let index = 0; index < options.workers; index++)
+      this.#spawn({ ...options, index, metrics: newSlotMemory(), buckets });
   }
 
   get metrics(): readonly SlotReader[] {
@@ -169,6 +175,17 @@ export class WorkerPool {
       if (answer.type === 'listening') ports = answer.ports;
     }
     return ports;
+  }
+
+  /** Asks the first worker what would become of a request; null when it ends before it answers. */
+  async explain(request: AskedRequest): Promise<LiveRule | null> {
+    const [first] = this.#members;
+    if (first === undefined) return null;
+    const id = ++this.#lastId;
+    const answered = this.#answers((message) => message.type === 'explained' && message.id === id, [first]);
+    first.worker.postMessage({ type: 'explain', id, request } satisfies ToWorker);
+    const [answer] = await answered;
+    return answer?.type === 'explained' ? answer.live : null;
   }
 
   /** Resolves when no worker has an open connection any more. */

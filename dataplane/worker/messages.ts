@@ -2,6 +2,9 @@ import type { Series } from '../../observability/metrics/slots.ts';
 import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
+import type { AskedRequest } from '../../shared/routing/explain/asked-request.ts';
+import type { LiveRule } from '../../shared/routing/explain/explanation.ts';
+import type { Workload } from '../../shared/routing/source.ts';
 import type { ListenerSettings } from '../listener/reception.ts';
 import type { ServerCertificate } from '../listener/tls-acceptor.ts';
 import type { TransportKind } from '../transport/open.ts';
@@ -23,6 +26,8 @@ export type WorkerOptions = {
   readonly index: number;
   readonly workers: number;
   readonly metrics: SharedArrayBuffer;
+  /** Of rate limits; shared by all workers. */
+  readonly buckets: SharedArrayBuffer;
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
   readonly limits: {
     readonly headBytes: number;
@@ -42,6 +47,8 @@ export type WorkerOptions = {
     readonly replayBytes: number;
     readonly http2: Http2Limits;
   };
+  /** Whose requests go out through this proxy. */
+  readonly workload: Workload;
   /** Zone that the proxy runs in, null when it does not know. */
   readonly zone: string | null;
   readonly transportKind: TransportKind;
@@ -70,6 +77,8 @@ export type ToWorker =
   | { type: 'certificate'; listener: string; shown: ServerCertificate }
   /** Verdict of the active health check of one instance. */
   | { type: 'health'; instance: string; isHealthy: boolean }
+  /** Asks what would become of a request; answered with the same id. */
+  | { type: 'explain'; id: number; request: AskedRequest }
   | { type: 'drain' }
   | { type: 'stop' };
 
@@ -85,4 +94,5 @@ export type FromWorker =
   | { type: 'spans'; spans: SpanTexts }
   | { type: 'problem'; what: string; message: string }
   | { type: 'breaker'; notice: BreakerNotice }
+  | { type: 'explained'; id: number; live: LiveRule }
   | { type: 'drained' };

@@ -2,8 +2,10 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { SlotTable } from '../../observability/metrics/slots.ts';
 import { randomUint32 } from '../../observability/tracing/trace-context.ts';
 import { compactHeap } from '../../shared/runtime/compact-heap.ts';
+import { threadClockOffsetMs } from '../../shared/time/thread-clock.ts';
 import { TimerWheel, WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
+import { Buckets } from '../filters/rate-limit/buckets.ts';
 import { Http1UpstreamConnection } from '../http1/upstream-connection.ts';
 import { connectHttp2 } from '../http2/upstream-connecting.ts';
 import { ConnectionCount } from '../listener/connection-count.ts';
@@ -13,6 +15,7 @@ import { Listener } from '../listener/listener.ts';
 import { ListenerStats } from '../listener/listener-stats.ts';
 import type { ServerCertificate, TlsAcceptor } from '../listener/tls-acceptor.ts';
 import type { WorkerPipes } from '../listener/worker-pipes.ts';
+import { MirrorRoom } from '../pipeline/mirror-room.ts';
 import { type CompileContext, compileSnapshot } from '../snapshot/compile.ts';
 import { OwnListeners } from '../snapshot/own-listeners.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
@@ -28,8 +31,8 @@ import { SpanBatch } from './span-batch.ts';
 import type { WorkerContext } from './worker-context.ts';
 
 /**
- * One worker: its listeners, its pools, its snapshot. It shares nothing with the others but the metrics memory that the
- * supervisor reads.
+ * One worker: its listeners, its pools, its snapshot. It shares nothing with the others but the memory of metrics, which the
+ * supervisor reads, and that of rate limits.
  */
 class Worker {
   readonly #port: MessagePort;
@@ -67,9 +70,11 @@ class Worker {
       random: randomUint32,
       workers: options.workers,
       application: options.application,
+      workload: options.workload,
       zone: options.zone,
       ownListeners: this.#ownListeners,
       onBreaker: (owner, cause) => breakerLog.add(owner, cause),
+      buckets: new Buckets(options.buckets, threadClockOffsetMs()),
     };
     this.#context = {
       snapshot: compileSnapshot(this.#store, 0, null, this.#compileContext),
@@ -82,6 +87,7 @@ class Worker {
       out: new OutBuffer(),
       batch: new WriteBatch(),
       closings: new Closings(metrics),
+      mirrorRoom: new MirrorRoom(),
       now: () => nowMs,
       tick: () => {
         nowMs = performance.now();
@@ -123,6 +129,8 @@ class Worker {
         if (message.isHealthy) this.#health.delete(message.instance);
         else this.#health.set(message.instance, false);
         return this.#applyHealth();
+      case 'explain':
+        return void this.#explain(message);
       case 'drain':
         return void this.#drain();
       case 'stop':
@@ -160,6 +168,12 @@ class Worker {
     const { snapshot, wheel, now } = this.#context;
     const nextMs = snapshot.advanceOutliers(now());
     if (nextMs < Number.POSITIVE_INFINITY) wheel.arm(this.#outlierTimer, nextMs);
+  }
+
+  /** Loaded only where somebody asks. */
+  async #explain({ id, request }: ToWorker & { type: 'explain' }): Promise<void> {
+    const { liveRule } = await import('./live-rule.ts');
+    this.#send({ type: 'explained', id, live: liveRule(this.#context.snapshot, request, this.#context.now()) });
   }
 
   /** Loaded only where there are several workers. */

@@ -110,6 +110,13 @@ export const errorTable = {
     retry: 'never',
     text: 'A circuit breaker cuts off the route, or every instance.',
   },
+  rate_limited: {
+    http: 429,
+    grpc: 8,
+    origin: 'downstream',
+    retry: 'never',
+    text: 'There were more requests than a rate limit allows.',
+  },
   overloaded: {
     http: 503,
     grpc: 14,

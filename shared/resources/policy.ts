@@ -5,6 +5,7 @@ import { Duration, Name } from './field-schemas.ts';
 import { Hedge } from './hedge.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { OutlierDetection } from './outlier-detection.ts';
+import { RateLimits } from './rate-limit.ts';
 import { RetryPolicy } from './retry.ts';
 import { ServiceLimits } from './service-limits.ts';
 
@@ -99,6 +100,7 @@ export const PolicySpec = Type.Object(
     outlierDetection: Type.Optional(OutlierDetection),
     limits: Type.Optional(ServiceLimits),
     concurrency: Type.Optional(Concurrency),
+    rateLimits: Type.Optional(RateLimits),
   },
   { additionalProperties: false },
 );

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { Duration, Host, Name, namePattern } from './field-schemas.ts';
+import { Duration, Host, Labels, Name, namePattern } from './field-schemas.ts';
 
 export const Port = Type.Integer({ minimum: 0, maximum: 65_535, description: '0 takes any free port.' });
 
@@ -227,6 +227,10 @@ export const ProxySpec = Type.Object(
         'Worker threads, each with its own listeners and pools. Up to 16 share connections evenly; more keep what they accept.',
     }),
     service: Type.Optional(Name),
+    namespace: Type.Optional(
+      Type.String({ pattern: namePattern, description: 'Namespace of the workload, for routes with a source.' }),
+    ),
+    labels: Type.Optional(Labels),
     zone: Type.Optional(
       Type.String({
         minLength: 1,

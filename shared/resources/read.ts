@@ -1,7 +1,6 @@
 import { parseCidr } from '../discovery/cidr.ts';
 import type { Issue, Parsed } from '../errors/problem.ts';
-import { checkGrpcMatch } from '../routing/grpc-match.ts';
-import { checkPatterns } from '../routing/pattern.ts';
+import { matchFaults } from '../routing/match-faults.ts';
 import { balancingFaults } from './balancing-faults.ts';
 import {
   type SchemaError,
@@ -13,6 +12,7 @@ import {
   validateService,
 } from './document-validators.js';
 import type { ProxyListener } from './proxy.ts';
+import { rateLimitFaults } from './rate-limit-faults.ts';
 import { type Kind, kinds, listOf } from './resource.ts';
 import {
   type AnyResource,
@@ -48,6 +48,7 @@ export function readResource(input: unknown): Parsed<AnyResource> {
   const issues = faultsOf(kind, document);
   if (kind === 'Route') issues.push(...checkMatches(document as RouteResource));
   if (kind === 'Policy') issues.push(...balancingFaults(document as PolicyResource));
+  issues.push(...rateLimitFaults(document as AnyResource));
   return issues.length === 0 ? { ok: true, value: document as AnyResource } : { ok: false, issues };
 }
 
@@ -140,10 +141,7 @@ function valueAt(root: unknown, pointer: string): unknown {
 /** Walks what may be a broken document, so nothing is taken for granted. */
 function checkMatches(route: Partial<RouteResource>): Issue[] {
   return listOf(route.spec?.rules).flatMap((rule, r) =>
-    listOf(rule?.matches).flatMap((match, m) => {
-      const at = `/spec/rules/${r}/matches/${m}`;
-      return [...checkPatterns(match, at), ...checkGrpcMatch(match, at)];
-    }),
+    listOf(rule?.matches).flatMap((match, m) => matchFaults(match, `/spec/rules/${r}/matches/${m}`)),
   );
 }
 

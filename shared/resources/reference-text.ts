@@ -25,15 +25,17 @@ const instanceNotes = `
 `;
 
 const route = `
-A route says which requests go where: by host, path, method and header fields, in the vocabulary and with the precedence
-of Gateway API's HTTPRoute; calls of gRPC also by service and method, as its GRPCRoute has them.
+A route says which requests go where: by host, path, method, header fields, query parameters, cookies and caller, in the
+vocabulary and with the precedence of Gateway API's HTTPRoute; calls of gRPC also by service and method, as its GRPCRoute has
+them. [Routing](../routing.md) explains the matches.
 `;
 
 const routeNotes = `
 - The most specific host wins: the exact name, then the longest \`*.suffix\`, then \`*\`. A route for \`*\` stands above the name
   a service has by itself.
-- Within a host: exact path, then pattern, then longest prefix; among equals the one that names a method, the one with most
-  header conditions, the oldest route, the name. A match without a path matches every path.
+- Within a host: exact path, then template, then pattern, then longest prefix; among equals the one that names a method, the one
+  with most conditions on header fields and cookies, then on query parameters, the oldest route, the name. A match without a path
+  matches every path.
 - Matches with \`grpc\` hold for POST requests to \`/service/method\`, those of gRPC-Web among them. They are asked before all
   others of the host: the one with most characters in its service first, then in its method, then the one with most header
   conditions, a name before a pattern, the oldest route, the name.
@@ -42,19 +44,23 @@ const routeNotes = `
 - \`retry\` of a rule stands in place of the one in the service's policy, and each of its \`timeouts\` in place of the
   policy's \`request\` and \`perTry\`. The retry budget is always the one of the policy.
 - \`breaker\` of a rule cuts off the whole rule, beside the [breakers](../breaking.md) of instances.
+- \`mirrors\` are Gateway API's RequestMirror; [Mirroring](../mirroring.md) says what becomes of the copies.
+- \`rateLimits\` of a rule hold in each proxy that routes by it ([rate limits](../rate-limits.md)); those of a policy where the service is
+  served.
 - A rule without backends, or whose share falls to no valid one, answers 500 (\`no_backend\`).
 `;
 
 const policy = `
 A policy says how requests to its target services are balanced, tried again, limited in time and cut off. [Balancing](../balancing.md)
-explains \`loadBalancer\` and \`outlierDetection\`, [circuit breaking](../breaking.md) \`breaker\`, \`limits\` and \`concurrency\`.
+explains \`loadBalancer\` and \`outlierDetection\`, [circuit breaking](../breaking.md) \`breaker\`, \`limits\` and
+\`concurrency\`, [rate limits](../rate-limits.md) \`rateLimits\`.
 `;
 
 const policyNotes = `
 - Each section (\`loadBalancer\`, \`connections\`, \`timeouts\`, \`retry\`, \`breaker\`, \`outlierDetection\`, \`limits\`,
-  \`concurrency\`) may be set by one policy per service; a second one is refused.
-- Services without a policy have the defaults above, so they are tried again twice. \`breaker\`, \`outlierDetection\`, \`limits\`
-  and \`concurrency\` are off until a policy has them.
+  \`concurrency\`, \`rateLimits\`) may be set by one policy per service; a second one is refused.
+- Services without a policy have the defaults above, so they are tried again twice. \`breaker\`, \`outlierDetection\`, \`limits\`,
+  \`concurrency\` and \`rateLimits\` are off until a policy has them.
 - A try that may have been executed is repeated only for the methods of \`retry.methods\`. One that reached nobody is repeated
   for every method. The budget is counted per worker.
 - To a breaker, an upgraded connection is a success as soon as it is made; how it ends does not count.

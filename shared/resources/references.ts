@@ -52,8 +52,10 @@ export function checkReferences(resource: AnyResource, set: ResourceSet, policie
       return serviceMustExist(set, resource.spec.service, '/spec/service');
     case 'Route':
       return listOf(resource.spec.rules).flatMap((rule, r) => [
-        ...listOf(rule?.backends).flatMap((backend, b) =>
-          serviceMustExist(set, backend?.service, `/spec/rules/${r}/backends/${b}/service`),
+        ...(['backends', 'mirrors'] as const).flatMap((list) =>
+          listOf<{ service: string } | undefined>(rule?.[list]).flatMap((one, i) =>
+            serviceMustExist(set, one?.service, `/spec/rules/${r}/${list}/${i}/service`),
+          ),
         ),
         ...serviceMustExist(set, rule?.breaker?.fallback?.service, `/spec/rules/${r}/breaker/fallback/service`),
       ]);
@@ -87,8 +89,8 @@ export function usersOfService(service: string, set: ResourceSet): AnyResource[]
   return users;
 }
 
-function ruleNeeds({ backends, breaker }: RouteRule, service: string): boolean {
-  return backends.some((backend) => backend.service === service) || breaker?.fallback?.service === service;
+function ruleNeeds({ backends, mirrors = [], breaker }: RouteRule, service: string): boolean {
+  return [...backends, ...mirrors, breaker?.fallback].some((one) => one?.service === service);
 }
 
 function policyNeeds({ spec }: PolicyResource, service: string): boolean {

@@ -48,4 +48,5 @@ export const policySections = [
   'outlierDetection',
   'limits',
   'concurrency',
+  'rateLimits',
 ] as const;

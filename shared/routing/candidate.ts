@@ -1,16 +1,6 @@
-import type { HeaderMatch, PathMatch, RouteMatch } from '../resources/route.ts';
-import { compilePattern } from './pattern.ts';
-
-/** What a matcher may ask of a request. Names of header fields are lower case. */
-export type RequestView = {
-  readonly method: string;
-  /** Host without port, lower case. */
-  readonly host: string;
-  /** Path without query. */
-  readonly path: string;
-  /** Value of a field, its lines joined by ", " (RFC 9110 §5.3), or null. */
-  header(name: string): string | null;
-};
+import type { RouteMatch } from '../resources/route-match.ts';
+import { type FieldTest, fieldHolds, fieldTests } from './field-test.ts';
+import type { RequestView } from './request-view.ts';
 
 /** One match of one rule, as it goes into the table. */
 export type RouteEntry<Rule> = {
@@ -25,50 +15,33 @@ export type RouteEntry<Rule> = {
   readonly place: number;
 };
 
-type HeaderTest = { readonly name: string; readonly value: string | RegExp };
+/** What a whole path has to be: a pattern or a template. */
+export type PathTest = { test(path: string): boolean };
 
 /** What is asked of a request whose path may be right. */
 export type Candidate<Rule> = {
   readonly rule: Rule;
   readonly method: string | null;
-  readonly headers: readonly HeaderTest[];
+  readonly fields: readonly FieldTest[];
   /** Null when the path is known to be right. */
-  readonly pattern: RegExp | null;
+  readonly path: PathTest | null;
 };
 
-export function candidateOf<Rule>({ match, rule }: RouteEntry<Rule>, path: PathMatch): Candidate<Rule> {
-  return {
-    rule,
-    method: match.method ?? null,
-    headers: (match.headers ?? []).map(compileHeader),
-    pattern: path.type === 'RegularExpression' ? compilePattern(path.value) : null,
-  };
+/** A candidate and its place in the precedence of several. */
+export type Placed<Rule> = { readonly place: number; readonly candidate: Candidate<Rule> };
+
+export function candidateOf<Rule>({ match, rule }: RouteEntry<Rule>, path: PathTest | null): Candidate<Rule> {
+  return { rule, method: match.method ?? null, fields: fieldTests(match), path };
 }
 
-export function holds<Rule>(candidate: Candidate<Rule>, request: RequestView): boolean {
-  if (candidate.pattern !== null && !candidate.pattern.test(request.path)) return false;
-  if (candidate.method !== null && candidate.method !== request.method) return false;
-  const tests = candidate.headers;
-  for (let i = 0; i < tests.length; i++) {
-    const { name, value } = tests[i]!;
-    const actual = request.header(name);
-    if (actual === null) return false;
-    if (typeof value === 'string' ? value !== actual : !value.test(actual)) return false;
-  }
+export function holds<Rule>({ path, method, fields }: Candidate<Rule>, request: RequestView): boolean {
+  if (path !== null && !path.test(request.path)) return false;
+  if (method !== null && method !== request.method) return false;
+  for (let i = 0; i < fields.length; i++) if (!fieldHolds(fields[i]!, request)) return false;
   return true;
 }
 
-/** The match with most header fields comes first. */
-export function byFields<Rule>(a: RouteEntry<Rule>, b: RouteEntry<Rule>): number {
-  return (b.match.headers?.length ?? 0) - (a.match.headers?.length ?? 0);
-}
-
-/** The last that decides: age, name and place of the route. */
-export function byAge<Rule>(a: RouteEntry<Rule>, b: RouteEntry<Rule>): number {
-  return a.created - b.created || (a.name < b.name ? -1 : a.name > b.name ? 1 : a.place - b.place);
-}
-
-function compileHeader(match: HeaderMatch): HeaderTest {
-  const value = match.type === 'RegularExpression' ? compilePattern(match.value) : match.value;
-  return { name: match.name.toLowerCase(), value };
+export function firstHolding<Rule>(candidates: readonly Candidate<Rule>[], request: RequestView): Rule | null {
+  for (let i = 0; i < candidates.length; i++) if (holds(candidates[i]!, request)) return candidates[i]!.rule;
+  return null;
 }

@@ -1,5 +1,5 @@
 import type { Issue } from '../errors/problem.ts';
-import type { GrpcMatch, PathMatch, RouteMatch } from '../resources/route.ts';
+import type { GrpcMatch, PathMatch, RouteMatch } from '../resources/route-match.ts';
 import { checkPattern } from './pattern.ts';
 
 /** A segment of a path. */

@@ -1,15 +1,15 @@
-import { byAge, byFields, type Candidate, candidateOf, holds, type RequestView, type RouteEntry } from './candidate.ts';
+import { candidateOf, holds, type Placed, type RouteEntry } from './candidate.ts';
 import { pathOf } from './grpc-match.ts';
 import { PathTree } from './path-tree.ts';
-
-/** A candidate and its place in the precedence of all. */
-type Placed<Rule> = { readonly place: number; readonly candidate: Candidate<Rule> };
+import { compilePattern } from './pattern.ts';
+import { byAge, byFields, byNames, byPattern } from './precedence.ts';
+import type { RequestView } from './request-view.ts';
 
 const none: readonly never[] = [];
 
 /**
  * The gRPC matches of one host, in the precedence of Gateway API's GRPCRoute: most characters in the service, then in the
- * method, most headers, names before patterns, oldest route, name, place in the route. That order is settled beforehand for
+ * method, most fields, names before patterns, oldest route, name, place in the route. That order is settled beforehand for
  * all of them. Those that name their service are found by the path, in order; the others are patterns, each tried at its
  * place in between.
  */
@@ -22,8 +22,9 @@ export class GrpcRoutes<Rule> {
     const ordered = [...entries].sort(byPrecedence);
     for (const [place, entry] of ordered.entries()) {
       const path = pathOf(entry.match.grpc!);
-      const placed = { place, candidate: candidateOf(entry, path) };
-      if (path.type === 'RegularExpression') this.#patterns.push(placed);
+      const pattern = path.type === 'RegularExpression' ? compilePattern(path.value) : null;
+      const placed = { place, candidate: candidateOf(entry, pattern) };
+      if (pattern !== null) this.#patterns.push(placed);
       else if (path.type === 'Exact') this.#paths.atPath(path.value, () => []).push(placed);
       else this.#paths.atPrefix(path.value, () => []).push(placed);
     }
@@ -53,19 +54,5 @@ function firstOf<Rule>(a: Placed<Rule> | undefined, b: Placed<Rule> | undefined)
 }
 
 function byPrecedence<Rule>(a: RouteEntry<Rule>, b: RouteEntry<Rule>): number {
-  return (
-    lengthOf(b, 'service') - lengthOf(a, 'service') ||
-    lengthOf(b, 'method') - lengthOf(a, 'method') ||
-    byFields(a, b) ||
-    Number(isPattern(a)) - Number(isPattern(b)) ||
-    byAge(a, b)
-  );
-}
-
-function lengthOf<Rule>({ match }: RouteEntry<Rule>, name: 'service' | 'method'): number {
-  return match.grpc?.[name]?.length ?? 0;
-}
-
-function isPattern<Rule>({ match }: RouteEntry<Rule>): boolean {
-  return match.grpc?.type === 'RegularExpression';
+  return byNames(a, b) || byFields(a, b) || byPattern(a, b) || byAge(a, b);
 }

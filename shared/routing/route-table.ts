@@ -1,43 +1,47 @@
-import type { RouteMatch } from '../resources/route.ts';
-import { byAge, byFields, type Candidate, candidateOf, holds, type RequestView, type RouteEntry } from './candidate.ts';
+import type { RouteMatch } from '../resources/route-match.ts';
+import { type Candidate, candidateOf, firstHolding, type RouteEntry } from './candidate.ts';
 import { GrpcRoutes } from './grpc-routes.ts';
 import { PathTree } from './path-tree.ts';
+import { compilePattern } from './pattern.ts';
+import { byConditions } from './precedence.ts';
+import type { RequestView } from './request-view.ts';
+import { TemplateRoutes } from './template-routes.ts';
 
 /**
- * Gateway API precedence, compiled. A host (exact, else longest `*.suffix`, else `*`) has three stores of candidates:
+ * Gateway API precedence, compiled. A host (exact, else longest `*.suffix`, else `*`) has four stores of candidates:
  *
  *   exact path   looked up in a tree of paths
+ *   template     found in a tree of their own, the one that says most of the path first
  *   pattern      list in precedence order, tried next
- *   prefix       found in the same tree, longest first
+ *   prefix       found in the tree of paths, longest first
  *
  * so a match costs a walk along the path, however many routes there are. Within one store candidates are ordered:
- * method given, most headers, oldest route, name, place in the route. Matches of gRPC have a precedence of their own and
- * are asked before all of these.
+ * method given, most headers and cookies, most query parameters, oldest route, name, place in the route. Matches of gRPC
+ * have a precedence of their own and are asked before all of these.
  */
-
-const matchesAll: RouteMatch = {};
 
 /** The rules of one host. */
 export class HostRoutes<Rule> {
   readonly #paths = new PathTree<Candidate<Rule>[]>();
   readonly #patterns: Candidate<Rule>[] = [];
+  /** Null where no path is a template, as `#grpc` where no match is one of gRPC. */
+  readonly #templates: TemplateRoutes<Rule> | null;
+  readonly #grpc: GrpcRoutes<Rule> | null;
   /** The one rule that takes everything, when there is nothing else to look at. */
   readonly #only: Rule | null;
-  /** Null where no match is one of gRPC. */
-  readonly #grpc: GrpcRoutes<Rule> | null;
   /** The first rule that takes every request; null when each asks for something. */
   readonly unconditional: Rule | null;
 
   constructor(entries: readonly RouteEntry<Rule>[]) {
-    const ofGrpc = entries.filter(({ match }) => match.grpc);
-    this.#grpc = ofGrpc.length === 0 ? null : new GrpcRoutes(ofGrpc);
-    const ordered = entries.filter(({ match }) => !match.grpc).sort(byPrecedence);
+    const { grpc, template, path = [] } = Object.groupBy(entries, storeOf);
+    this.#grpc = grpc ? new GrpcRoutes(grpc) : null;
+    this.#templates = template ? new TemplateRoutes(template) : null;
+    const ordered = path.sort(byConditions);
     for (const entry of ordered) {
-      const path = entry.match.path ?? { type: 'PathPrefix', value: '/' };
-      const candidate = candidateOf(entry, path);
-      if (path.type === 'Exact') this.#paths.atPath(path.value, noCandidates).push(candidate);
-      else if (path.type === 'RegularExpression') this.#patterns.push(candidate);
-      else this.#paths.atPrefix(path.value, noCandidates).push(candidate);
+      const { type, value } = entry.match.path ?? { type: 'PathPrefix', value: '/' };
+      if (type === 'Exact') this.#paths.atPath(value, noCandidates).push(candidateOf(entry, null));
+      else if (type === 'PathPrefix') this.#paths.atPrefix(value, noCandidates).push(candidateOf(entry, null));
+      else this.#patterns.push(candidateOf(entry, compilePattern(value)));
     }
     this.unconditional = ordered.find(({ match }) => isUnconditional(match))?.rule ?? null;
     this.#only = entries.length === 1 ? this.unconditional : null;
@@ -55,7 +59,7 @@ export class HostRoutes<Rule> {
       const rule = firstHolding(exact, request);
       if (rule !== null) return rule;
     }
-    return firstHolding(this.#patterns, request) ?? this.#matchPrefix(request, path);
+    return this.#templates?.match(request) ?? firstHolding(this.#patterns, request) ?? this.#matchPrefix(request, path);
   }
 
   #matchPrefix(request: RequestView, path: string): Rule | null {
@@ -101,24 +105,14 @@ export class RouteTable<Rule> {
   }
 }
 
-/** The matches of a rule; one that matches everything when it names none. */
-export function matchesOf(matches: readonly RouteMatch[]): readonly RouteMatch[] {
-  return matches.length > 0 ? matches : [matchesAll];
-}
-
 function isUnconditional(match: RouteMatch): boolean {
   const anyPath = !match.path || (match.path.type === 'PathPrefix' && match.path.value === '/');
-  return anyPath && !match.method && !match.headers?.length;
+  return anyPath && !match.method && !match.headers?.length && !match.queryParams?.length && !match.cookies?.length;
 }
 
-function byPrecedence<Rule>(a: RouteEntry<Rule>, b: RouteEntry<Rule>): number {
-  const byMethod = Number(b.match.method !== undefined) - Number(a.match.method !== undefined);
-  return byMethod || byFields(a, b) || byAge(a, b);
-}
-
-function firstHolding<Rule>(candidates: readonly Candidate<Rule>[], request: RequestView): Rule | null {
-  for (let i = 0; i < candidates.length; i++) if (holds(candidates[i]!, request)) return candidates[i]!.rule;
-  return null;
+function storeOf({ match }: RouteEntry<unknown>): 'grpc' | 'template' | 'path' {
+  if (match.grpc) return 'grpc';
+  return match.path?.type === 'Template' ? 'template' : 'path';
 }
 
 function noCandidates<Rule>(): Candidate<Rule>[] {

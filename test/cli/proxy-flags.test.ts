@@ -9,6 +9,7 @@ t.test('a flag that a file makes meaningless is refused, not passed over', async
     ['--underscores', 'refuse'],
     ['--trust', '10.0.0.0/8'],
     ['--connect'],
+    ['--namespace', 'shop'],
     ['--admin', '127.0.0.1:0'],
   ]) {
     const ran = await runCommand(process.execPath, [main, 'proxy', '--config', 'nowhere.yaml', ...flags]);

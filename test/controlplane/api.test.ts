@@ -191,6 +191,25 @@ t.test('a service that is used cannot be removed, and the answer names its users
   t.equal((await plane.call('DELETE', '/v1/services/echo')).status, 404);
 });
 
+t.test('a mirror needs a service that is there, and keeps it', async (t) => {
+  const plane = await startPlane(t);
+  const mirrors = [{ service: 'shadow', percent: 0.5 }];
+  const spec = { rules: [{ backends: [{ service: 'echo' }], mirrors }] };
+  const route = { kind: 'Route', name: 'r', spec };
+  const missing = await plane.call('POST', '/v1/apply', { resources: [echo, route] });
+  t.match(pointersOf(missing.body), ['/resources/1/spec/rules/0/mirrors/0/service']);
+  await plane.call('POST', '/v1/apply', { resources: [echo, { kind: 'Service', name: 'shadow' }, route] });
+  t.match(await plane.call('DELETE', '/v1/services/shadow'), { status: 409, body: { detail: /Route\/r/ } });
+  for (const percent of [-1, 100.1, '5'])
+    t.equal(
+      (await plane.call('PUT', '/v1/routes/r', { spec: { rules: [{ mirrors: [{ service: 'shadow', percent }] }] } }))
+        .status,
+      400,
+    );
+  const five = { spec: { rules: [{ mirrors: Array(5).fill(mirrors[0]) }] } };
+  t.equal((await plane.call('PUT', '/v1/routes/r', five)).status, 400);
+});
+
 t.test('two policies cannot say the same of one service', async (t) => {
   const plane = await startPlane(t);
   const policy = (name: string) => ({

@@ -42,6 +42,41 @@ t.test('host, path, method and fields choose the backend', async (t) => {
   t.equal(await to('GET /shop HTTP/1.0\r\n\r\n'), 'five', 'no host at all');
 });
 
+t.test('templates, query, cookies, what is missing, and who calls choose the backend, too', async (t) => {
+  const names = ['one', 'two', 'three', 'four', 'five', 'six'];
+  const origins = await Promise.all(names.map((name) => scriptedOrigin(t, () => reply(name))));
+  const to = (name: string, match: object) => ({ matches: [match], backends: [{ service: name }] });
+  const resources = [
+    ...names.flatMap((name, i) => serviceAt(name, origins[i]!.port)),
+    route('shop', [
+      to('one', { path: { type: 'Template', value: '/users/{id}/files/**' } }),
+      to('two', { queryParams: [{ name: 'page size', value: 'ü' }] }),
+      to('three', { cookies: [{ name: 'beta', value: '1' }] }),
+      to('four', { headers: [{ type: 'Absent', name: 'x-plain' }], method: 'PUT' }),
+      to('five', { path: { value: '/own' }, source: { services: ['web'], namespaces: ['shop'], labels: { v: '2' } } }),
+      to('six', {}),
+    ]),
+    route('own', [to('five', { source: { namespaces: ['shop'] } })], ['six']),
+  ];
+  const web = await staticProxy(t, { resources, spec: { service: 'web', namespace: 'shop', labels: { v: '2' } } });
+  const other = await staticProxy(t, { resources });
+  const replyOf = async (bytes: string, proxy = web) => (await ask(t, proxy.port, bytes)).body.toString();
+  t.equal(await replyOf(get('/users/7/files/a/b?page+size=%C3%BC')), 'one');
+  t.equal(await replyOf(get('/users/7/files')), 'six');
+  t.equal(await replyOf(get('/?page+size=%C3%BC&page+size=x')), 'two');
+  t.equal(await replyOf(get('/?x=1&page%20size=%c3%bc')), 'two');
+  t.equal(await replyOf('GET http://h?page+size=%C3%BC HTTP/1.1\r\nHost: h\r\n\r\n'), 'two', 'no path before it');
+  t.equal(await replyOf(get('/page+size=%C3%BC')), 'six');
+  t.equal(await replyOf(get('/', 'h', 'Cookie: a=1; beta=1\r\n')), 'three');
+  t.equal(await replyOf(get('/', 'h', 'Cookie: a=1\r\ncookie: beta=1\r\n')), 'three', 'in a line of its own');
+  t.equal(await replyOf(get('/').replace('GET', 'PUT')), 'four');
+  t.equal(await replyOf(get('/', 'h', 'X-Plain: \r\n').replace('GET', 'PUT')), 'six', 'empty is not missing');
+  t.equal(await replyOf(get('/own')), 'five');
+  t.equal(await replyOf(get('/own'), other), 'six');
+  t.equal(await replyOf(get('/', 'six')), 'five');
+  t.equal(await replyOf(get('/', 'six'), other), 'six', 'a host whose routes are all for others has none');
+});
+
 t.test('a service answers to its name unless a route takes it; a host nobody knows is 404', async (t) => {
   const origin = await scriptedOrigin(t, () => reply('app'));
   const proxy = await staticProxy(t, { resources: serviceAt('app', origin.port) });

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { freePort } from '../harness/free-port.ts';
 import { until } from '../harness/until.ts';
+import { mirroredRoute } from './harness/mirrored.ts';
 import { ask, get } from './harness/raw-client.ts';
 import { serviceAt } from './harness/resources.ts';
 import { reply, scriptedOrigin } from './harness/scripted-origin.ts';
@@ -33,6 +34,34 @@ t.test('a sampled trace is continued outbound with a CLIENT span for each try', 
   t.equal(attributeOf(first, 'http.response.status_code'), 503);
   t.equal(attributeOf(second, 'http.response.status_code'), 200);
   t.equal(attributeOf(second, 'http.request.resend_count'), 1);
+});
+
+t.test('the copy of a request that goes to a mirror has a CLIENT span of its own', async (t) => {
+  const { spans, endpoint } = await spanSink(t);
+  const app = await scriptedOrigin(t, () => reply('app'));
+  const shadow = await scriptedOrigin(t, () => reply('shadow'));
+  const proxy = await staticProxy(t, {
+    resources: [...serviceAt('app', app.port), ...serviceAt('shadow', shadow.port), mirroredRoute()],
+    spec: { tracing: { endpoint, sampleRatio: 0 } },
+  });
+  await ask(t, proxy.port, get('/a', 'app', `${traceparent('01')}tracestate: a=b\r\n`));
+  await until(() => spans.length === 2);
+  t.not(spans[0]!.spanId, spans[1]!.spanId);
+  for (const [name, origin, rule] of [
+    ['GET app', app, 'r/0'],
+    ['GET shadow', shadow, 'r/0 (mirror)'],
+  ] as const) {
+    const span = spans.find((one) => one.name === name)!;
+    t.equal(span.traceId, traceId);
+    t.equal(span.parentSpanId, callerSpan);
+    t.equal(attributeOf(span, 'meshlane.route'), rule);
+    t.equal(origin.requests[0]!.header('traceparent'), `00-${traceId}-${span.spanId}-01`);
+    t.equal(origin.requests[0]!.header('tracestate'), 'a=b');
+  }
+  await ask(t, proxy.port, get());
+  await until(() => shadow.requests.length === 2);
+  const ids = [app, shadow].map(({ requests }) => requests[1]!.header('traceparent')!.slice(3, 35));
+  t.equal(ids[0], ids[1], 'a trace that begins here is that of the copy, too');
 });
 
 t.test('inbound has one SERVER span, parent of what the application sees', async (t) => {

@@ -8,7 +8,7 @@ import { requestHeads, sampleRequestHead } from './sample-heads.ts';
 import type { Stage } from './stage.ts';
 
 /** A caller of whom nothing is told: what a listener adds of its own is not part of the comparison. */
-const anybody: Caller = { removes: 0, refuses: 0, isTrusted: false, addressHash: 0, forwarding: null, via: null };
+const anybody: Caller = { removes: 0, refuses: 0, isTrusted: false, address: Buffer.of(), forwarding: null, via: null };
 
 export const stage: Stage = {
   name: 'request-splice',

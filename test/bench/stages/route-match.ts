@@ -1,7 +1,9 @@
 import { deepStrictEqual } from 'node:assert/strict';
 import type { RouteSpec } from '../../../shared/resources/route.ts';
-import type { RequestView, RouteEntry } from '../../../shared/routing/candidate.ts';
-import { matchesOf, RouteTable } from '../../../shared/routing/route-table.ts';
+import type { RouteEntry } from '../../../shared/routing/candidate.ts';
+import type { RequestView } from '../../../shared/routing/request-view.ts';
+import { matchesOf } from '../../../shared/routing/route-entries.ts';
+import { RouteTable } from '../../../shared/routing/route-table.ts';
 import { benchDocuments } from '../mesh-config.ts';
 import type { Stage } from './stage.ts';
 
@@ -41,6 +43,7 @@ const view = (host: string, path: string, method = 'GET', canary: string | null 
   method,
   host,
   path,
+  query: '',
   header: (name) => (name === 'x-canary' ? canary : null),
 });
 

@@ -11,6 +11,7 @@ export const stages: Readonly<Record<string, () => Promise<{ stage: Stage }>>> =
   'round-robin': () => import('./round-robin.ts'),
   'least-request': () => import('./least-request.ts'),
   'cluster-pick': () => import('./cluster-pick.ts'),
+  'rate-limit': () => import('./rate-limit.ts'),
   pool: () => import('./pool.ts'),
   'out-buffer': () => import('./out-buffer.ts'),
   'hpack-decode-grpc': async () => ({ stage: (await import('./hpack-decode.ts')).grpc }),

@@ -10,6 +10,7 @@ export async function runningWorkers(t: Owner, resources: readonly AnyResource[]
     {
       workers,
       application: null,
+      workload: { service: null, namespace: null, labels: {} },
       zone: null,
       limits: {
         headBytes: 65_536,

@@ -47,7 +47,7 @@ export type Relayed = {
 export const codecLimits: HeadLimits = { headBytes: 65_536, headerCount: 100, targetBytes: 16_384 };
 
 /** Nothing is taken from it or added: that happens in front of the codec. */
-const anybody: Caller = { removes: 0, refuses: 0, isTrusted: false, addressHash: 0, forwarding: null, via: null };
+const anybody: Caller = { removes: 0, refuses: 0, isTrusted: false, address: Buffer.of(), forwarding: null, via: null };
 
 const crlf = Buffer.from('\r\n');
 const lastChunk = Buffer.from('0\r\n');

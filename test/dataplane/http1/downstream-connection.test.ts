@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Buckets, newBucketMemory } from '../../../dataplane/filters/rate-limit/buckets.ts';
 import { Http1DownstreamConnection } from '../../../dataplane/http1/downstream-connection.ts';
 import type { Caller } from '../../../dataplane/message/caller.ts';
 import { compileSnapshot } from '../../../dataplane/snapshot/compile.ts';
@@ -13,7 +14,7 @@ import { TimerWheel } from '../../../shared/time/timer-wheel.ts';
 import { get } from '../harness/raw-client.ts';
 import { serviceAt } from '../harness/resources.ts';
 
-const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, addressHash: 0, forwarding: null, via: null };
+const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, address: Buffer.of(), forwarding: null, via: null };
 
 /** A connection of a caller in a worker whose instances are never reached, on a transport that only remembers. */
 function connection() {
@@ -42,9 +43,11 @@ function connection() {
     random: () => 0,
     workers: 1,
     application: null,
+    workload: { service: null, namespace: null, labels: {} },
     zone: null,
     ownListeners: new OwnListeners(),
     onBreaker: () => undefined,
+    buckets: new Buckets(newBucketMemory(), 0),
   });
   const context = {
     snapshot,

@@ -8,7 +8,14 @@ import { errorNameOf, FrameType, preface } from '../../harness/http2/frame.ts';
 import { pingFrame, settingsFrame } from '../../harness/http2/frame-writer.ts';
 import { RecordingTransport } from './recording-transport.ts';
 
-const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, forwarding: null, via: null, addressHash: 0 };
+const caller: Caller = {
+  removes: 0,
+  refuses: 0,
+  isTrusted: false,
+  forwarding: null,
+  via: null,
+  address: Buffer.alloc(0),
+};
 
 /** A connection of a caller that has said hello, on a transport that only remembers. */
 function connection() {

@@ -4,7 +4,14 @@ import type { Caller } from '../../../dataplane/message/caller.ts';
 import { Head } from '../../../dataplane/message/head.ts';
 
 const places = 16;
-const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, forwarding: null, via: null, addressHash: 0 };
+const caller: Caller = {
+  removes: 0,
+  refuses: 0,
+  isTrusted: false,
+  forwarding: null,
+  via: null,
+  address: Buffer.alloc(0),
+};
 
 function shared(): Head {
   const head = new Head();

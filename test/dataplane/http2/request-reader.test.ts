@@ -8,7 +8,14 @@ import { headerBlock, indexed, literal } from '../../harness/http2/hpack/encode.
 import type { Field } from '../../harness/http2/hpack/field.ts';
 
 const limits = { headBytes: 65_536, headerCount: 100, targetBytes: 16_384 };
-const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, forwarding: null, via: null, addressHash: 0 };
+const caller: Caller = {
+  removes: 0,
+  refuses: 0,
+  isTrusted: false,
+  forwarding: null,
+  via: null,
+  address: Buffer.alloc(0),
+};
 const traceparent = (digit: string): Field => ['traceparent', `00-${digit.repeat(32)}-${digit.repeat(16)}-01`];
 const pseudos: readonly Field[] = [
   [':method', 'GET'],

@@ -177,6 +177,7 @@ t.test('a head says what routes ask for', async (t) => {
   t.equal(head.method, 'PATCH');
   t.equal(head.host, 'shop.example');
   t.equal(head.path, '/a/b');
+  t.equal(head.query, 'c=/d');
   t.equal(head.header('a'), '1, 3');
   t.equal(head.header('b'), 'two');
   t.equal(head.header('none'), null);
@@ -186,6 +187,31 @@ t.test('a head says what routes ask for', async (t) => {
   t.equal(head.host, 'other', 'a head is read anew on the same object');
   t.equal(head.traceparentField, -1);
   t.equal(head.header('a'), null);
+  t.equal(head.query, '');
+});
+
+t.test('the query is what follows the first question mark', async (t) => {
+  const queryOf = (target: string, method = 'GET') => {
+    const head = new RequestHead();
+    head.takesConnect = true;
+    t.equal(read(with11('Host: a:1\r\n', `${method} ${target} HTTP/1.1`), head), 'whole', target);
+    return [head.path, head.query];
+  };
+  t.strictSame(queryOf('/a'), ['/a', '']);
+  t.strictSame(queryOf('/a?'), ['/a', '']);
+  t.strictSame(queryOf('/a?b?c'), ['/a', 'b?c']);
+  t.strictSame(queryOf('/?b=1'), ['/', 'b=1']);
+  t.strictSame(queryOf('http://a:1/p?b=1'), ['/p', 'b=1']);
+  t.strictSame(queryOf('http://a:1?b=1'), ['/', 'b=1']);
+  t.strictSame(queryOf('http://a:1'), ['/', '']);
+  t.strictSame(queryOf('*', 'OPTIONS'), ['*', '']);
+  t.strictSame(queryOf('a:1', 'CONNECT'), ['/', '']);
+});
+
+t.test('several lines of Cookie are one list of cookies', async (t) => {
+  const head = new RequestHead();
+  t.equal(read(with11(`${host}Cookie: a=1\r\ncookie: b=2; c=3\r\n`), head), 'whole');
+  t.equal(head.header('cookie'), 'a=1; b=2; c=3');
 });
 
 t.test('a head that is cut anywhere is partial and what follows it is left alone', async (t) => {

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { Buckets, newBucketMemory } from '../../../dataplane/filters/rate-limit/buckets.ts';
 import { readRequestHead } from '../../../dataplane/http1/read-request-head.ts';
 import type { Caller } from '../../../dataplane/message/caller.ts';
 import { RequestHead } from '../../../dataplane/message/request-head.ts';
@@ -14,7 +15,7 @@ import { newSlotMemory, SlotTable } from '../../../observability/metrics/slots.t
 import { TimerWheel, type WheelTimer } from '../../../shared/time/timer-wheel.ts';
 import { serviceAt } from '../harness/resources.ts';
 
-const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, addressHash: 0, forwarding: null, via: null };
+const caller: Caller = { removes: 0, refuses: 0, isTrusted: false, address: Buffer.of(), forwarding: null, via: null };
 const ignore = () => undefined;
 
 /** Remembers the timers it was given. */
@@ -49,9 +50,11 @@ t.test('a tunnel whose caller left first is let go of when the instance has take
     random: () => 0,
     workers: 1,
     application: null,
+    workload: { service: null, namespace: null, labels: {} },
     zone: null,
     ownListeners: new OwnListeners(),
     onBreaker: () => undefined,
+    buckets: new Buckets(newBucketMemory(), 0),
   });
   const context = { snapshot, wheel, now, limits, recordsSpans: false, sampleRatio: 0 } as unknown as WorkerContext;
   const downstream = {

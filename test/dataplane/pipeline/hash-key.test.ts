@@ -19,7 +19,7 @@ const callerAt = (address: string, isTrusted = false): Caller => ({
   removes: 0,
   refuses: 0,
   isTrusted,
-  addressHash: hashText(address),
+  address: Buffer.from(address),
   forwarding: null,
   via: null,
 });

@@ -47,10 +47,10 @@ t.test('a backend of weight 0 gets nothing, and no backend is null', async (t) =
 t.test('a rule sends what its breaker does not let through elsewhere, and hears of the rest', async (t) => {
   const breaker = breakerAt({ consecutiveFailures: 1 });
   const guard = { breaker, cutOff: backend('nowhere') };
-  const rule = new Rule('r', [{ backend: backend('a'), weight: 1 }], 0, guard);
-  const ask = (nowMs: number) => {
+  const rule = new Rule('r', [{ backend: backend('a'), weight: 1 }], 0, { guard });
+  const ask = (nowMs: number, pinned: RuleBackend | null = null) => {
     const trial = new RuleTrial();
-    return { trial, went: rule.admit(trial, nowMs) };
+    return { trial, went: rule.admit(trial, pinned, nowMs) };
   };
   const first = ask(0);
   t.equal(first.went, 'a');
@@ -77,4 +77,5 @@ t.test('a rule sends what its breaker does not let through elsewhere, and hears 
   t.equal(another.went, 'a', 'a probe that came to nothing is followed by another');
   another.trial.onReply(100);
   t.equal(breaker.state, 'closed');
+  t.equal(ask(100, backend('b')).went, 'b', 'as its session asks');
 });

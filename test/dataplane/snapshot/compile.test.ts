@@ -2,6 +2,7 @@ import t from 'tap';
 import { noKey } from '../../../dataplane/cluster/balancer/balancer.ts';
 import type { Cluster } from '../../../dataplane/cluster/cluster.ts';
 import type { Endpoint } from '../../../dataplane/cluster/endpoint.ts';
+import { Buckets, newBucketMemory } from '../../../dataplane/filters/rate-limit/buckets.ts';
 import { RequestHead } from '../../../dataplane/message/request-head.ts';
 import { compileSnapshot } from '../../../dataplane/snapshot/compile.ts';
 import { OwnListeners } from '../../../dataplane/snapshot/own-listeners.ts';
@@ -31,9 +32,11 @@ function worker() {
       random: seededRandom(),
       workers: 2,
       application: null,
+      workload: { service: null, namespace: null, labels: {} },
       zone: null,
       ownListeners: new OwnListeners(),
       onBreaker: () => undefined,
+      buckets: new Buckets(newBucketMemory(), 0),
     });
     return snapshot;
   };

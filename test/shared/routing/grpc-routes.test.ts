@@ -1,20 +1,21 @@
 import fc from 'fast-check';
 import t, { type Test } from 'tap';
 import { readResource } from '../../../shared/resources/read.ts';
-import type { GrpcMatch, HeaderMatch, RouteMatch } from '../../../shared/resources/route.ts';
-import type { RequestView, RouteEntry } from '../../../shared/routing/candidate.ts';
+import type { FieldMatch, GrpcMatch, RouteMatch } from '../../../shared/resources/route-match.ts';
+import type { RouteEntry } from '../../../shared/routing/candidate.ts';
+import type { RequestView } from '../../../shared/routing/request-view.ts';
 import { HostRoutes } from '../../../shared/routing/route-table.ts';
 import { holdsFor } from '../../harness/property.ts';
 import { orders } from './orders.ts';
 
 function call(path: string, fields: readonly string[] = [], method = 'POST'): RequestView {
-  return { method, host: 'h', path, header: (name) => (fields.includes(name) ? '1' : null) };
+  return { method, host: 'h', path, query: '', header: (name) => (fields.includes(name) ? '1' : null) };
 }
 
 type Grpc = Partial<GrpcMatch> & { fields?: readonly string[] };
 
 function entry(rule: string, { fields = [], ...grpc }: Grpc, more: Partial<RouteEntry<string>> = {}) {
-  const headers: HeaderMatch[] = fields.map((name) => ({ type: 'Exact', name, value: '1' }));
+  const headers: FieldMatch[] = fields.map((name) => ({ type: 'Exact', name, value: '1' }));
   const match: RouteMatch = { grpc: { type: 'Exact', ...grpc }, headers };
   return { hostnames: ['*'], match, rule, created: 0, name: 'r', place: 0, ...more };
 }

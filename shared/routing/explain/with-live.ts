@@ -1,0 +1,22 @@
+import type { ExplainedBackend, Explanation, LiveCluster, LiveRule } from './explanation.ts';
+
+/** The explanation with what a worker said of its backends, which are those with a weight above 0, in order. */
+export function withLive(explanation: Explanation, { revision, backends }: LiveRule, workers: number): Explanation {
+  const clusters = backends.values();
+  return {
+    ...explanation,
+    backends: explanation.backends.map((backend) =>
+      backend.weight === 0 ? backend : backendWithLive(backend, clusters.next().value ?? null),
+    ),
+    live: { revision, workers },
+  };
+}
+
+function backendWithLive(backend: ExplainedBackend, live: LiveCluster | null): ExplainedBackend {
+  const byName = new Map(live?.endpoints.map((endpoint) => [endpoint.name, endpoint]));
+  return {
+    ...backend,
+    endpoints: backend.endpoints.map((endpoint) => ({ ...endpoint, live: byName.get(endpoint.name) ?? null })),
+    live: live && { balancer: live.balancer, isPanicking: live.isPanicking },
+  };
+}
