@@ -233,6 +233,7 @@ function compiled(resources: readonly AnyResource[], workload: Workload): Snapsh
     makePool: () => {
       throw new Error('there are no instances');
     },
+    buckets: new Buckets(newBucketMemory(), 0),
     now: () => 0,
     random: () => 0,
     workers: 1,
