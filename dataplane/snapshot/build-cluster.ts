@@ -9,9 +9,9 @@ import type { ServiceState } from './service-state.ts';
 
 /** A cluster that balances by these settings. `callers` are the proxies like this one, by zone. */
 export function buildCluster(
-  parts: Pick<ClusterParts<PooledEndpoint>, 'service' | 'endpoints' | 'changes' | 'whenEmpty'>,
+  parts: Pick<ClusterParts<PooledEndpoint>, 'service' | 'endpoints' | 'changes' | 'load' | 'whenEmpty'>,
   settings: BalancingSettings,
-  { tables, choice, stats, load }: ServiceState,
+  { tables, choice, stats }: ServiceState,
   { random, zone }: CompileContext,
   callers: ZoneNumbers,
 ): Cluster<PooledEndpoint> {
@@ -20,7 +20,6 @@ export function buildCluster(
   const maker = new BalancerMaker(balancer, parts.endpoints, { random, tables, choice });
   return new Cluster({
     ...parts,
-    load,
     balancing: new Balancing(maker, random, { slowStart, zones }),
     panicThresholdPercent,
     onPanic: () => stats.onPanic(),

@@ -251,7 +251,13 @@ class Compiler {
     const endpoints = isOwn ? [] : [endpoint];
     const noRetry: RetrySettings = { ...settings.retry, attempts: 0 };
     const cluster = this.#buildCluster(
-      { service: application.service, endpoints, changes: endpoint.changes, whenEmpty: 'loop_detected' },
+      {
+        service: application.service,
+        endpoints,
+        changes: endpoint.changes,
+        load: endpoint.load,
+        whenEmpty: 'loop_detected',
+      },
       settings,
     );
     const backend: RuleBackend = {
@@ -284,9 +290,9 @@ class Compiler {
     const { ownListeners } = this.#context;
     const endpoints = labelled.filter(({ address, port }) => !ownListeners.isReachedBy('outbound', address, port));
     const whenEmpty = labelled.length > 0 ? 'loop_detected' : 'no_endpoint';
-    const { changes } = this.#stateOf(service);
+    const { changes, load } = this.#stateOf(service);
     const settings = this.#settingsOf(service);
-    const tunnels = this.#buildCluster({ service, endpoints, changes, whenEmpty }, settings);
+    const tunnels = this.#buildCluster({ service, endpoints, changes, load, whenEmpty }, settings);
     // What speaks no HTTP must not be sent any: its requests are refused with a word that says why.
     const isHttp = this.#store.protocolOf(service) !== 'tcp';
     const cluster = isHttp

@@ -36,6 +36,19 @@ for (const protocol of ['http1', 'http2'] as Protocol[])
     },
   );
 
+t.test('what a service may have under way is asked of its callers, not of its own proxy', async (t) => {
+  const origin = await scriptedOrigin(t, ({ head }) => (head.startsWith('GET /held') ? undefined : reply('answered')));
+  const proxy = await staticProxy(t, {
+    resources: [...serviceAt('app', origin.port), policy('app', { limits: { requests: 1 } })],
+    appPort: origin.port,
+  });
+  const client = await rawClient(t, proxy.port);
+  client.send(get('/held'));
+  await until(() => origin.requests.length === 1);
+  t.equal((await ask(t, proxy.port, get())).status, 503);
+  t.equal((await ask(t, proxy.inboundPort, get())).body.toString(), 'answered');
+});
+
 t.test('requests that are being tried again are bounded, until their replies begin', async (t) => {
   const waiting = new Map<string, () => void>();
   const origin = await scriptedOrigin(t, async ({ head, connection }) => {

@@ -3,6 +3,7 @@ import { AdaptiveChoice } from '../../../dataplane/cluster/adaptive-choice.ts';
 import { noKey } from '../../../dataplane/cluster/balancer/balancer.ts';
 import { BalancerMaker, type BalancerSettings } from '../../../dataplane/cluster/balancer-maker.ts';
 import { Balancing, type Zones } from '../../../dataplane/cluster/balancing.ts';
+import { mayServe } from '../../../dataplane/cluster/candidates.ts';
 import { Changes } from '../../../dataplane/cluster/changes.ts';
 import { Cluster } from '../../../dataplane/cluster/cluster.ts';
 import { ConcurrencyLimit } from '../../../dataplane/cluster/concurrency/concurrency-limit.ts';
@@ -109,6 +110,8 @@ t.test('who is full is passed over, and when all are there is nobody', async (t)
   for (let i = 0; i < 20; i++)
     t.equal(cluster.pick(noKey, [endpoints[4]!], 0), endpoints[4], 'tried, but the only one');
   t.notOk(cluster.hasOther([endpoints[4]!], 0));
+  t.ok(mayServe(endpoints[4]!, 0));
+  t.notOk(mayServe(endpoints[5]!, 0), 'nor is it asked by name');
   t.same(refused, []);
   fill(endpoints[4]!);
   t.equal(cluster.pick(noKey, [], 0), 'overloaded');

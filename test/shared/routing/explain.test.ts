@@ -242,7 +242,6 @@ function compiled(resources: readonly AnyResource[], workload: Workload): Snapsh
     zone: null,
     ownListeners: new OwnListeners(),
     onBreaker: () => undefined,
-    buckets: new Buckets(newBucketMemory(), 0),
   });
 }
 
