@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { RuleBreaker } from './breaker.ts';
 import { Duration, Labels, Name } from './field-schemas.ts';
 import { RuleHedge } from './hedge.ts';
 import { Mirror, mostMirrors } from './mirror.ts';
@@ -53,6 +54,7 @@ export const RouteRule = Type.Object(
     mirrors: Type.Optional(Type.Array(Mirror, { maxItems: mostMirrors })),
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
+    breaker: Type.Optional(RuleBreaker),
     hedge: Type.Optional(RuleHedge),
     sessionPersistence: Type.Optional(SessionPersistence),
     rateLimits: Type.Optional(RateLimits),

@@ -241,6 +241,7 @@ function compiled(resources: readonly AnyResource[], workload: Workload): Snapsh
     workload,
     zone: null,
     ownListeners: new OwnListeners(),
+    onBreaker: () => undefined,
   });
 }
 
