@@ -33,10 +33,11 @@ export function findCandidates<E extends Endpoint>(
   };
 }
 
-/** Tells whether an endpoint may be asked by name: as a candidate of the first choice may be. */
+/** Tells whether an endpoint may be asked by name: as a candidate of the first choice with room may be. */
 export function mayServe(endpoint: Endpoint, nowMs: number): boolean {
-  const { breaker, backoffUntilMs } = endpoint;
-  return isWell(endpoint) && backoffUntilMs <= nowMs && (breaker === null || breaker.isPassable(nowMs));
+  const { breaker, backoffUntilMs, load } = endpoint;
+  const hasRoom = !load.isFull && !endpoint.isFull(nowMs);
+  return isWell(endpoint) && backoffUntilMs <= nowMs && hasRoom && (breaker === null || breaker.isPassable(nowMs));
 }
 
 function isWell({ isHealthy, isEjected }: Endpoint): boolean {

@@ -5,12 +5,15 @@ import type { Balancing } from './balancing.ts';
 import { type Candidates, findCandidates } from './candidates.ts';
 import type { Changes } from './changes.ts';
 import type { Endpoint } from './endpoint.ts';
+import { ServiceLoad } from './service-load.ts';
 
 export type ClusterParts<E extends Endpoint> = {
   readonly service: string;
   readonly endpoints: readonly E[];
   /** Of the service: tells when endpoints have to be looked at again. */
   readonly changes: Changes;
+  /** What the service has under way, and may have. */
+  readonly load?: ServiceLoad;
   readonly balancing: Balancing<E>;
   readonly panicThresholdPercent: number;
   /** What requests are told when there are no endpoints. */
@@ -19,7 +22,7 @@ export type ClusterParts<E extends Endpoint> = {
   readonly onPanic?: () => void;
 };
 
-/** Picks that may come to endpoints to avoid before another one is simply taken. */
+/** Picks that may come to an endpoint to avoid, or one that is full, before another one is simply taken. */
 const mostPicks = 3;
 
 const nobody = { pick: () => undefined };
@@ -29,6 +32,7 @@ export class Cluster<E extends Endpoint> {
   readonly service: string;
   readonly endpoints: readonly E[];
   readonly #changes: Changes;
+  readonly #load: ServiceLoad;
   readonly #balancing: Balancing<E>;
   readonly #panicThresholdPercent: number;
   readonly #whenEmpty: ErrorCode;
@@ -46,6 +50,7 @@ export class Cluster<E extends Endpoint> {
     this.service = parts.service;
     this.endpoints = parts.endpoints;
     this.#changes = parts.changes;
+    this.#load = parts.load ?? new ServiceLoad();
     this.#balancing = parts.balancing;
     this.#panicThresholdPercent = parts.panicThresholdPercent;
     this.#whenEmpty = parts.whenEmpty ?? 'no_endpoint';
@@ -70,8 +75,10 @@ export class Cluster<E extends Endpoint> {
     if (this.#changes.count !== this.#seenChanges || nowMs >= this.#refreshAtMs) this.#refresh(nowMs);
     const choice = this.#balancer.pick(keyHash, nowMs);
     if (choice === undefined) return this.#whenNone;
+    if (this.#load.isFull) return this.#load.refuse('requests');
     if (this.#isPanicking) this.#onPanic();
-    return tried.length > 0 && tried.includes(choice) ? this.#pickOther(choice, tried, nowMs) : choice;
+    const isTried = tried.length > 0 && tried.includes(choice);
+    return isTried || choice.isFull(nowMs) ? this.#pickOther(choice, tried, nowMs) : choice;
   }
 
   /** The endpoint for one try at a tunnel: one in turn of those that have the port, or as for a request where any will do. */
@@ -79,6 +86,7 @@ export class Cluster<E extends Endpoint> {
     if (port === anyPort || this.endpoints.length === 0) return this.pick(noKey, tried, nowMs);
     const served = this.endpoints.filter((endpoint) => endpoint.port === port);
     if (served.length === 0) return 'port_not_served';
+    if (this.#load.isFull) return this.#load.refuse('requests');
     const { endpoints, isCutOff } = findCandidates(served, this.#panicThresholdPercent, nowMs);
     if (endpoints.length === 0) return isCutOff ? 'breaker_open' : 'no_endpoint';
     const others = endpoints.filter((endpoint) => !tried.includes(endpoint));
@@ -98,20 +106,36 @@ export class Cluster<E extends Endpoint> {
   /** Tells whether a try could go to an endpoint that is not among these and that nothing speaks against. */
   hasOther(tried: readonly E[], nowMs: number): boolean {
     return this.#candidates.some(
-      (candidate) => candidate.backoffUntilMs <= nowMs && candidate.isHealthy && !tried.includes(candidate),
+      (candidate) =>
+        candidate.backoffUntilMs <= nowMs &&
+        candidate.isHealthy &&
+        !tried.includes(candidate) &&
+        !candidate.isFull(nowMs),
     );
   }
 
-  /** The next try goes elsewhere, whatever its key; where all were tried, to another one than the last. */
-  #pickOther(choice: E, tried: readonly E[], nowMs: number): E {
+  /** The request goes elsewhere, whatever its key; where all were tried, to another one than the last if there is any. */
+  #pickOther(choice: E, tried: readonly E[], nowMs: number): E | ErrorCode {
     for (let i = 0; i < mostPicks; i++) {
       const other = this.#balancer.pick(noKey, nowMs)!;
-      if (!tried.includes(other)) return other;
+      if (!tried.includes(other) && !other.isFull(nowMs)) return other;
     }
+    return (
+      this.#nextWithRoom(choice, tried, nowMs) ??
+      this.#nextWithRoom(choice, tried.slice(-1), nowMs) ??
+      this.#nextWithRoom(choice, [], nowMs) ??
+      this.#load.refuse('concurrency')
+    );
+  }
+
+  /** The first in line, from `choice` on, that is none of the others and has room. */
+  #nextWithRoom(choice: E, others: readonly E[], nowMs: number): E | null {
     const candidates = this.#candidates;
-    const untried = candidates.find((candidate) => !tried.includes(candidate));
-    if (untried !== undefined) return untried;
-    const last = tried.at(-1)!;
-    return choice === last ? candidates[(candidates.indexOf(last) + 1) % candidates.length]! : choice;
+    const start = candidates.indexOf(choice);
+    for (let i = 0; i < candidates.length; i++) {
+      const candidate = candidates[(start + i) % candidates.length]!;
+      if (!others.includes(candidate) && !candidate.isFull(nowMs)) return candidate;
+    }
+    return null;
   }
 }

@@ -1,8 +1,10 @@
 import type { Labels } from '../../shared/resources/resource.ts';
-import type { Breaker } from './breaker.ts';
+import type { Breaker } from './breaker/breaker.ts';
 import { Changes } from './changes.ts';
+import type { ConcurrencyLimit } from './concurrency/concurrency-limit.ts';
 import type { LatencyEstimate } from './latency-estimate.ts';
 import type { OutlierMonitor } from './outlier/outlier-monitor.ts';
+import { ServiceLoad } from './service-load.ts';
 
 /** What an endpoint is beside its place. */
 export type EndpointTraits = {
@@ -10,6 +12,7 @@ export type EndpointTraits = {
   readonly weight?: number;
   /** Of its service. */
   readonly changes?: Changes;
+  readonly load?: ServiceLoad;
   /** When it came (monotonic ms). */
   readonly nowMs?: number;
 };
@@ -24,6 +27,8 @@ export class Endpoint {
   weight: number;
   /** Told of whatever decides if requests may go here; shared by the endpoints of a service. */
   readonly changes: Changes;
+  /** What is under way at all of them. */
+  readonly load: ServiceLoad;
   /** Requests under way. */
   inFlight = 0;
   #isHealthy = true;
@@ -33,15 +38,16 @@ export class Endpoint {
   breaker: Breaker | null = null;
   /** It speaks before its caller does; null while nobody has asked. */
   speaksFirst: boolean | null = null;
-  /** Null where no policy asks for it, as for `latency`. */
+  /** Null where no policy asks for it, as for `latency` and `concurrency`. */
   outlier: OutlierMonitor | null = null;
   latency: LatencyEstimate | null = null;
+  concurrency: ConcurrencyLimit | null = null;
 
   constructor(
     name: string,
     address: string,
     port: number,
-    { labels = {}, weight = 1, changes = new Changes(), nowMs = 0 }: EndpointTraits,
+    { labels = {}, weight = 1, changes = new Changes(), load = new ServiceLoad(), nowMs = 0 }: EndpointTraits,
   ) {
     this.name = name;
     this.address = address;
@@ -49,6 +55,7 @@ export class Endpoint {
     this.labels = labels;
     this.weight = weight;
     this.changes = changes;
+    this.load = load;
     this.#activeSinceMs = nowMs;
   }
 
@@ -70,6 +77,11 @@ export class Endpoint {
   /** Since when it takes requests (monotonic ms), from where slow start counts: it came, became healthy, or came back. */
   get activeSinceMs(): number {
     return this.#activeSinceMs;
+  }
+
+  /** Has as many requests under way as it can work on. */
+  isFull(nowMs: number): boolean {
+    return this.concurrency?.isFull(nowMs) ?? false;
   }
 
   get zone(): string {

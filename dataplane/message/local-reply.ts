@@ -1,5 +1,5 @@
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
-import type { Fallback } from '../../shared/resources/policy.ts';
+import type { Fallback } from '../../shared/resources/breaker.ts';
 import { grpcStatusLines } from './grpc-status.ts';
 import { webReplyType } from './grpc-web-head.ts';
 import type { RequestHead } from './request-head.ts';
@@ -41,8 +41,9 @@ export function withTries(reply: LocalReply, tries: number): LocalReply {
   return { ...reply, fields: `${reply.fields}x-meshlane-tries: ${tries}\r\n` };
 }
 
-/** The reply a user chose for when every breaker of a service is open. */
-export function fallbackReply(fallback: Fallback): LocalReply {
+/** The reply that a user chose for when a breaker keeps a request from all endpoints, or the one there is without. */
+export function fallbackReply(fallback: Fallback | undefined): LocalReply {
+  if (fallback === undefined || fallback.service !== undefined) return localReply('breaker_open');
   return {
     status: fallback.status,
     reason: 'breaker_open',

@@ -1,6 +1,7 @@
 import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import { noKey } from '../cluster/balancer/balancer.ts';
+import type { BreakerCause } from '../cluster/breaker/breaker.ts';
 import type { Caller } from '../message/caller.ts';
 import { FieldName } from '../message/field-name.ts';
 import type { Head } from '../message/head.ts';
@@ -18,6 +19,7 @@ import type { Base64Decoder } from './base64-decoder.ts';
 import { attemptOf, callersTimeMs } from './callers-context.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Downstream } from './downstream.ts';
+import { takeFallback } from './fallback.ts';
 import { Filtering } from './filtering.ts';
 import { grpcStatusAt, grpcStatusIn, httpStatusOf } from './grpc.ts';
 import { GrpcWebCall } from './grpc-web.ts';
@@ -30,6 +32,7 @@ import { rateLimited } from './rate-limited.ts';
 import { asksForRetry, isIdempotent, mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
 import { pushbackMs, retryAfterMs } from './retry-after.ts';
 import type { Rule, RuleBackend, TimeoutSettings } from './rule.ts';
+import { RuleTrial } from './rule-trial.ts';
 import type { Sessions } from './sessions.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
 import { readTrace } from './trace.ts';
@@ -67,7 +70,8 @@ export class Exchange implements Hedged {
   readonly #context: WorkerContext;
   readonly #ownDownstream: Downstream;
   readonly #deadlines: Deadlines;
-  #try = new Attempt<PooledEndpoint>();
+  readonly #trial = new RuleTrial();
+  #try = new Attempt<PooledEndpoint>(this.#trial);
 
   /** What goes on; `asked` is what came. */
   head: RequestHead;
@@ -157,6 +161,10 @@ export class Exchange implements Hedged {
     return this.#try.startMs;
   }
 
+  get breakerCause(): BreakerCause | null {
+    return this.#try.breakerCause;
+  }
+
   /** A request has arrived; its body follows by `onRequestBody` and `onRequestEnd`. */
   begin(head: RequestHead, isWhole: boolean): void {
     const context = this.#context;
@@ -184,9 +192,9 @@ export class Exchange implements Hedged {
 
     const rule = this.#match(head);
     const place = rule?.sessions?.placeOf(head, nowMs) ?? null;
-    const backend = place !== null ? place.backend : rule === null ? null : rule.pickBackend();
+    const backend = rule === null ? null : rule.admit(this.#trial, place?.backend ?? null, nowMs);
     this.#sessions = rule === null ? null : rule.sessions;
-    this.#pinned = place === null ? null : place.endpoint;
+    this.#pinned = place !== null && place.backend === backend ? place.endpoint : null;
     this.ruleName = rule === null ? '' : rule.name;
     this.backend = backend;
     this.#stats = backend?.stats ?? rule?.stats ?? context.snapshot.unmatched[this.direction];
@@ -334,7 +342,13 @@ export class Exchange implements Hedged {
         : this.#pinned !== null && tried.length === 0
           ? this.#pinned
           : cluster.pick(keyHash, tried, nowMs);
-    if (typeof picked === 'string') return this.#replyLocally(picked);
+    if (typeof picked === 'string') {
+      const other = picked === 'breaker_open' && port === 0 ? takeFallback(backend, nowMs) : null;
+      if (other === null) return this.#replyLocally(picked);
+      this.backend = other;
+      this.head = this.#filtering.moveTo(other);
+      return this.#attempt(nowMs);
+    }
     this.#tries.onStart(picked);
     this.#try.begin(picked, nowMs);
     const { perTryMs } = backend.timeouts;
@@ -499,6 +513,7 @@ export class Exchange implements Hedged {
     this.backend!.stats.onHedge('won');
     this.#hedge = null;
     this.#try = hedge.try;
+    this.#try.join(this.#trial);
     this.#connection = hedge.connection;
     this.#waiter = hedge;
     this.trace.copyFrom(hedge.trace);
@@ -541,13 +556,15 @@ export class Exchange implements Hedged {
     if (isAsking && this.#retriesReply(head, hasFailed)) return false;
     if (!hasFailed && endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= nowMs) endpoint.pool.onReached();
     if (this.head.isGrpc && this.#takesGrpcHead(head, hasBody)) return this.#phase === 'held';
-    this.#try.onStatus(status, nowMs);
+    this.#try.onHead(status, nowMs, this.head.isGrpc);
     this.#beginReply(isAsking ? this.#markTried(head) : head, hasBody);
     return true;
   }
 
   #beginReply(head: ReplyHead, hasBody: boolean): void {
     this.#phase = 'replying';
+    this.#tries.end();
+    this.#trial.onPassedOn(this.#context.now());
     this.#deadlines.endTry();
     this.status = head.status;
     const passed = this.#filtering.reply(head);
@@ -573,7 +590,7 @@ export class Exchange implements Hedged {
     }
     // Who sends more only after it has the head must not wait for it.
     if (!hasBody || !this.isRequestWhole || !this.#mayRetryGrpc) return false;
-    this.#try.onStatus(head.status, this.#context.now());
+    this.#try.onHead(head.status, this.#context.now(), true);
     this.#phase = 'held';
     this.#heldReply.begin(keepReplyHead(head), hasBody);
     this.#deadlines.endTry();
@@ -606,7 +623,9 @@ export class Exchange implements Hedged {
 
   #onGrpcStatus(status: number): void {
     this.#stats?.onGrpcStatus(status);
-    this.#try.onStatus(httpStatusOf(status), this.#context.now());
+    const nowMs = this.#context.now();
+    this.#try.onStatus(httpStatusOf(status), nowMs);
+    this.#trial.onPassedOn(nowMs);
   }
 
   /** Passes on what was held of a reply, which from here on goes its usual way. */
@@ -671,6 +690,7 @@ export class Exchange implements Hedged {
 
   onReplyBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#replyBytes += to - from;
+    this.#try.onBody(this.#context.now());
     if (this.#phase === 'held') return this.#holdReply(bytes, from, to);
     this.#downstream.sendBody(bytes, from, to, isLasting);
   }
@@ -760,6 +780,8 @@ export class Exchange implements Hedged {
       reportInbound(this, code, nowMs, this.#context);
     if (this.#hedge !== null) this.#dropHedge(this.#hedge);
     this.#try.endpoint = null;
+    this.#tries.end();
+    this.#trial.end(nowMs);
     this.#held.forget();
     this.#heldReply.drop();
     this.#mirrors?.leave();
@@ -818,6 +840,7 @@ export class Exchange implements Hedged {
 
   #enterTunnel(status: number): void {
     this.#phase = 'tunnel';
+    this.#tries.end();
     this.status = status;
     const { maxStreamMs } = this.backend!.timeouts;
     this.#deadlines.tryAtMs = 0;

@@ -14,11 +14,13 @@ export class Filtering {
   asked: RequestHead;
   #rule: RuleFilters | null = null;
   #backend: BackendFilters | null = null;
+  /** What was to be edited. */
+  #given: RequestHead;
   /** Where heads are edited: made when there is one, and used again. */
   #copy: RequestHead | null = null;
 
   constructor(head: RequestHead) {
-    this.asked = head;
+    this.asked = this.#given = head;
   }
 
   /** What a CONNECT asks for is not a request, but bytes. */
@@ -36,9 +38,16 @@ export class Filtering {
 
   /** What goes on of a head, whichever way it is translated. */
   request(head: RequestHead): RequestHead {
+    this.#given = head;
     if (this.#backend === null) return head;
     this.#copy ??= new RequestHead();
     return this.#backend.request(head, this.#copy);
+  }
+
+  /** What goes on instead when another backend takes the request. */
+  moveTo({ filters }: RuleBackend): RequestHead {
+    this.#backend = filters;
+    return this.request(this.#given);
   }
 
   /** How long the first try has to wait, in ms. */
@@ -61,8 +70,9 @@ export class Filtering {
     return this.#rule === null ? reply : this.#rule.complete(reply, this.asked);
   }
 
-  /** Lets go of what only a large head has needed. */
+  /** Lets go of what the next request will not need. */
   end(): void {
+    this.#given = this.asked;
     if (this.#copy !== null && this.#copy.bytes.length > mostKeptBytes) this.#copy = null;
   }
 }

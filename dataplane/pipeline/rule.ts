@@ -1,5 +1,7 @@
+import type { Breaker } from '../cluster/breaker/breaker.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
+import type { ServiceLoad } from '../cluster/service-load.ts';
 import type { BackendFilters, RuleFilters } from '../filters/filters.ts';
 import type { RateLimits } from '../filters/rate-limit/rate-limits.ts';
 import type { LocalReply } from '../message/local-reply.ts';
@@ -8,6 +10,7 @@ import type { HashKey } from './hash-key.ts';
 import type { HedgeSettings } from './hedge.ts';
 import type { Mirroring } from './mirroring.ts';
 import type { RetrySettings } from './retry.ts';
+import type { RuleTrial } from './rule-trial.ts';
 import type { Sessions } from './sessions.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 
@@ -32,14 +35,24 @@ export type RuleBackend = {
   /** What the balancer follows; null where it follows nothing. */
   readonly hashKey: HashKey | null;
   readonly budget: RetryBudget;
+  readonly load: ServiceLoad;
   readonly retry: RetrySettings;
   /** Null where nobody asks for it. */
   readonly hedge: HedgeSettings | null;
   readonly timeouts: TimeoutSettings;
   readonly breakerReply: LocalReply;
+  /** Takes the requests while breakers keep them from all endpoints; null where the reply above is given. */
+  readonly fallback: RuleBackend | null;
   /** Null where heads go through as they are. */
   readonly filters: BackendFilters | null;
   readonly stats: TrafficStats;
+};
+
+/** What cuts a whole rule off. */
+export type RuleGuard = {
+  readonly breaker: Breaker;
+  /** Where requests go while it is open: a backend without endpoints, which has the rule's fallback. */
+  readonly cutOff: RuleBackend;
 };
 
 const goldenRatio = 0.618_033_988_749_894_9;
@@ -54,6 +67,8 @@ export class Rule {
   readonly mirroring: Mirroring | null;
   /** Null where there are none. */
   readonly limits: RateLimits | null;
+  /** Null where nothing cuts it off. */
+  readonly guard: RuleGuard | null;
   /** Null where nothing is done but to pick a backend. */
   readonly filters: RuleFilters | null;
   /** Of requests that get to no backend; null where nobody counts them by rule. */
@@ -71,9 +86,10 @@ export class Rule {
       mirroring = null,
       sessions = null,
       limits = null,
+      guard = null,
       filters = null,
       stats = null,
-    }: Partial<Pick<Rule, 'mirroring' | 'sessions' | 'limits' | 'filters' | 'stats'>> = {},
+    }: Partial<Pick<Rule, 'mirroring' | 'sessions' | 'limits' | 'guard' | 'filters' | 'stats'>> = {},
   ) {
     const weighted = backends.filter(({ weight }) => weight > 0);
     let sum = 0;
@@ -81,12 +97,25 @@ export class Rule {
     this.mirroring = mirroring;
     this.sessions = sessions;
     this.limits = limits;
+    this.guard = guard;
     this.filters = filters;
     this.stats = stats;
     this.backends = weighted.map(({ backend }) => backend);
     this.#upTo = weighted.map(({ weight }) => (sum += weight));
     this.#total = sum;
     this.#point = start;
+  }
+
+  /**
+   * The backend of a request, of which the rule's breaker hears through `trial`. `pinned` is the one that its session asks
+   * for.
+   */
+  admit(trial: RuleTrial, pinned: RuleBackend | null, nowMs: number): RuleBackend | null {
+    if (this.guard === null) return pinned ?? this.pickBackend();
+    const { breaker, cutOff } = this.guard;
+    if (!breaker.isPassable(nowMs)) return cutOff;
+    trial.begin(breaker);
+    return pinned ?? this.pickBackend();
   }
 
   /**

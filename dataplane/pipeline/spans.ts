@@ -1,5 +1,6 @@
 import type { TraceContext } from '../../observability/tracing/trace-context.ts';
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import { type BreakerCause, stateAfter } from '../cluster/breaker/breaker.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
 import { textAt } from '../message/grammar.ts';
 import type { RequestHead } from '../message/request-head.ts';
@@ -22,6 +23,7 @@ export type Traced = {
   readonly endpoint: Endpoint | null;
   readonly ruleName: string;
   readonly attempts: number;
+  readonly breakerCause: BreakerCause | null;
   readonly startMs: number;
   readonly attemptStartMs: number;
 };
@@ -55,7 +57,7 @@ export function reportAttempt(
   endMs: number,
   context: WorkerContext,
 ): void {
-  const { trace, asked: head, endpoint } = exchange;
+  const { trace, asked: head, endpoint, breakerCause } = exchange;
   context.onSpan({
     traceId: trace.traceId,
     spanId: trace.spanId,
@@ -76,6 +78,7 @@ export function reportAttempt(
       ...(exchange.attempts > 1 ? { 'http.request.resend_count': exchange.attempts - 1 } : {}),
       ...(status > 0 ? { 'http.response.status_code': status } : {}),
       ...(failure === null ? {} : { 'error.type': failure }),
+      ...(breakerCause === null ? {} : { 'meshlane.breaker': `${stateAfter[breakerCause]}: ${breakerCause}` }),
     },
   });
 }

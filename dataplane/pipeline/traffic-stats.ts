@@ -80,6 +80,12 @@ export class TrafficStats {
     this.#values[slot]! += 1;
   }
 
+  /** Another service takes a request in place of this one. */
+  onFallback(to: string): void {
+    const help = 'Requests taken by the fallback service while the breaker was open.';
+    this.#values[this.#table.counter('meshlane_fallbacks_total', help, { ...this.#labels, to })]! += 1;
+  }
+
   /** A call of gRPC has ended with this status. */
   onGrpcStatus(status: number): void {
     this.#grpcStatuses[status] ??= this.#table.counter(

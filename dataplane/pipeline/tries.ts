@@ -1,3 +1,4 @@
+import type { ServiceLoad } from '../cluster/service-load.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import { pauseBeforeRetry } from './retry.ts';
 import type { RuleBackend } from './rule.ts';
@@ -14,12 +15,20 @@ export class Tries {
   came = 1;
   /** Tries that met a connection about to be closed: they count for nothing, but there is one at most. */
   #stale = 0;
+  /** Where the request counts as one that is tried again; null when it is not. */
+  #load: ServiceLoad | null = null;
 
   /** `came` is which try of another proxy's it is. */
   begin(came: number): void {
     this.count = this.#stale = 0;
     this.came = came;
     if (this.endpoints.length > 0) this.endpoints.length = 0;
+  }
+
+  /** No other try follows: the reply has begun, or the request is over. */
+  end(): void {
+    this.#load?.endRetry();
+    this.#load = null;
   }
 
   /** Which try this is over all proxies on the way. */
@@ -37,11 +46,13 @@ export class Tries {
    * pause that the last reply asked for.
    */
   another(backend: RuleBackend, cause: string, nowMs: number, requestAtMs: number, askedMs: number): number {
-    const { retry, budget, stats } = backend;
+    const { retry, budget, stats, load } = backend;
     const counted = this.count - this.#stale;
     if (counted > retry.attempts || askedMs > retry.maxRetryAfterMs) return -1;
     const pauseMs = Math.max(pauseBeforeRetry(counted, retry), askedMs * (1 + Math.random() * mostOver));
     if (requestAtMs > 0 && nowMs + pauseMs >= requestAtMs) return -1;
+    if (this.#load === null && !load.tryRetry()) return -1;
+    this.#load ??= load;
     if (!budget.tryTake(nowMs)) {
       stats.onRetryRefused();
       return -1;

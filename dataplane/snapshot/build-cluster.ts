@@ -9,7 +9,7 @@ import type { ServiceState } from './service-state.ts';
 
 /** A cluster that balances by these settings. `callers` are the proxies like this one, by zone. */
 export function buildCluster(
-  parts: Pick<ClusterParts<PooledEndpoint>, 'service' | 'endpoints' | 'changes' | 'whenEmpty'>,
+  parts: Pick<ClusterParts<PooledEndpoint>, 'service' | 'endpoints' | 'changes' | 'load' | 'whenEmpty'>,
   settings: BalancingSettings,
   { tables, choice, stats }: ServiceState,
   { random, zone }: CompileContext,

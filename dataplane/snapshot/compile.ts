@@ -1,4 +1,5 @@
 import type { SlotTable } from '../../observability/metrics/slots.ts';
+import type { Fallback } from '../../shared/resources/breaker.ts';
 import type { Labels } from '../../shared/resources/resource.ts';
 import type { Backend, RouteRule } from '../../shared/resources/route.ts';
 import type { InstanceResource } from '../../shared/resources/schema.ts';
@@ -9,14 +10,16 @@ import type { Workload } from '../../shared/routing/source.ts';
 import { Changes } from '../cluster/changes.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import { RetryBudget } from '../cluster/retry-budget.ts';
+import { ServiceLoad } from '../cluster/service-load.ts';
 import type { Buckets } from '../filters/rate-limit/buckets.ts';
-import { fallbackReply, localReply } from '../message/local-reply.ts';
+import { fallbackReply } from '../message/local-reply.ts';
 import { Mirroring } from '../pipeline/mirroring.ts';
 import type { RetrySettings } from '../pipeline/retry.ts';
-import { Rule, type RuleBackend } from '../pipeline/rule.ts';
+import { Rule, type RuleBackend, type RuleGuard } from '../pipeline/rule.ts';
 import { Sessions } from '../pipeline/sessions.ts';
 import { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { MakePool, PooledEndpoint } from '../upstream/pooled-endpoint.ts';
+import type { OnBreaker } from './breaker-stats.ts';
 import { buildCluster } from './build-cluster.ts';
 import { buildRateLimits } from './build-rate-limits.ts';
 import { EndpointSet } from './endpoint-set.ts';
@@ -25,6 +28,7 @@ import { compileMirrors } from './mirroring.ts';
 import type { OwnListeners } from './own-listeners.ts';
 import type { ResourceStore } from './resource-store.ts';
 import { retrySettings } from './retry-settings.ts';
+import { RuleBreakers } from './rule-breakers.ts';
 import { backendFilters, type FilteredRule, ruleFilters } from './rule-filters.ts';
 import { applicationSettings, type ServiceSettings, serviceSettings, timeoutSettings } from './service-settings.ts';
 import { type ServiceState, serviceState } from './service-state.ts';
@@ -39,6 +43,7 @@ export type CompileContext = {
   /** Retries are allowed per worker, so each gets its part of the floor. */
   readonly workers: number;
   readonly ownListeners: OwnListeners;
+  readonly onBreaker: OnBreaker;
   readonly buckets: Buckets;
   /** The application behind inbound listeners. */
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
@@ -75,6 +80,7 @@ class Compiler {
   readonly #before: Snapshot | null;
   readonly #context: CompileContext;
   readonly #endpoints: EndpointSet;
+  readonly #breakers: RuleBreakers;
   readonly #byService = new Map<string, PooledEndpoint[]>();
   readonly #settings = new Map<string, ServiceSettings>();
   readonly #states = new Map<string, ServiceState>();
@@ -87,6 +93,7 @@ class Compiler {
     this.#before = before;
     this.#context = context;
     this.#endpoints = new EndpointSet(before?.endpoints, context);
+    this.#breakers = new RuleBreakers(before?.breakers, context);
   }
 
   compile(revision: number): Snapshot {
@@ -105,6 +112,7 @@ class Compiler {
       unmatched: { inbound: this.#stats('inbound', '', ''), outbound: this.#stats('outbound', '', '') },
       endpoints: this.#endpoints.byKey,
       states: this.#states,
+      breakers: this.#breakers.byRule,
     });
     for (const [service, { choice, outliers }] of this.#states) {
       const endpoints = this.#byService.get(service) ?? [];
@@ -119,7 +127,8 @@ class Compiler {
     const { name, labels } = instance;
     const { service, address, port, weight, workers = 1 } = instance.spec;
     const protocol = this.#store.wireProtocolAt(instance);
-    const traits = { labels, weight, changes: this.#stateOf(service).changes, nowMs: this.#context.now() };
+    const { changes, load } = this.#stateOf(service);
+    const traits = { labels, weight, changes, load, nowMs: this.#context.now() };
     const place = { name, address, port, protocol, workers };
     const endpoint = this.#endpoints.add(service, place, traits, this.#settingsOf(service));
     const { zone } = endpoint;
@@ -137,7 +146,7 @@ class Compiler {
     }));
     const { filters, matches } = rule;
     const mirrorOf = (mirror: Backend) =>
-      this.#backend(`${route} (mirror)`, `${name} (mirror)`, mirror, { filters, matches });
+      this.#directBackend(`${route} (mirror)`, `${name} (mirror)`, mirror, { filters, matches });
     const mirrors = compileMirrors(rule.mirrors ?? [], { route, name }, mirrorOf, this.#context);
     const ownFilters = ruleFilters(rule, this.#context.random);
     const labels = { direction: 'outbound', service: '', route };
@@ -145,13 +154,56 @@ class Compiler {
       mirroring: mirrors.length === 0 ? null : new Mirroring(mirrors),
       sessions: rule.sessionPersistence ? new Sessions(rule.sessionPersistence, backends) : null,
       limits: buildRateLimits(rule.rateLimits, name, labels, this.#context),
+      guard: this.#guard(route, name, rule, backends),
       filters: ownFilters,
       stats: ownFilters !== null && backends.length === 0 ? this.#stats('outbound', '', route) : null,
     });
   }
 
+  /** Null for a rule without a breaker, or with nothing that it could cut off. */
+  #guard(
+    route: string,
+    name: string,
+    { breaker: section, ...rule }: RouteRule,
+    backends: readonly { readonly backend: RuleBackend | null }[],
+  ): RuleGuard | null {
+    const first = backends.find(({ backend }) => backend !== null)?.backend;
+    if (section === undefined || !first) return null;
+    const { service } = first.cluster;
+    const parts = { service, endpoints: [], changes: new Changes(), whenEmpty: 'breaker_open' } as const;
+    const cluster = this.#buildCluster(parts, this.#settingsOf(service));
+    const fallback = this.#fallback(route, name, section.fallback, first.stats, rule);
+    const breakerReply = fallbackReply(section.fallback);
+    return {
+      breaker: this.#breakers.of(name, section),
+      cutOff: { ...first, cluster, tunnels: cluster, breakerReply, fallback },
+    };
+  }
+
   /** Null for a service that is not there. `name` is that of the rule. */
   #backend(route: string, name: string, backend: Backend, rule: RuleOverrides): RuleBackend | null {
+    const direct = this.#directBackend(route, name, backend, rule);
+    if (direct === null) return null;
+    const { fallback } = this.#settingsOf(backend.service);
+    return { ...direct, fallback: this.#fallback(route, name, fallback, direct.stats, rule) };
+  }
+
+  /** The service that stands in; what it takes still counts for the one that was asked. Nobody stands in for it in turn. */
+  #fallback(
+    route: string,
+    name: string,
+    fallback: Fallback | undefined,
+    stats: TrafficStats,
+    { filters, matches }: FilteredRule,
+  ): RuleBackend | null {
+    if (fallback?.service === undefined) return null;
+    const where = { service: fallback.service, weight: 1 };
+    const direct = this.#directBackend(route, name, where, { filters, matches });
+    return direct && { ...direct, stats };
+  }
+
+  /** A backend without another service that stands in for it. */
+  #directBackend(route: string, name: string, backend: Backend, rule: RuleOverrides): RuleBackend | null {
     const protocol = this.#store.protocolOf(backend.service);
     if (protocol === null) return null;
     const settings = this.#settingsOf(backend.service);
@@ -161,10 +213,12 @@ class Compiler {
       speaksGrpc: protocol === 'grpc',
       hashKey: settings.balancing.hashKey,
       budget: state.budget,
+      load: state.load,
       retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
       hedge: hedgeSettings(rule.hedge ?? settings.hedge, name, state),
       timeouts: rule.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
-      breakerReply: settings.fallback ? fallbackReply(settings.fallback) : localReply('breaker_open'),
+      breakerReply: fallbackReply(settings.fallback),
+      fallback: null,
       filters: backendFilters(rule, backend),
       stats: this.#stats('outbound', backend.service, route),
     };
@@ -199,13 +253,25 @@ class Compiler {
     const { address, port } = application;
     const protocol = this.#store.wireProtocolOf(application.service);
     const place = { name: inboundEndpoint, address, port, protocol, workers: 1 };
-    const traits = { labels: {}, weight: 1, changes: new Changes(), nowMs: this.#context.now() };
+    const traits = {
+      labels: {},
+      weight: 1,
+      changes: new Changes(),
+      load: new ServiceLoad(),
+      nowMs: this.#context.now(),
+    };
     const endpoint = this.#endpoints.add(application.service, place, traits, settings);
     const isOwn = this.#context.ownListeners.isReachedBy('inbound', application.address, application.port);
     const endpoints = isOwn ? [] : [endpoint];
     const noRetry: RetrySettings = { ...settings.retry, attempts: 0 };
     const cluster = this.#buildCluster(
-      { service: application.service, endpoints, changes: endpoint.changes, whenEmpty: 'loop_detected' },
+      {
+        service: application.service,
+        endpoints,
+        changes: endpoint.changes,
+        load: endpoint.load,
+        whenEmpty: 'loop_detected',
+      },
       settings,
     );
     const backend: RuleBackend = {
@@ -214,10 +280,12 @@ class Compiler {
       speaksGrpc: this.#store.protocolOf(application.service) === 'grpc',
       hashKey: null,
       budget: new RetryBudget(settings.retryBudget),
+      load: endpoint.load,
       retry: noRetry,
       hedge: null,
       timeouts: settings.timeouts,
-      breakerReply: localReply('breaker_open'),
+      breakerReply: fallbackReply(undefined),
+      fallback: null,
       filters: null,
       stats: this.#stats('inbound', application.service, inboundRoute),
     };
@@ -237,9 +305,9 @@ class Compiler {
     const { ownListeners } = this.#context;
     const endpoints = labelled.filter(({ address, port }) => !ownListeners.isReachedBy('outbound', address, port));
     const whenEmpty = labelled.length > 0 ? 'loop_detected' : 'no_endpoint';
-    const { changes } = this.#stateOf(service);
+    const { changes, load } = this.#stateOf(service);
     const settings = this.#settingsOf(service);
-    const tunnels = this.#buildCluster({ service, endpoints, changes, whenEmpty }, settings);
+    const tunnels = this.#buildCluster({ service, endpoints, changes, load, whenEmpty }, settings);
     // What speaks no HTTP must not be sent any: its requests are refused with a word that says why.
     const isHttp = this.#store.protocolOf(service) !== 'tcp';
     const cluster = isHttp
@@ -274,6 +342,7 @@ class Compiler {
   /** What the snapshot before has and this one has not. */
   #closeGone(): void {
     this.#endpoints.closeGone();
+    this.#breakers.retireGone();
     for (const [service, { outliers }] of this.#before?.states ?? [])
       if (!this.#states.has(service)) outliers?.retire(this.#context.now());
   }

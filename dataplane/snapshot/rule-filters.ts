@@ -12,7 +12,7 @@ import { Rewrite } from '../filters/url-rewrite.ts';
 /** What of a rule decides about its filters. */
 export type FilteredRule = {
   readonly filters?: RouteRule['filters'] | undefined;
-  readonly matches?: RouteRule['matches'];
+  readonly matches?: RouteRule['matches'] | undefined;
 };
 
 /** What the filters of a rule do by themselves; null when they do nothing. `random` gives unsigned 32-bit integers. */

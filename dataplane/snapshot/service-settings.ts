@@ -1,16 +1,19 @@
+import type { Fallback } from '../../shared/resources/breaker.ts';
 import type { Hedge } from '../../shared/resources/hedge.ts';
-import type { Fallback } from '../../shared/resources/policy.ts';
 import { policyDefaults } from '../../shared/resources/policy-defaults.ts';
 import type { Timeouts } from '../../shared/resources/route.ts';
 import type { PolicyResource } from '../../shared/resources/schema.ts';
 import { durationMs } from '../../shared/time/duration.ts';
-import type { BreakerSettings } from '../cluster/breaker.ts';
+import type { BreakerSettings } from '../cluster/breaker/breaker-settings.ts';
+import type { ConcurrencySettings } from '../cluster/concurrency/concurrency-limit.ts';
 import type { OutlierSettings } from '../cluster/outlier/outlier-settings.ts';
 import type { RetryBudgetSettings } from '../cluster/retry-budget.ts';
+import type { LoadLimits } from '../cluster/service-load.ts';
 import type { RetrySettings } from '../pipeline/retry.ts';
 import type { TimeoutSettings } from '../pipeline/rule.ts';
 import type { PoolSettings } from '../upstream/pool.ts';
 import { type BalancingSettings, balancingSettings, outlierSettings } from './balancing-settings.ts';
+import { breakerSettings, concurrencySettings, loadLimits } from './load-settings.ts';
 import { retrySettings } from './retry-settings.ts';
 
 /** What the policies of a service come to, in the units the request path uses. */
@@ -25,9 +28,12 @@ export type ServiceSettings = {
   readonly hedgeBudget: RetryBudgetSettings;
   /** Null when no policy asks for a breaker. */
   readonly breaker: BreakerSettings | null;
-  readonly fallback: Fallback | null;
+  readonly fallback: Fallback | undefined;
   /** Null when no policy asks for it. */
   readonly outliers: OutlierSettings | null;
+  readonly limits: LoadLimits;
+  /** Null when no policy asks for it. */
+  readonly concurrency: ConcurrencySettings | null;
 };
 
 /**
@@ -38,6 +44,8 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
   const loadBalancer = policies.find(({ spec }) => spec.loadBalancer)?.spec.loadBalancer ?? policyDefaults.loadBalancer;
   const outliers = policies.find(({ spec }) => spec.outlierDetection)?.spec.outlierDetection;
   const breaker = policies.find(({ spec }) => spec.breaker)?.spec.breaker;
+  const limits = policies.find(({ spec }) => spec.limits)?.spec.limits ?? policyDefaults.limits;
+  const concurrency = policies.find(({ spec }) => spec.concurrency)?.spec.concurrency;
   const connections = policies.find(({ spec }) => spec.connections)?.spec.connections ?? policyDefaults.connections;
   const timeouts = policies.find(({ spec }) => spec.timeouts)?.spec.timeouts ?? policyDefaults.timeouts;
   const hedge = policies.find(({ spec }) => spec.hedge)?.spec.hedge ?? null;
@@ -66,15 +74,11 @@ export function serviceSettings(policies: readonly PolicyResource[], workers: nu
     retryBudget: retry.budget,
     hedge,
     hedgeBudget: (hedge ?? policyDefaults.hedge).budget,
-    breaker: breaker
-      ? {
-          consecutiveFailures: breaker.consecutiveFailures,
-          openForMs: durationMs(breaker.openFor),
-          maxOpenForMs: durationMs(breaker.maxOpenFor),
-        }
-      : null,
-    fallback: breaker?.fallback ?? null,
+    breaker: breaker ? breakerSettings(breaker) : null,
+    fallback: breaker?.fallback,
     outliers: outliers ? outlierSettings(outliers, workers) : null,
+    limits: loadLimits(limits),
+    concurrency: concurrency ? concurrencySettings(concurrency) : null,
   };
 }
 

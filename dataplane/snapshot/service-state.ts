@@ -4,8 +4,10 @@ import { HashTables } from '../cluster/hashing/hash-tables.ts';
 import type { LatencyQuantile } from '../cluster/latency-quantile.ts';
 import { OutlierDetector } from '../cluster/outlier/outlier-detector.ts';
 import { RetryBudget, type RetryBudgetSettings } from '../cluster/retry-budget.ts';
+import { ServiceLoad } from '../cluster/service-load.ts';
 import { BalancingStats } from './balancing-stats.ts';
 import type { CompileContext } from './compile.ts';
+import { limitCounter } from './load-stats.ts';
 import type { ServiceSettings } from './service-settings.ts';
 
 /** Of the second requests to a service. */
@@ -18,6 +20,7 @@ type Hedging = {
 /** What outlives a snapshot for each service: a change of configuration refills no budget and forgives no outlier. */
 export type ServiceState = {
   readonly budget: RetryBudget;
+  readonly load: ServiceLoad;
   readonly hedging: Hedging;
   readonly changes: Changes;
   readonly tables: HashTables;
@@ -31,16 +34,19 @@ export type ServiceState = {
 export function serviceState(
   service: string,
   before: ServiceState | null,
-  { retryBudget, hedgeBudget, outliers }: ServiceSettings,
+  { retryBudget, hedgeBudget, outliers, limits }: ServiceSettings,
   { metrics, workers, random, now }: CompileContext,
 ): ServiceState {
   const budget = budgetOf(before?.budget, retryBudget, workers);
   const hedging = before?.hedging ?? { budget: new RetryBudget(hedgeBudget), latencies: new Map() };
   budgetOf(hedging.budget, hedgeBudget, workers);
+  const load = before?.load ?? new ServiceLoad(limits, limitCounter(metrics, service));
+  load.limits = limits;
   const stats = before?.stats ?? new BalancingStats(metrics, service);
   if (outliers === null) before?.outliers?.retire(now());
   return {
     budget,
+    load,
     hedging,
     changes: before?.changes ?? new Changes(),
     tables: new HashTables(before?.tables ?? null),

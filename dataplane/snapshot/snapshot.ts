@@ -1,5 +1,6 @@
 import type { ServiceProtocol } from '../../shared/resources/service.ts';
 import type { HostRoutes, RouteTable } from '../../shared/routing/route-table.ts';
+import type { Breaker } from '../cluster/breaker/breaker.ts';
 import type { Rule } from '../pipeline/rule.ts';
 import type { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
@@ -21,6 +22,8 @@ export class Snapshot {
   readonly endpoints: ReadonlyMap<string, PooledEndpoint>;
   /** By service; handed on to the next snapshot. */
   readonly states: ReadonlyMap<string, ServiceState>;
+  /** Of rules, by their names; handed on as well. */
+  readonly breakers: ReadonlyMap<string, Breaker>;
 
   constructor(parts: {
     revision: number;
@@ -32,6 +35,7 @@ export class Snapshot {
     unmatched: { inbound: TrafficStats; outbound: TrafficStats };
     endpoints: ReadonlyMap<string, PooledEndpoint>;
     states: ReadonlyMap<string, ServiceState>;
+    breakers: ReadonlyMap<string, Breaker>;
   }) {
     this.revision = parts.revision;
     this.#routes = parts.routes;
@@ -42,6 +46,7 @@ export class Snapshot {
     this.unmatched = parts.unmatched;
     this.endpoints = parts.endpoints;
     this.states = parts.states;
+    this.breakers = parts.breakers;
   }
 
   /** Has outlier detection do what is due; returns when it is due again (monotonic ms), Infinity when it is nowhere on. */

@@ -128,6 +128,7 @@ class Supervisor implements RunningProxy {
       {
         onSpans: (spans) => this.#exporter?.add(spans),
         onProblem: (what, message) => options.log.warn(what, { message }),
+        onBreaker: (notice) => options.log[notice.to === 'closed' ? 'info' : 'warn']('breaker', notice),
         onCrash: (error) => options.onCrash(error),
       },
     );

@@ -7,11 +7,13 @@ import { newBucketMemory } from '../filters/rate-limit/buckets.ts';
 import { newConnectionCounts } from '../listener/connection-count.ts';
 import { newConnectionShares } from '../listener/connection-share.ts';
 import type { TransportKind } from '../transport/open.ts';
+import type { BreakerNotice } from '../worker/breaker-log.ts';
 import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from '../worker/messages.ts';
 
 export type WorkerPoolEvents = {
   onSpans(spans: SpanTexts): void;
   onProblem(what: string, message: string): void;
+  onBreaker(notice: BreakerNotice): void;
   /** A worker ended by itself: the process cannot serve as it should any more. */
   onCrash(error: Error): void;
 };
@@ -76,6 +78,8 @@ export class WorkerPool {
         return this.#events.onSpans(message.spans);
       case 'problem':
         return this.#events.onProblem(message.what, message.message);
+      case 'breaker':
+        return this.#events.onBreaker(message.notice);
       default:
         for (const waiting of [...this.#waiting]) if (waiting.accept(message)) this.#answer(waiting, member, message);
     }

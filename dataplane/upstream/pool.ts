@@ -103,7 +103,7 @@ export class Pool implements EndpointPool {
     }
     const opensOne = this.#all.size < this.settings.max;
     // A new connection may take its waiter over the bound: it is not the queue that is long then.
-    if (!opensOne && this.#waiting.length >= this.settings.maxPending) return 'overloaded';
+    if (!opensOne && this.#waiting.length >= this.settings.maxPending) return this.endpoint.load.refuse('pending');
     this.#waiting.push(waiter);
     if (opensOne) this.#open();
     return null;
@@ -113,7 +113,7 @@ export class Pool implements EndpointPool {
   acquireForTunnel(waiter: PoolWaiter): ErrorCode | null {
     // The connection that has rested longest makes room.
     if (this.#all.size >= this.settings.max) this.#idle.shift()?.close();
-    if (this.#all.size >= this.settings.max) return 'overloaded';
+    if (this.#all.size >= this.settings.max) return this.endpoint.load.refuse('connections');
     const connection = this.#connect(this);
     this.#all.add(connection);
     this.#forTunnels.set(connection, waiter);

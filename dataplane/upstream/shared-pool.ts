@@ -81,7 +81,7 @@ export class SharedPool implements EndpointPool {
       if (least !== null) return this.#takeFrom(least);
     }
     const opensOne = this.#unplaced >= 0 && this.#mayOpen();
-    if (!opensOne && this.#unplaced >= this.settings.maxPending) return 'overloaded';
+    if (!opensOne && this.#unplaced >= this.settings.maxPending) return this.endpoint.load.refuse('pending');
     this.#waiting.push(waiter);
     if (opensOne) this.#open();
     return null;

@@ -8,6 +8,7 @@ import type { Workload } from '../../shared/routing/source.ts';
 import type { ListenerSettings } from '../listener/reception.ts';
 import type { ServerCertificate } from '../listener/tls-acceptor.ts';
 import type { TransportKind } from '../transport/open.ts';
+import type { BreakerNotice } from './breaker-log.ts';
 import type { Http2Limits } from './worker-context.ts';
 
 /** What supervisor and workers say to each other. */
@@ -92,5 +93,6 @@ export type FromWorker =
   | { type: 'series'; series: Series }
   | { type: 'spans'; spans: SpanTexts }
   | { type: 'problem'; what: string; message: string }
+  | { type: 'breaker'; notice: BreakerNotice }
   | { type: 'explained'; id: number; live: LiveRule }
   | { type: 'drained' };

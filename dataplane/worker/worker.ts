@@ -24,6 +24,7 @@ import { WriteBatch } from '../transport/write-batch.ts';
 import { type EndpointPool, Pool, type PoolSettings } from '../upstream/pool.ts';
 import type { Place } from '../upstream/pooled-endpoint.ts';
 import { SharedPool } from '../upstream/shared-pool.ts';
+import { BreakerLog } from './breaker-log.ts';
 import { Closings } from './closings.ts';
 import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from './messages.ts';
 import { SpanBatch } from './span-batch.ts';
@@ -57,6 +58,11 @@ class Worker {
     const wheel = new TimerWheel(() => (nowMs = performance.now()));
     const metrics = new SlotTable(options.metrics, (series) => this.#send({ type: 'series', series }));
     this.#metrics = metrics;
+    const breakerLog = new BreakerLog(
+      wheel,
+      () => nowMs,
+      (notice) => this.#send({ type: 'breaker', notice }),
+    );
     this.#compileContext = {
       metrics,
       makePool: (endpoint, settings, place) => this.#makePool(endpoint, settings, place),
@@ -67,6 +73,7 @@ class Worker {
       workload: options.workload,
       zone: options.zone,
       ownListeners: this.#ownListeners,
+      onBreaker: (owner, cause) => breakerLog.add(owner, cause),
       buckets: new Buckets(options.buckets, threadClockOffsetMs()),
     };
     this.#context = {

@@ -18,6 +18,8 @@ const hexOf = new Uint8Array(256);
 for (const digit of hexDigits) hexOf[digit] = digit;
 for (const digit of Buffer.from('ABCDEF', 'latin1')) hexOf[digit] = digit + 32;
 
+const digitValue = Uint8Array.from({ length: 256 }, (_, byte) => Math.max(0, hexDigits.indexOf(byte)));
+
 /**
  * xorshift128 (Marsaglia 2003): ids need to be spread, not secret. V8 seeds Math.random of each thread from the system's
  * entropy; node:crypto would cost every worker 5 MB.
@@ -133,6 +135,13 @@ export class TraceContext {
 
   get traceId(): string {
     return this.bytes.toString('latin1', traceAt, traceAt + 32);
+  }
+
+  /** The last 48 bits of the trace id: those that are random even where an id of 64 bits was padded. */
+  get number(): number {
+    let number = 0;
+    for (let i = traceAt + 20; i < traceAt + 32; i++) number = number * 16 + digitValue[this.bytes[i]!]!;
+    return number;
   }
 
   get spanId(): string {

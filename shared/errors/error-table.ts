@@ -118,7 +118,7 @@ export const errorTable = {
     grpc: 14,
     origin: 'local',
     retry: 'never',
-    text: 'Every instance is cut off by its circuit breaker.',
+    text: 'A circuit breaker cuts off the route, or every instance.',
   },
   rate_limited: {
     http: 429,
@@ -132,7 +132,7 @@ export const errorTable = {
     grpc: 14,
     origin: 'local',
     retry: 'always',
-    text: 'Too many requests are waiting for a connection.',
+    text: 'Too many requests are under way, or waiting for a connection.',
   },
   deadline_exceeded: {
     http: 504,

@@ -3,6 +3,7 @@ import type { LoadBalancer } from './load-balancer.ts';
 import type { Connections, PolicyTimeouts } from './policy.ts';
 import type { RetryPolicy } from './retry.ts';
 import { documentSchemas } from './schema.ts';
+import type { ServiceLimits } from './service-limits.ts';
 
 type Field = { default?: unknown; properties?: Record<string, Field> };
 
@@ -15,6 +16,7 @@ export const policyDefaults = {
   timeouts: defaultsOf(sections['timeouts']) as PolicyTimeouts,
   retry: defaultsOf(sections['retry']) as RetryPolicy,
   hedge: defaultsOf(sections['hedge']) as Hedge,
+  limits: defaultsOf(sections['limits']) as ServiceLimits,
 };
 
 function defaultsOf(section: Field | undefined): unknown {

@@ -1,10 +1,13 @@
 import Type, { type Static } from 'typebox';
+import { Breaker } from './breaker.ts';
+import { Concurrency } from './concurrency.ts';
 import { Duration, Name } from './field-schemas.ts';
 import { Hedge } from './hedge.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { OutlierDetection } from './outlier-detection.ts';
 import { RateLimits } from './rate-limit.ts';
 import { RetryPolicy } from './retry.ts';
+import { ServiceLimits } from './service-limits.ts';
 
 export const Connections = Type.Object(
   {
@@ -58,38 +61,6 @@ export const Connections = Type.Object(
 );
 export type Connections = Static<typeof Connections>;
 
-export const Fallback = Type.Object(
-  {
-    status: Type.Integer({ default: 503, minimum: 200, maximum: 599 }),
-    contentType: Type.String({ default: 'text/plain; charset=utf-8', pattern: '^[\\x20-\\x7e]{1,256}$' }),
-    body: Type.String({ default: '', maxLength: 65_536 }),
-  },
-  { additionalProperties: false },
-);
-export type Fallback = Static<typeof Fallback>;
-
-export const Breaker = Type.Object(
-  {
-    consecutiveFailures: Type.Integer({
-      default: 5,
-      minimum: 1,
-      maximum: 10_000,
-      description: 'Failures in a row (5xx, reset, timeout, no connection) that open the breaker of an instance.',
-    }),
-    openFor: Duration({
-      default: '5s',
-      description: 'Time until one probe request is let through; doubled for each failed probe.',
-    }),
-    maxOpenFor: Duration({ default: '60s', description: 'Upper bound of that time.' }),
-    fallback: Type.Optional(Fallback),
-  },
-  {
-    additionalProperties: false,
-    description: 'One breaker per instance; fallback is answered when every instance is cut off.',
-  },
-);
-export type Breaker = Static<typeof Breaker>;
-
 export const PolicyTimeouts = Type.Object(
   {
     request: Duration({
@@ -127,6 +98,8 @@ export const PolicySpec = Type.Object(
     hedge: Type.Optional(Hedge),
     breaker: Type.Optional(Breaker),
     outlierDetection: Type.Optional(OutlierDetection),
+    limits: Type.Optional(ServiceLimits),
+    concurrency: Type.Optional(Concurrency),
     rateLimits: Type.Optional(RateLimits),
   },
   { additionalProperties: false },

@@ -44,6 +44,7 @@ const routeNotes = `
 - \`retry\` of a rule stands in place of the one in the service's policy, and each of its \`timeouts\` in place of the
   policy's \`request\` and \`perTry\`. The retry budget is always the one of the policy.
 - What \`filters\` do, and in which order, is said in [Filters](../filters.md).
+- \`breaker\` of a rule cuts off the whole rule, beside the [breakers](../breaking.md) of instances.
 - \`mirrors\` are Gateway API's RequestMirror; [Mirroring](../mirroring.md) says what becomes of the copies.
 - \`rateLimits\` of a rule hold in each proxy that routes by it ([rate limits](../rate-limits.md)); those of a policy where the service is
   served.
@@ -52,14 +53,15 @@ const routeNotes = `
 
 const policy = `
 A policy says how requests to its target services are balanced, tried again, limited in time and cut off. [Balancing](../balancing.md)
-explains \`loadBalancer\` and \`outlierDetection\`, [rate limits](../rate-limits.md) \`rateLimits\`.
+explains \`loadBalancer\` and \`outlierDetection\`, [circuit breaking](../breaking.md) \`breaker\`, \`limits\` and
+\`concurrency\`, [rate limits](../rate-limits.md) \`rateLimits\`.
 `;
 
 const policyNotes = `
-- Each section (\`loadBalancer\`, \`connections\`, \`timeouts\`, \`retry\`, \`breaker\`, \`outlierDetection\`, \`rateLimits\`) may be set by one policy per
-  service; a second one is refused.
-- Services without a policy have the defaults above, so they are tried again twice. \`breaker\`, \`outlierDetection\` and
-  \`rateLimits\` are off until a policy has them.
+- Each section (\`loadBalancer\`, \`connections\`, \`timeouts\`, \`retry\`, \`breaker\`, \`outlierDetection\`, \`limits\`,
+  \`concurrency\`, \`rateLimits\`) may be set by one policy per service; a second one is refused.
+- Services without a policy have the defaults above, so they are tried again twice. \`breaker\`, \`outlierDetection\`, \`limits\`,
+  \`concurrency\` and \`rateLimits\` are off until a policy has them.
 - A try that may have been executed is repeated only for the methods of \`retry.methods\`. One that reached nobody is repeated
   for every method. The budget is counted per worker.
 - To a breaker, an upgraded connection is a success as soon as it is made; how it ends does not count.

@@ -51,18 +51,22 @@ export function checkReferences(resource: AnyResource, set: ResourceSet, policie
     case 'Instance':
       return serviceMustExist(set, resource.spec.service, '/spec/service');
     case 'Route':
-      return listOf(resource.spec.rules).flatMap((rule, r) =>
-        (['backends', 'mirrors'] as const).flatMap((list) =>
+      return listOf(resource.spec.rules).flatMap((rule, r) => [
+        ...(['backends', 'mirrors'] as const).flatMap((list) =>
           listOf<{ service: string } | undefined>(rule?.[list]).flatMap((one, i) =>
             serviceMustExist(set, one?.service, `/spec/rules/${r}/${list}/${i}/service`),
           ),
         ),
-      );
-    case 'Policy':
-      return listOf(resource.spec.targets).flatMap((target, t) => [
-        ...serviceMustExist(set, target?.name, `/spec/targets/${t}/name`),
-        ...conflictingSections(policies, resource, target?.name),
+        ...serviceMustExist(set, rule?.breaker?.fallback?.service, `/spec/rules/${r}/breaker/fallback/service`),
       ]);
+    case 'Policy':
+      return [
+        ...listOf(resource.spec.targets).flatMap((target, t) => [
+          ...serviceMustExist(set, target?.name, `/spec/targets/${t}/name`),
+          ...conflictingSections(policies, resource, target?.name),
+        ]),
+        ...checkFallback(set, resource),
+      ];
   }
 }
 
@@ -79,14 +83,18 @@ export function usersOfService(service: string, set: ResourceSet): AnyResource[]
   for (const instance of set.list('Instance'))
     if (instance.kind === 'Instance' && instance.spec.service === service) users.push(instance);
   for (const route of set.list('Route'))
-    if (route.kind === 'Route' && route.spec.rules.some((rule) => sendsTo(rule, service))) users.push(route);
+    if (route.kind === 'Route' && route.spec.rules.some((rule) => ruleNeeds(rule, service))) users.push(route);
   for (const policy of set.list('Policy'))
-    if (policy.kind === 'Policy' && policy.spec.targets.some((target) => target.name === service)) users.push(policy);
+    if (policy.kind === 'Policy' && policyNeeds(policy, service)) users.push(policy);
   return users;
 }
 
-function sendsTo({ backends, mirrors = [] }: RouteRule, service: string): boolean {
-  return [...backends, ...mirrors].some((one) => one.service === service);
+function ruleNeeds({ backends, mirrors = [], breaker }: RouteRule, service: string): boolean {
+  return [...backends, ...mirrors, breaker?.fallback].some((one) => one?.service === service);
+}
+
+function policyNeeds({ spec }: PolicyResource, service: string): boolean {
+  return spec.targets.some((target) => target.name === service) || spec.breaker?.fallback?.service === service;
 }
 
 const { name } = documentSchemas.Service['properties'] as { name: { pattern: string } };
@@ -96,6 +104,14 @@ function serviceMustExist(set: ResourceSet, service: unknown, pointer: string): 
   if (typeof service !== 'string' || !serviceName.test(service)) return []; // its schema says so already
   if (set.get(`Service/${service}`)) return [];
   return [{ pointer, message: `service "${service}" does not exist; apply it first or in the same request` }];
+}
+
+function checkFallback(set: ResourceSet, { spec }: PolicyResource): Issue[] {
+  const service = spec.breaker?.fallback?.service;
+  const pointer = '/spec/breaker/fallback/service';
+  if (service !== undefined && listOf(spec.targets).some((target) => target?.name === service))
+    return [{ pointer, message: `service "${service}" is a target of this policy; name one that can stand in for it` }];
+  return serviceMustExist(set, service, pointer);
 }
 
 function conflictingSections(policies: PolicyIndex, policy: PolicyResource, service: string): Issue[] {

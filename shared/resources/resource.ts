@@ -46,5 +46,7 @@ export const policySections = [
   'hedge',
   'breaker',
   'outlierDetection',
+  'limits',
+  'concurrency',
   'rateLimits',
 ] as const;

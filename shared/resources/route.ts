@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { RuleBreaker } from './breaker.ts';
 import { Duration, Labels, Name } from './field-schemas.ts';
 import { BackendFilter, RuleFilter } from './filters.ts';
 import { RuleHedge } from './hedge.ts';
@@ -63,6 +64,7 @@ export const RouteRule = Type.Object(
     mirrors: Type.Optional(Type.Array(Mirror, { maxItems: mostMirrors })),
     timeouts: Type.Optional(Timeouts),
     retry: Type.Optional(RuleRetry),
+    breaker: Type.Optional(RuleBreaker),
     hedge: Type.Optional(RuleHedge),
     sessionPersistence: Type.Optional(SessionPersistence),
     rateLimits: Type.Optional(RateLimits),

@@ -7,7 +7,7 @@ import { listFlag } from './flags.ts';
 import { formatMarks, type Mark } from './marks.ts';
 
 /** The benches that judge speed, in the order in which they are run. */
-const judged = ['h1', 'open', 'workers', 'download', 'tls', 'h2', 'grpc', 'pair'] as const;
+const judged = ['h1', 'open', 'workers', 'download', 'tls', 'h2', 'grpc', 'pair', 'full-h1', 'full-h2'] as const;
 
 export const command: Command = {
   name: 'all',

@@ -7,7 +7,8 @@ import { type MeshlaneOptions, startMeshlane } from './start-meshlane.ts';
 import { peerContenders, startPeer } from './start-peer.ts';
 import type { Missing } from './started-proxy.ts';
 
-export const contenderNames = ['meshlane', ...peerContenders] as const;
+/** `meshlane-full` is Meshlane with all of its policies on. */
+export const contenderNames = ['meshlane', 'meshlane-full', ...peerContenders] as const;
 export type ContenderName = (typeof contenderNames)[number];
 
 /** Those that are compared on HTTP/1.1. */
@@ -43,8 +44,8 @@ export async function startContender(
   const processes: RunningProcess[] = [];
   for (const hop of options.hops.toReversed()) {
     const started =
-      name === 'meshlane'
-        ? await startMeshlane(rig, port, hop, options)
+      name === 'meshlane' || name === 'meshlane-full'
+        ? await startMeshlane(rig, port, hop, { ...options, isFull: name === 'meshlane-full' })
         : await startPeer(name, rig, port, hop, options.tls ?? null);
     if ('missing' in started) return started;
     ({ port, version } = started);

@@ -8,6 +8,14 @@ const benches: Readonly<Record<string, { summary: string; load(): Promise<{ comm
   h2: { summary: 'One worker on HTTP/2 beside HAProxy, nghttpx, Envoy and Node', load: () => import('./h2.ts') },
   grpc: { summary: 'Unary calls of gRPC through one worker beside the same peers', load: () => import('./grpc.ts') },
   pair: { summary: 'HTTP/1.1 over HTTP/2 between two proxies, beside pairs of peers', load: () => import('./pair.ts') },
+  'full-h1': {
+    summary: 'What all policies at once cost over HTTP/1.1',
+    load: async () => ({ command: (await import('./full.ts')).http1 }),
+  },
+  'full-h2': {
+    summary: 'What all policies at once cost over HTTP/2',
+    load: async () => ({ command: (await import('./full.ts')).http2 }),
+  },
   open: { summary: 'Latency that each proxy adds at a fixed rate', load: () => import('./open.ts') },
   workers: {
     summary: 'CPU time a request of several workers beside one, and their shares',

@@ -22,6 +22,50 @@ const neighbours =
     ' ',
   );
 
+/** Limits that are asked for every request, and never reached. */
+const fullLimits = [
+  { name: 'all', requests: 10_000_000, per: '1s' },
+  { name: 'callers', requests: 10_000_000, per: '1s', key: { caller: true } },
+];
+
+/** What a service may have beside what the measured one has anyway. */
+const fullPolicy = {
+  retry: {
+    attempts: 2,
+    on: ['connect-failure', 'refused-stream', 'reset', '5xx', 'retriable-status-codes'],
+    statusCodes: [429],
+  },
+  breaker: { consecutiveFailures: 5, successRate: { threshold: 0.8 } },
+  outlierDetection: {},
+};
+
+const fullTable = 200;
+
+/** Routes of other teams for the measured host, which brings its table to 200 routes. */
+function fullRoutes(): Document[] {
+  return Array.from({ length: fullTable }, (_, i) => ({
+    kind: 'Route',
+    name: `team-${i}`,
+    spec: {
+      hostnames: [benchRequest.host],
+      rules: [
+        {
+          matches: [
+            i % 4 === 0
+              ? { path: { type: 'Exact', value: `/api/team-${i}/status` } }
+              : { path: { type: 'PathPrefix', value: `/api/team-${i}` } },
+            {
+              path: { type: 'PathPrefix', value: `/api/items/team-${i}` },
+              headers: [{ name: 'x-team', value: `${i}` }],
+            },
+          ],
+          backends: [{ service: neighbours[i % neighbours.length] }],
+        },
+      ],
+    },
+  }));
+}
+
 /**
  * A mesh of 20 services with a route each, as a sidecar in a real mesh holds them. The measured service has one instance,
  * the origin, and everything a production service would have switched on: balancing, timeouts, retries, a breaker.
@@ -33,7 +77,8 @@ export function benchDocuments(
     sampleRatio = 0.01,
     tls = null,
     hop = http1Hop,
-  }: { workers?: number; sampleRatio?: number; tls?: TlsFiles | null; hop?: Hop } = {},
+    isFull = false,
+  }: { workers?: number; sampleRatio?: number; tls?: TlsFiles | null; hop?: Hop; isFull?: boolean } = {},
 ): Document[] {
   const protocol = hop.downstream === 'http1' ? 'http1' : 'auto';
   const listenerTls = tls ? { tls: { certificate: tls.certificate, privateKey: tls.privateKey } } : {};
@@ -91,12 +136,14 @@ export function benchDocuments(
             matches: [{ path: { type: 'PathPrefix', value: '/api/items' }, method: 'GET' }],
             backends: [{ service: benchRequest.host }],
             timeouts: { request: '10s' },
+            ...(isFull ? { rateLimits: fullLimits } : {}),
           },
           {
             name: 'call',
             matches: [{ path: { type: 'Exact', value: benchCall.path }, method: 'POST' }],
             backends: [{ service: benchRequest.host }],
             timeouts: { request: '10s' },
+            ...(isFull ? { rateLimits: fullLimits } : {}),
           },
           {
             name: 'api',
@@ -115,8 +162,10 @@ export function benchDocuments(
         loadBalancer: { policy: 'least-request' },
         retry: { attempts: 2 },
         breaker: { consecutiveFailures: 5 },
+        ...(isFull ? fullPolicy : {}),
       },
     },
+    ...(isFull ? fullRoutes() : []),
   ];
 }
 

@@ -23,6 +23,8 @@ export type MeshlaneOptions = {
   readonly workers?: number;
   readonly tls?: TlsFiles | null;
   readonly nodeFlags?: readonly string[];
+  /** With everything configured that a request has to pass: a large table, limits, outlier detection. */
+  readonly isFull?: boolean;
 };
 
 /** Starts `meshlane proxy` from this checkout on the runtime that runs the bench; says so when it knows no TLS. */
@@ -30,12 +32,12 @@ export async function startMeshlane(
   rig: Rig,
   originPort: number,
   hop: Hop,
-  { spansPort, sampleRatio, workers = 1, tls = null, nodeFlags = [] }: MeshlaneOptions,
+  { spansPort, sampleRatio, workers = 1, tls = null, nodeFlags = [], isFull = false }: MeshlaneOptions,
 ): Promise<StartedProxy | Missing> {
   const port = await freePort();
   const documents = benchDocuments(
     { outbound: port, admin: await freePort(), origin: originPort, spans: spansPort },
-    { workers, sampleRatio, tls, hop },
+    { workers, sampleRatio, tls, hop, isFull },
   );
   const lack = tls === null ? null : refusalOfTls(documents);
   if (lack !== null) return { missing: lack };

@@ -1,6 +1,3 @@
-import { once } from 'node:events';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import t from 'tap';
 import { freePort } from '../harness/free-port.ts';
 import { until } from '../harness/until.ts';
@@ -8,40 +5,8 @@ import { mirroredRoute } from './harness/mirrored.ts';
 import { ask, get } from './harness/raw-client.ts';
 import { route, serviceAt } from './harness/resources.ts';
 import { reply, scriptedOrigin } from './harness/scripted-origin.ts';
+import { attributeOf, type Span, spanSink } from './harness/span-sink.ts';
 import { staticProxy } from './harness/static-proxy.ts';
-
-type Span = {
-  traceId: string;
-  spanId: string;
-  parentSpanId?: string;
-  kind: number;
-  name: string;
-  attributes: { key: string; value: { stringValue?: string; intValue?: string | number } }[];
-  status?: { code?: number };
-};
-
-/** Takes OTLP/HTTP posts and keeps their spans. */
-async function spanSink(t: Parameters<typeof staticProxy>[0]) {
-  const spans: Span[] = [];
-  const server = createServer(async (request, response) => {
-    const pieces: Buffer[] = [];
-    for await (const piece of request) pieces.push(piece as Buffer);
-    const posted = JSON.parse(Buffer.concat(pieces).toString()) as {
-      resourceSpans: { scopeSpans: { spans: Span[] }[] }[];
-    };
-    for (const { scopeSpans } of posted.resourceSpans) for (const { spans: more } of scopeSpans) spans.push(...more);
-    response.end('{}');
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.teardown(() => server.closeAllConnections());
-  t.teardown(() => server.close());
-  return { spans, endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
-}
-
-const attributeOf = (span: Span, key: string) => {
-  const value = span.attributes.find((one) => one.key === key)?.value;
-  return value?.stringValue ?? (value?.intValue === undefined ? undefined : Number(value.intValue));
-};
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
 const callerSpan = '00f067aa0ba902b7';

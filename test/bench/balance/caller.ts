@@ -1,7 +1,7 @@
 import { AdaptiveChoice } from '../../../dataplane/cluster/adaptive-choice.ts';
 import { BalancerMaker } from '../../../dataplane/cluster/balancer-maker.ts';
 import { Balancing } from '../../../dataplane/cluster/balancing.ts';
-import { Breaker } from '../../../dataplane/cluster/breaker.ts';
+import { Breaker } from '../../../dataplane/cluster/breaker/breaker.ts';
 import { Changes } from '../../../dataplane/cluster/changes.ts';
 import { Cluster } from '../../../dataplane/cluster/cluster.ts';
 import { Endpoint } from '../../../dataplane/cluster/endpoint.ts';
@@ -36,10 +36,10 @@ export class Caller {
     const { balancing, breaker, outliers } = serviceSettings([policy], 1);
     const changes = new Changes();
     const endpoints = servers.map((server, place) => new ServedEndpoint(server, place, changes));
-    const observer = { onTransition: () => void changes.count++, onRetired: ignore };
+    const parts = { observer: { onTransition: ignore, onRetired: ignore }, changes, random };
     for (const endpoint of endpoints) {
       if (balancing.latency) endpoint.latency = new LatencyEstimate(balancing.latency, 0);
-      if (breaker) endpoint.breaker = new Breaker(breaker, observer);
+      if (breaker) endpoint.breaker = new Breaker(breaker, parts);
     }
     if (outliers) {
       const writer = { onDetected: ignore, onEjected: ignore, onCount: ignore };

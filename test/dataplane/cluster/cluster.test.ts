@@ -3,19 +3,23 @@ import { AdaptiveChoice } from '../../../dataplane/cluster/adaptive-choice.ts';
 import { noKey } from '../../../dataplane/cluster/balancer/balancer.ts';
 import { BalancerMaker, type BalancerSettings } from '../../../dataplane/cluster/balancer-maker.ts';
 import { Balancing, type Zones } from '../../../dataplane/cluster/balancing.ts';
-import { Breaker } from '../../../dataplane/cluster/breaker.ts';
+import { mayServe } from '../../../dataplane/cluster/candidates.ts';
 import { Changes } from '../../../dataplane/cluster/changes.ts';
 import { Cluster } from '../../../dataplane/cluster/cluster.ts';
+import { ConcurrencyLimit } from '../../../dataplane/cluster/concurrency/concurrency-limit.ts';
 import type { Endpoint } from '../../../dataplane/cluster/endpoint.ts';
 import { HashTables } from '../../../dataplane/cluster/hashing/hash-tables.ts';
+import { ServiceLoad } from '../../../dataplane/cluster/service-load.ts';
 import type { SlowStart } from '../../../dataplane/cluster/slow-start.ts';
 import { endpointsOf } from '../../contracts/balancer.contract.ts';
 import { seededRandom } from '../../harness/seeded-random.ts';
+import { breakerAt } from '../harness/breaker-at.ts';
 
 type Options = {
   readonly settings?: BalancerSettings;
   readonly panicThresholdPercent?: number;
   readonly slowStart?: SlowStart;
+  readonly load?: ServiceLoad;
   readonly zones?: Zones;
   readonly onPanic?: () => void;
 };
@@ -31,15 +35,15 @@ function clusterOf(endpoints: Endpoint[], options: Options = {}): Cluster<Endpoi
     balancing: new Balancing(maker, random, options),
     panicThresholdPercent: options.panicThresholdPercent ?? 50,
     ...(options.onPanic ? { onPanic: options.onPanic } : {}),
+    ...(options.load ? { load: options.load } : {}),
   });
 }
 
 /** Cuts an endpoint off for a second. */
 function openBreaker(endpoint: Endpoint): void {
-  const onTransition = () => void endpoint.changes.count++;
-  const settings = { consecutiveFailures: 1, openForMs: 1000, maxOpenForMs: 1000 };
-  endpoint.breaker = new Breaker(settings, { onTransition, onRetired: () => undefined });
-  endpoint.breaker.onFailure(0, endpoint.breaker.onStart());
+  const breaker = breakerAt({ consecutiveFailures: 1, openForMs: 1000 }, { changes: endpoint.changes });
+  breaker.settle(breaker.onStart(), 'failure', 0);
+  endpoint.breaker = breaker;
 }
 
 /** Names of whom so many requests go to, each once. */
@@ -64,9 +68,9 @@ t.test('a cluster passes over who is unhealthy, ejected, backs off or is cut off
   t.same(picked(cluster, 499), others);
   t.same(picked(cluster, 500), ['e-1', ...others]);
   t.same(picked(cluster, 1000), ['e-1', 'e-2', ...others]);
-  endpoints[2]!.breaker!.onStart();
+  const probe = endpoints[2]!.breaker!.onStart();
   t.same(picked(cluster, 1000), ['e-1', ...others], 'one probe at a time');
-  endpoints[2]!.breaker!.onProbePassed();
+  endpoints[2]!.breaker!.settle(probe, 'success', 1000);
   endpoints[0]!.setHealthy(true, 1000);
   endpoints[3]!.setEjected(false, 1000);
   t.equal(picked(cluster, 1000).length, 9);
@@ -80,6 +84,53 @@ t.test('the endpoint to avoid is taken only when there is no other', async (t) =
     endpoints[1]!.setHealthy(false, 0);
     for (let key = 0; key < 20; key++) t.equal(cluster.pick(key, [endpoints[0]!], 0), endpoints[0]);
   }
+});
+
+/** As many requests as its limit of 1 allows are under way. */
+function fill(endpoint: Endpoint): void {
+  const settings = { minLimit: 1, maxLimit: 1, bufferPercent: 0, percentile: 50 };
+  const times = { updateIntervalMs: 100, measureIntervalMs: 1000 };
+  endpoint.concurrency = new ConcurrencyLimit(
+    { ...settings, ...times },
+    { random: () => 0, onLimit: () => undefined },
+    0,
+  );
+  endpoint.concurrency.onStart();
+}
+
+t.test('who is full is passed over, and when all are there is nobody', async (t) => {
+  const endpoints = endpointsOf(6);
+  const refused: string[] = [];
+  const load = new ServiceLoad(undefined, (limit) => refused.push(limit));
+  const cluster = clusterOf(endpoints, { load });
+  for (const endpoint of endpoints.slice(0, 4)) fill(endpoint);
+  t.same(picked(cluster, 0), ['e-4', 'e-5']);
+  t.ok(cluster.hasOther([endpoints[4]!], 0));
+  fill(endpoints[5]!);
+  for (let i = 0; i < 20; i++)
+    t.equal(cluster.pick(noKey, [endpoints[4]!], 0), endpoints[4], 'tried, but the only one');
+  t.notOk(cluster.hasOther([endpoints[4]!], 0));
+  t.ok(mayServe(endpoints[4]!, 0));
+  t.notOk(mayServe(endpoints[5]!, 0), 'nor is it asked by name');
+  t.same(refused, []);
+  fill(endpoints[4]!);
+  t.equal(cluster.pick(noKey, [], 0), 'overloaded');
+  t.equal(cluster.pick(noKey, [endpoints[4]!], 0), 'overloaded');
+  t.same(refused, ['concurrency', 'concurrency']);
+  endpoints[0]!.concurrency!.onCancel();
+  t.same(picked(cluster, 0), ['e-0']);
+});
+
+t.test('a service at its limit of requests takes no more, whoever has room', async (t) => {
+  const refused: string[] = [];
+  const load = new ServiceLoad({ requests: 2, retries: 0 }, (limit) => refused.push(limit));
+  const cluster = clusterOf(endpointsOf(3), { load });
+  load.requests = 2;
+  t.equal(cluster.pick(noKey, [], 0), 'overloaded');
+  t.equal(cluster.pickForTunnel(1, [], 0), 'overloaded');
+  t.same(refused, ['requests', 'requests']);
+  load.requests = 1;
+  t.equal(picked(cluster, 0).length, 3);
 });
 
 t.test('when none can be reached one is tried all the same', async (t) => {

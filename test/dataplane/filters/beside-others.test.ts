@@ -1,7 +1,8 @@
 import t from 'tap';
+import { freePort } from '../../harness/free-port.ts';
 import { until } from '../../harness/until.ts';
 import { ask, get } from '../harness/raw-client.ts';
-import { route, serviceAt } from '../harness/resources.ts';
+import { policy, route, serviceAt } from '../harness/resources.ts';
 import { reply, scriptedOrigin } from '../harness/scripted-origin.ts';
 import { staticProxy } from '../harness/static-proxy.ts';
 
@@ -94,3 +95,28 @@ t.test('a reply of a rate limit can be read by scripts, and a preflight costs no
     t.equal(got.header('access-control-allow-origin'), 'https://shop.test');
   }
 });
+
+t.test(
+  'a service that stands in gets what the rule makes of the request, and not what the other backend does',
+  async (t) => {
+    const other = await scriptedOrigin(t, () => reply('other'));
+    const rule = { matches, filters: [rewrite, set], backends: [{ service: 'app', filters: [setAtBackend] }] };
+    const { port } = await staticProxy(t, {
+      resources: [
+        ...serviceAt('app', await freePort()),
+        ...serviceAt('other', other.port),
+        policy('app', {
+          retry: { attempts: 0 },
+          breaker: { consecutiveFailures: 1, openFor: '60s', fallback: { service: 'other' } },
+        }),
+        route('r', [rule]),
+      ],
+    });
+    t.equal((await ask(t, port, get('/a/1'))).status, 503);
+    t.equal((await ask(t, port, get('/a/1', 'any', 'x-set: old\r\n'))).body.toString(), 'other');
+    const [request] = other.requests;
+    t.equal(targetOf(request!.head), 'GET /b/1 HTTP/1.1');
+    t.equal(request!.header('x-set'), 'new');
+    t.equal(request!.header('x-at'), undefined);
+  },
+);

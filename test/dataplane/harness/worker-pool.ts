@@ -35,6 +35,7 @@ export async function runningWorkers(t: Owner, resources: readonly AnyResource[]
     {
       onSpans: () => undefined,
       onProblem: () => undefined,
+      onBreaker: () => undefined,
       onCrash: (error) => {
         throw error;
       },

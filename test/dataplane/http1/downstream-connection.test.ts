@@ -54,6 +54,7 @@ function connection() {
     workload: { service: null, namespace: null, labels: {} },
     zone: null,
     ownListeners: new OwnListeners(),
+    onBreaker: () => undefined,
     buckets: new Buckets(newBucketMemory(), 0),
   });
   const context = {

@@ -1,11 +1,13 @@
 import t from 'tap';
-import { Breaker, type BreakerState } from '../../../dataplane/cluster/breaker.ts';
+import { type BreakerCause, stateAfter } from '../../../dataplane/cluster/breaker/breaker.ts';
 import { Endpoint } from '../../../dataplane/cluster/endpoint.ts';
 import { LatencyEstimate } from '../../../dataplane/cluster/latency-estimate.ts';
 import { OutlierDetector } from '../../../dataplane/cluster/outlier/outlier-detector.ts';
 import { Attempt } from '../../../dataplane/pipeline/attempt.ts';
+import { RuleTrial } from '../../../dataplane/pipeline/rule-trial.ts';
 import { outlierSettings } from '../../../dataplane/snapshot/balancing-settings.ts';
 import type { PolicySpec } from '../../../shared/resources/policy.ts';
+import { breakerAt } from '../harness/breaker-at.ts';
 import { policy } from '../harness/resources.ts';
 
 const ignore = () => undefined;
@@ -19,11 +21,10 @@ function tryAt() {
   new OutlierDetector(settings, observer, () => 0, 0).follow([endpoint], settings);
   endpoint.latency = new LatencyEstimate({ decayMs: 1000, defaultMs: 10, failurePenaltyMs: 5000 }, 0);
   let failures = 0;
-  const onTransition = (to: BreakerState) => {
-    if (to === 'open') failures++;
+  const onTransition = (cause: BreakerCause) => {
+    if (stateAfter[cause] === 'open') failures++;
   };
-  const breakerSettings = { consecutiveFailures: 1, openForMs: 0, maxOpenForMs: 0 };
-  endpoint.breaker = new Breaker(breakerSettings, { onTransition, onRetired: ignore });
+  endpoint.breaker = breakerAt({ consecutiveFailures: 1, openForMs: 0 }, { onTransition });
   const attempt = new Attempt<Endpoint>();
   attempt.begin(endpoint, 0);
   /** What was said of the try: failures to the breaker, successes and all to the detector by origin. */
@@ -96,4 +97,43 @@ t.test('a tunnel is a success as soon as it is there', async (t) => {
   t.equal(verdicts().external, '1/1');
   attempt.end(true, 1000);
   t.same(verdicts(), { failures: 0, external: '1/1', local: '1/1', inFlight: 0 });
+});
+
+t.test('a call of gRPC proves nothing by its head, but by its first message or its status', async (t) => {
+  for (const [what, prove] of [
+    ['a message', (attempt: Attempt<Endpoint>) => attempt.onBody(20)],
+    ['a good status', (attempt: Attempt<Endpoint>) => attempt.onStatus(200, 20)],
+    ['its end', (attempt: Attempt<Endpoint>) => attempt.onWhole(20)],
+  ] as const) {
+    const { endpoint, attempt } = tryAt();
+    attempt.end(true, 0); // opens the breaker
+    attempt.begin(endpoint, 0);
+    t.equal(endpoint.breaker!.state, 'half-open');
+    attempt.onHead(200, 10, true);
+    t.equal(endpoint.latency!.lastMs > 0, true);
+    t.equal(endpoint.breaker!.state, 'half-open');
+    prove(attempt);
+    t.equal(endpoint.breaker!.state, 'closed', what);
+    t.equal(attempt.breakerCause, 'probe_passed');
+  }
+});
+
+t.test('the breaker of a rule hears of the try whose outcome the caller gets', async (t) => {
+  const breaker = breakerAt({ consecutiveFailures: 1 });
+  const trial = new RuleTrial();
+  const first = new Attempt<Endpoint>(trial);
+  const second = new Attempt<Endpoint>();
+  const endpoint = new Endpoint('app-0', '127.0.0.1', 1, {});
+  trial.begin(breaker);
+  first.begin(endpoint, 0);
+  second.begin(endpoint, 0);
+  first.onStatus(503, 0);
+  second.join(trial);
+  first.end(true, 0);
+  second.onHead(200, 10, true);
+  trial.onPassedOn(10);
+  t.equal(breaker.state, 'closed');
+  second.end(true, 10);
+  trial.end(10);
+  t.equal(breaker.state, 'open', 'it broke off');
 });

@@ -61,6 +61,7 @@ t.test('a tunnel whose caller left first is let go of when the instance has take
     workload: { service: null, namespace: null, labels: {} },
     zone: null,
     ownListeners: new OwnListeners(),
+    onBreaker: () => undefined,
     buckets: new Buckets(newBucketMemory(), 0),
   });
   const context = { snapshot, wheel, now, limits, recordsSpans: false, sampleRatio: 0 } as unknown as WorkerContext;

@@ -1,5 +1,7 @@
 import t from 'tap';
 import { Rule, type RuleBackend } from '../../../dataplane/pipeline/rule.ts';
+import { RuleTrial } from '../../../dataplane/pipeline/rule-trial.ts';
+import { breakerAt } from '../harness/breaker-at.ts';
 
 /** A rule only hands its backends on, so names do for them. */
 const backend = (name: string) => name as unknown as RuleBackend;
@@ -40,4 +42,40 @@ t.test('a backend of weight 0 gets nothing, and no backend is null', async (t) =
   t.equal(new Rule('r', [], 0).pickBackend(), null);
   t.equal(new Rule('r', [{ backend: backend('a'), weight: 0 }], 0).pickBackend(), null);
   t.equal(new Rule('r', [{ backend: null, weight: 1 }], 0).pickBackend(), null);
+});
+
+t.test('a rule sends what its breaker does not let through elsewhere, and hears of the rest', async (t) => {
+  const breaker = breakerAt({ consecutiveFailures: 1 });
+  const guard = { breaker, cutOff: backend('nowhere') };
+  const rule = new Rule('r', [{ backend: backend('a'), weight: 1 }], 0, { guard });
+  const ask = (nowMs: number, pinned: RuleBackend | null = null) => {
+    const trial = new RuleTrial();
+    return { trial, went: rule.admit(trial, pinned, nowMs) };
+  };
+  const first = ask(0);
+  t.equal(first.went, 'a');
+  first.trial.onFailure('failure');
+  first.trial.onTry();
+  first.trial.end(0);
+  t.equal(breaker.state, 'closed', 'another try made up for it');
+  const second = ask(0);
+  second.trial.onFailure('failure');
+  second.trial.onPassedOn(0);
+  t.equal(breaker.state, 'open');
+  t.equal(second.trial.cause, 'consecutive_failures');
+  second.trial.end(0);
+  t.equal(second.trial.cause, null, 'the next request has changed nothing');
+  const cut = ask(99);
+  t.equal(cut.went, 'nowhere');
+  cut.trial.onFailure('failure');
+  cut.trial.end(99);
+  const probe = ask(100);
+  t.equal(probe.went, 'a');
+  t.equal(ask(100).went, 'nowhere');
+  probe.trial.end(100);
+  const another = ask(100);
+  t.equal(another.went, 'a', 'a probe that came to nothing is followed by another');
+  another.trial.onReply(100);
+  t.equal(breaker.state, 'closed');
+  t.equal(ask(100, backend('b')).went, 'b', 'as its session asks');
 });

@@ -12,7 +12,7 @@ import { type EndpointPool, Pool, type PoolSettings } from '../../../dataplane/u
 import { newSlotMemory, type Series, SlotTable } from '../../../observability/metrics/slots.ts';
 import type { AnyResource } from '../../../shared/resources/schema.ts';
 import { seededRandom } from '../../harness/seeded-random.ts';
-import { instance, policy, serviceAt } from '../harness/resources.ts';
+import { instance, policy, route, serviceAt } from '../harness/resources.ts';
 
 /** Snapshots one after the other, as a worker makes them. */
 function worker() {
@@ -35,15 +35,16 @@ function worker() {
       workload: { service: null, namespace: null, labels: {} },
       zone: null,
       ownListeners: new OwnListeners(),
+      onBreaker: () => undefined,
       buckets: new Buckets(newBucketMemory(), 0),
     });
     return snapshot;
   };
-  const ejected = () => {
-    const gauge = series.find(({ name }) => name === 'meshlane_endpoints_ejected');
-    return gauge === undefined ? null : metrics.values[gauge.slot];
+  const gauge = (metric: string) => {
+    const found = series.find(({ name }) => name === metric);
+    return found === undefined ? null : metrics.values[found.slot];
   };
-  return { put, ejected };
+  return { put, gauge, ejected: () => gauge('meshlane_endpoints_ejected') };
 }
 
 function clusterOf(snapshot: Snapshot, service: string): Cluster<Endpoint> {
@@ -132,4 +133,42 @@ t.test('a subset follows the policy of its service, and its endpoints’ changes
   t.not(cluster.pick(5, [], 1000), home);
   home!.setHealthy(true, 1000);
   t.equal(cluster.pick(5, [], 1000), home);
+});
+
+t.test(
+  'what a service has under way, and may have, is kept over changes; nothing is left of who is gone',
+  async (t) => {
+    const { put, gauge } = worker();
+    const app = serviceAt('app', 1);
+    const limited = (limits: object) => policy('app', { limits, concurrency: { minLimit: 7 } });
+    const endpoint = named(put(...app, limited({ requests: 1 })), 'app-0');
+    endpoint.load.requests = 2;
+    t.ok(endpoint.load.isFull);
+    t.equal(gauge('meshlane_concurrency_limit'), 7);
+    const { concurrency } = endpoint;
+    const after = put(...app, limited({ requests: 3 }));
+    t.equal(named(after, 'app-0').load.requests, 2);
+    t.notOk(endpoint.load.isFull);
+    t.equal(clusterOf(after, 'app').pick(noKey, [], 1000), endpoint);
+    t.equal(endpoint.concurrency, concurrency);
+    put(...app);
+    t.equal(endpoint.concurrency, null);
+    t.equal(gauge('meshlane_concurrency_limit'), 0);
+    put(...app, limited({}));
+    put(app[0]!);
+    t.equal(gauge('meshlane_concurrency_limit'), 0, 'without instances');
+  },
+);
+
+t.test('the breaker of a rule goes with it', async (t) => {
+  const { put, gauge } = worker();
+  const app = serviceAt('app', 1);
+  const rule = (name: string) => route('shop', [{ name, backends: [{ service: 'app' }], breaker: {} }]);
+  const [breaker] = put(...app, rule('a')).breakers.values();
+  for (let i = 0; i < 5; i++) breaker!.settle(breaker!.onStart(), 'failure', 0);
+  t.equal(gauge('meshlane_breaker_state'), 2);
+  t.equal([...put(...app, rule('a')).breakers.values()][0], breaker);
+  t.equal(gauge('meshlane_breaker_state'), 2);
+  t.same([...put(...app, rule('b')).breakers.keys()], ['shop/b']);
+  t.equal(gauge('meshlane_breaker_state'), 0);
 });

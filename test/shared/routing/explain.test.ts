@@ -252,6 +252,7 @@ function compiled(resources: readonly AnyResource[], workload: Workload): Snapsh
     workload,
     zone: null,
     ownListeners: new OwnListeners(),
+    onBreaker: () => undefined,
   });
 }
 
