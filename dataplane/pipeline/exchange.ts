@@ -175,7 +175,6 @@ export class Exchange implements Hedged {
     this.isRequestWhole = isWhole;
     this.requestTrailers = null;
     this.#openEnds = 2;
-    this.#tries.begin(head.attemptField === -1 ? 1 : attemptOf(head));
     this.startMs = this.#try.startMs = nowMs;
     this.#deadlines.begin(nowMs);
     this.status = 0;
@@ -188,6 +187,7 @@ export class Exchange implements Hedged {
     this.#requestBytes = 0;
     this.#replyBytes = 0;
     readTrace(this.trace, head, context);
+    this.#tries.begin(this.#cameAs(head, nowMs));
     if (this.direction === 'inbound') this.#enterSpan();
 
     const rule = this.#match(head);
@@ -219,6 +219,15 @@ export class Exchange implements Hedged {
     if (rule.mirroring !== null) this.#mirror(rule.mirroring);
     this.head = this.#filtering.request(this.head);
     this.#start(nowMs, this.#filtering.delayMs());
+  }
+
+  /** Which try of another proxy's a request is; it is one, too, when a retry has caused it. */
+  #cameAs(head: RequestHead, nowMs: number): number {
+    const came = head.attemptField === -1 ? 1 : attemptOf(head);
+    const { retries } = this.#context.traceMarks;
+    if (this.direction === 'outbound') return came === 1 && retries.has(this.trace, nowMs) ? 2 : came;
+    if (came > 1) retries.mark(this.trace, nowMs);
+    return came;
   }
 
   /** Goes on to the first try, or to what a filter has in place of it. */
@@ -681,11 +690,24 @@ export class Exchange implements Hedged {
     return this.backend!.cluster.hasOther(this.#tries.endpoints, nowMs) ? 0 : askedMs;
   }
 
-  /** A reply that could have been tried again tells proxies on its way that it was, or could not be. */
+  /**
+   * A reply that could have been tried again tells proxies on its way that it was, or could not be; so does the failure of an
+   * application that comes of such a reply.
+   */
   #markTried(head: ReplyHead): ReplyHead {
     const { retry } = this.backend!;
-    if (retry.attempts === 0 || head.meshlaneTriesField !== -1 || !asksForRetry(head, retry)) return head;
-    return withField(head, FieldName.meshlaneTries, 'x-meshlane-tries', String(this.#tries.number));
+    if (this.direction === 'inbound') {
+      const isTried = head.status >= 500 && this.#context.traceMarks.failures.has(this.trace, this.#context.now());
+      return isTried ? withField(head, FieldName.other, 'x-meshlane-tries', '1') : head;
+    }
+    const isMarked = head.meshlaneTriesField !== -1;
+    if (!isMarked && (retry.attempts === 0 || !asksForRetry(head, retry))) return head;
+    this.#onTriesUsed();
+    return isMarked ? head : withField(head, FieldName.meshlaneTries, 'x-meshlane-tries', String(this.#tries.number));
+  }
+
+  #onTriesUsed(): void {
+    if (this.trace.hasParent) this.#context.traceMarks.failures.mark(this.trace, this.#context.now());
   }
 
   onReplyBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
@@ -742,7 +764,9 @@ export class Exchange implements Hedged {
 
   #replyLocally(code: ErrorCode, detail = ''): void {
     const own = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
-    this.#reply(this.#saysTries(code) ? withTries(own, this.#tries.number) : own);
+    if (!this.#saysTries(code)) return this.#reply(own);
+    this.#onTriesUsed();
+    this.#reply(withTries(own, this.#tries.number));
   }
 
   #reply(own: LocalReply): void {

@@ -6,6 +6,7 @@ import type { LiveRule } from '../../shared/routing/explain/explanation.ts';
 import { newBucketMemory } from '../filters/rate-limit/buckets.ts';
 import { newConnectionCounts } from '../listener/connection-count.ts';
 import { newConnectionShares } from '../listener/connection-share.ts';
+import { newTraceMarkMemory } from '../pipeline/trace-marks.ts';
 import type { TransportKind } from '../transport/open.ts';
 import type { BreakerNotice } from '../worker/breaker-log.ts';
 import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from '../worker/messages.ts';
@@ -42,12 +43,12 @@ export class WorkerPool {
   #isStopping = false;
   #lastId = 0;
 
-  constructor(options: Omit<WorkerOptions, 'index' | 'metrics' | 'buckets'>, events: WorkerPoolEvents) {
+  constructor(options: Omit<WorkerOptions, 'index' | 'metrics' | 'buckets' | 'traceMarks'>, events: WorkerPoolEvents) {
     this.#events = events;
     this.#transportKind = options.transportKind;
-    const buckets = newBucketMemory();
+    const shared = { buckets: newBucketMemory(), traceMarks: newTraceMarkMemory() };
     for (let index = 0; index < options.workers; index++)
-      this.#spawn({ ...options, index, metrics: newSlotMemory(), buckets });
+      this.#spawn({ ...options, index, metrics: newSlotMemory(), ...shared });
   }
 
   get metrics(): readonly SlotReader[] {

@@ -28,6 +28,8 @@ export type WorkerOptions = {
   readonly metrics: SharedArrayBuffer;
   /** Of rate limits; shared by all workers. */
   readonly buckets: SharedArrayBuffer;
+  /** What requests of one trace tell each other (`newTraceMarkMemory`). */
+  readonly traceMarks: SharedArrayBuffer;
   readonly application: { readonly service: string; readonly address: string; readonly port: number } | null;
   readonly limits: {
     readonly headBytes: number;

@@ -2,6 +2,7 @@ import type { SpanRecord } from '../../observability/tracing/span.ts';
 import type { TimerWheel } from '../../shared/time/timer-wheel.ts';
 import type { HeadLimits } from '../message/head.ts';
 import type { MirrorRoom } from '../pipeline/mirror-room.ts';
+import type { TraceMarks } from '../pipeline/trace-marks.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { TransportKind } from '../transport/open.ts';
 import type { OutBuffer } from '../transport/out-buffer.ts';
@@ -41,6 +42,7 @@ export type WorkerContext = {
   readonly wheel: TimerWheel;
   readonly out: OutBuffer;
   readonly batch: WriteBatch;
+  readonly traceMarks: TraceMarks;
   readonly closings: Closings;
   readonly mirrorRoom: MirrorRoom;
   /** Monotonic ms of the event being handled: read once per event, not once per use. */

@@ -16,6 +16,7 @@ import { ListenerStats } from '../listener/listener-stats.ts';
 import type { ServerCertificate, TlsAcceptor } from '../listener/tls-acceptor.ts';
 import type { WorkerPipes } from '../listener/worker-pipes.ts';
 import { MirrorRoom } from '../pipeline/mirror-room.ts';
+import { TraceMarks } from '../pipeline/trace-marks.ts';
 import { type CompileContext, compileSnapshot } from '../snapshot/compile.ts';
 import { OwnListeners } from '../snapshot/own-listeners.ts';
 import { ResourceStore } from '../snapshot/resource-store.ts';
@@ -63,6 +64,7 @@ class Worker {
       () => nowMs,
       (notice) => this.#send({ type: 'breaker', notice }),
     );
+    const clockOffsetMs = threadClockOffsetMs();
     this.#compileContext = {
       metrics,
       makePool: (endpoint, settings, place) => this.#makePool(endpoint, settings, place),
@@ -74,7 +76,7 @@ class Worker {
       zone: options.zone,
       ownListeners: this.#ownListeners,
       onBreaker: (owner, cause) => breakerLog.add(owner, cause),
-      buckets: new Buckets(options.buckets, threadClockOffsetMs()),
+      buckets: new Buckets(options.buckets, clockOffsetMs),
     };
     this.#context = {
       snapshot: compileSnapshot(this.#store, 0, null, this.#compileContext),
@@ -86,6 +88,7 @@ class Worker {
       wheel,
       out: new OutBuffer(),
       batch: new WriteBatch(),
+      traceMarks: new TraceMarks(options.traceMarks, clockOffsetMs),
       closings: new Closings(metrics),
       mirrorRoom: new MirrorRoom(),
       now: () => nowMs,

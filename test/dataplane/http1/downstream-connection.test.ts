@@ -2,6 +2,7 @@ import t from 'tap';
 import { Buckets, newBucketMemory } from '../../../dataplane/filters/rate-limit/buckets.ts';
 import { Http1DownstreamConnection } from '../../../dataplane/http1/downstream-connection.ts';
 import type { Caller } from '../../../dataplane/message/caller.ts';
+import { newTraceMarkMemory, TraceMarks } from '../../../dataplane/pipeline/trace-marks.ts';
 import { compileSnapshot } from '../../../dataplane/snapshot/compile.ts';
 import { OwnListeners } from '../../../dataplane/snapshot/own-listeners.ts';
 import { ResourceStore } from '../../../dataplane/snapshot/resource-store.ts';
@@ -76,6 +77,7 @@ function connection() {
       bufferBytes: 65_536,
       replayBytes: 65_536,
     },
+    traceMarks: new TraceMarks(newTraceMarkMemory(), 0),
     recordsSpans: false,
     sampleRatio: 0,
   } as unknown as WorkerContext;

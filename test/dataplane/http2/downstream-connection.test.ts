@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Http2DownstreamConnection } from '../../../dataplane/http2/downstream-connection.ts';
 import type { Caller } from '../../../dataplane/message/caller.ts';
+import { newTraceMarkMemory, TraceMarks } from '../../../dataplane/pipeline/trace-marks.ts';
 import { WriteBatch } from '../../../dataplane/transport/write-batch.ts';
 import type { WorkerContext } from '../../../dataplane/worker/worker-context.ts';
 import { TimerWheel } from '../../../shared/time/timer-wheel.ts';
@@ -27,6 +28,7 @@ function connection() {
     now,
     tick: () => undefined,
     batch: new WriteBatch(),
+    traceMarks: new TraceMarks(newTraceMarkMemory(), 0),
     limits: {
       headBytes: 65_536,
       headerCount: 100,

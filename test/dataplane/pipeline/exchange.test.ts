@@ -5,6 +5,7 @@ import type { Caller } from '../../../dataplane/message/caller.ts';
 import { RequestHead } from '../../../dataplane/message/request-head.ts';
 import type { Downstream } from '../../../dataplane/pipeline/downstream.ts';
 import { Exchange } from '../../../dataplane/pipeline/exchange.ts';
+import { newTraceMarkMemory, TraceMarks } from '../../../dataplane/pipeline/trace-marks.ts';
 import { compileSnapshot } from '../../../dataplane/snapshot/compile.ts';
 import { OwnListeners } from '../../../dataplane/snapshot/own-listeners.ts';
 import { ResourceStore } from '../../../dataplane/snapshot/resource-store.ts';
@@ -64,7 +65,9 @@ t.test('a tunnel whose caller left first is let go of when the instance has take
     onBreaker: () => undefined,
     buckets: new Buckets(newBucketMemory(), 0),
   });
-  const context = { snapshot, wheel, now, limits, recordsSpans: false, sampleRatio: 0 } as unknown as WorkerContext;
+  const traceMarks = new TraceMarks(newTraceMarkMemory(), 0);
+  const more = { traceMarks, recordsSpans: false, sampleRatio: 0 };
+  const context = { snapshot, wheel, now, limits, ...more } as unknown as WorkerContext;
   const downstream = {
     sendTunnelOpen: ignore,
     resumeRequest: ignore,
