@@ -76,19 +76,18 @@ const replyCopy = new ReplyHead();
 
 /** What is done to requests on their way to one backend, and to replies on their way back: by its filters and its rule's. */
 export class BackendFilters {
+  readonly editsRequests: boolean;
   readonly #parts: BackendParts;
-  readonly #editsRequests: boolean;
   readonly #editsReplies: boolean;
 
   constructor(parts: BackendParts) {
     this.#parts = parts;
-    this.#editsRequests = parts.rewrite !== null || parts.requestEdits.length > 0;
+    this.editsRequests = parts.rewrite !== null || parts.requestEdits.length > 0;
     this.#editsReplies = parts.cors !== null || parts.replyEdits.length > 0;
   }
 
-  /** The head for the instance: `copy`, or the one that came where nothing changes. */
+  /** Makes `copy` the head for the instance, where requests are edited, and returns it. */
   request(head: RequestHead, copy: RequestHead): RequestHead {
-    if (!this.#editsRequests) return head;
     const { rewrite, requestEdits } = this.#parts;
     const path = rewrite === null ? null : rewrite.pathOf(head);
     return editRequest(copy, head, requestEdits, path, rewrite === null ? null : rewrite.host);

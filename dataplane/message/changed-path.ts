@@ -13,8 +13,9 @@ export function pathChange(modifier: PathModifier, prefixes: readonly string[]):
   const longestFirst = [...prefixes].sort((a, b) => b.length - a.length);
   const replacement = modifier.replacePrefixMatch!.replace(/\/$/, '');
   return (path) => {
-    const prefix = longestFirst.find((one) => isWithin(path, one)) ?? '';
-    return withOneSlash(replacement + path.slice(prefix.length));
+    for (const prefix of longestFirst)
+      if (isWithin(path, prefix)) return withOneSlash(replacement + path.slice(prefix.length));
+    return withOneSlash(replacement + path);
   };
 }
 

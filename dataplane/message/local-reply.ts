@@ -19,6 +19,8 @@ export type LocalReply = {
 
 const plainText = 'text/plain; charset=utf-8';
 const nothing = Buffer.alloc(0);
+/** Bytes of a body that a caller of gRPC is told: they stand in its head. */
+const mostMessageBytes = 1024;
 
 const replies = new Map<ErrorCode, LocalReply>();
 for (const code of Object.keys(errorTable) as ErrorCode[])
@@ -55,7 +57,7 @@ export function fallbackReply(fallback: Fallback | undefined): LocalReply {
 
 /** What a reply comes to for a caller of gRPC: the status of its call, all in the head. `contentType` is its form of gRPC. */
 export function grpcReply(reply: LocalReply, contentType: string): LocalReply {
-  const message = reply.body.toString('utf8').trim();
+  const message = reply.body.toString('utf8', 0, mostMessageBytes).trim();
   const fields = grpcStatusLines(grpcStatusOf(reply), message) + reply.fields;
   return { status: 200, reason: reply.reason, contentType, fields, body: nothing };
 }

@@ -39,7 +39,7 @@ export class Filtering {
   /** What goes on of a head, whichever way it is translated. */
   request(head: RequestHead): RequestHead {
     this.#given = head;
-    if (this.#backend === null) return head;
+    if (this.#backend === null || !this.#backend.editsRequests) return head;
     this.#copy ??= new RequestHead();
     return this.#backend.request(head, this.#copy);
   }
