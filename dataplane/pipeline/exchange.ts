@@ -3,10 +3,9 @@ import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import { noKey } from '../cluster/balancer/balancer.ts';
 import type { BreakerCause } from '../cluster/breaker/breaker.ts';
 import type { Caller } from '../message/caller.ts';
-import { FieldName } from '../message/field-name.ts';
 import type { Head } from '../message/head.ts';
-import { keepReplyHead, withField } from '../message/keep-head.ts';
-import { grpcStatusOf, type LocalReply, localReply, withTries } from '../message/local-reply.ts';
+import { keepReplyHead } from '../message/keep-head.ts';
+import { grpcStatusOf, type LocalReply, localReply } from '../message/local-reply.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { isAccepted } from '../message/web-socket.ts';
@@ -16,31 +15,31 @@ import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { Attempt } from './attempt.ts';
 import type { Base64Decoder } from './base64-decoder.ts';
-import { attemptOf, callersTimeMs } from './callers-context.ts';
+import { callersTimeMs } from './callers-context.ts';
 import { Deadlines } from './deadlines.ts';
+import type { Direction } from './direction.ts';
 import type { Downstream } from './downstream.ts';
 import { takeFallback } from './fallback.ts';
 import { Filtering } from './filtering.ts';
 import { grpcStatusAt, grpcStatusIn, httpStatusOf } from './grpc.ts';
 import { GrpcWebCall } from './grpc-web.ts';
-import { Hedge, type Hedged, type HedgeSettings } from './hedge.ts';
+import { type Hedge, type Hedged, hedgeAtMs, planHedge } from './hedge.ts';
 import { HeldBody } from './held-body.ts';
 import { HeldReply } from './held-reply.ts';
 import type { MirroredRequest } from './mirrored-request.ts';
 import type { Mirroring } from './mirroring.ts';
 import { rateLimited } from './rate-limited.ts';
 import { asksForRetry, isIdempotent, mayRetryFailure, mayRetryReply, reasonOf } from './retry.ts';
-import { pushbackMs, retryAfterMs } from './retry-after.ts';
+import { pushbackMs } from './retry-after.ts';
+import { Retrying } from './retrying.ts';
 import type { Rule, RuleBackend, TimeoutSettings } from './rule.ts';
 import { RuleTrial } from './rule-trial.ts';
 import type { Sessions } from './sessions.ts';
 import { reportAttempt, reportInbound } from './spans.ts';
 import { readTrace } from './trace.ts';
 import type { TrafficStats } from './traffic-stats.ts';
-import { Tries } from './tries.ts';
+import type { Tries } from './tries.ts';
 import { mayUpgrade } from './upgrade.ts';
-
-export type Direction = 'inbound' | 'outbound';
 
 /**
  * One request and its reply: route, pick, try, perhaps try again, relay. Reused by its downstream connection for every
@@ -56,9 +55,6 @@ export type Direction = 'inbound' | 'outbound';
 type Phase = 'idle' | 'waiting' | 'sent' | 'held' | 'replying' | 'tunnel';
 
 const clientClosedRequest = 499;
-const serviceUnavailable = 503;
-/** Longest time that an instance is avoided because it asked for it. */
-const mostAvoidedMs = 30_000;
 /** How long the head of a gRPC reply waits for what follows it: a caller may want it before it sends more. */
 const mostHoldMs = 20;
 const noBody: Buffer = Buffer.alloc(0);
@@ -70,6 +66,8 @@ export class Exchange implements Hedged {
   readonly #context: WorkerContext;
   readonly #ownDownstream: Downstream;
   readonly #deadlines: Deadlines;
+  readonly #retrying: Retrying;
+  readonly #tries: Tries;
   readonly #trial = new RuleTrial();
   #try = new Attempt<PooledEndpoint>(this.#trial);
 
@@ -91,7 +89,6 @@ export class Exchange implements Hedged {
   #downstream: Downstream;
   /** Of a request whose body is text, else null. */
   #text: Base64Decoder | null = null;
-  readonly #tries = new Tries();
   readonly #filtering: Filtering;
   /** Directions of a tunnel that still carry bytes. */
   #openEnds = 2;
@@ -123,6 +120,8 @@ export class Exchange implements Hedged {
     this.caller = caller;
     this.head = head;
     this.#filtering = new Filtering(head);
+    this.#retrying = new Retrying(context, direction, this.trace);
+    this.#tries = this.#retrying.tries;
     this.#held = new HeldBody(context.limits.replayBytes);
     this.#deadlines = new Deadlines(context.wheel, () => this.#onDeadline());
   }
@@ -187,7 +186,7 @@ export class Exchange implements Hedged {
     this.#requestBytes = 0;
     this.#replyBytes = 0;
     readTrace(this.trace, head, context);
-    this.#tries.begin(this.#cameAs(head, nowMs));
+    this.#retrying.begin(head);
     if (this.direction === 'inbound') this.#enterSpan();
 
     const rule = this.#match(head);
@@ -219,15 +218,6 @@ export class Exchange implements Hedged {
     if (rule.mirroring !== null) this.#mirror(rule.mirroring);
     this.head = this.#filtering.request(this.head);
     this.#start(nowMs, this.#filtering.delayMs());
-  }
-
-  /** Which try of another proxy's a request is; it is one, too, when a retry has caused it. */
-  #cameAs(head: RequestHead, nowMs: number): number {
-    const came = head.attemptField === -1 ? 1 : attemptOf(head);
-    const { retries } = this.#context.traceMarks;
-    if (this.direction === 'outbound') return came === 1 && retries.has(this.trace, nowMs) ? 2 : came;
-    if (came > 1) retries.mark(this.trace, nowMs);
-    return came;
   }
 
   /** Goes on to the first try, or to what a filter has in place of it. */
@@ -367,7 +357,8 @@ export class Exchange implements Hedged {
     if (this.direction === 'outbound') this.#enterSpan();
     this.#phase = 'waiting';
     this.#waiter = this;
-    if (backend.hedge !== null && this.#tries.count === 1) this.#planHedge(backend.hedge, nowMs);
+    if (backend.hedge !== null && this.#tries.count === 1)
+      this.#deadlines.hedgeAtMs = hedgeAtMs(backend.hedge, this, nowMs);
     this.#deadlines.arm(backend.timeouts);
     const connection = port === 0 ? picked.pool.acquire(this) : picked.pool.acquireForTunnel(this);
     if (connection === null) return;
@@ -425,14 +416,9 @@ export class Exchange implements Hedged {
   }
 
   #retryOrReply(code: ErrorCode): void {
-    const isAllowed = mayRetryFailure(code, this.head, this.backend!.retry) && this.#mayTryAgain(code);
+    const isAllowed = mayRetryFailure(code, this.head, this.backend!.retry) && this.#retrying.mayTryAgain(code);
     if (isAllowed && this.#planRetry(code, 0)) this.#startRetry();
     else this.#replyLocally(code);
-  }
-
-  /** What another proxy tries again, before us or behind us, is not tried again here, unless it reached nobody. */
-  #mayTryAgain(cause: ErrorCode | null, isTried = false): boolean {
-    return (this.#tries.came === 1 && !isTried) || (cause !== null && errorTable[cause].retry === 'always');
   }
 
   /** Plans another try if the body is still here, and number, deadline and budget allow it; `askedMs` as `Tries` means it. */
@@ -473,23 +459,11 @@ export class Exchange implements Hedged {
 
   // --- a second request while the first is slow ---------------------------------------------------------------------
 
-  #planHedge({ latency, minDelayMs }: HedgeSettings, nowMs: number): void {
-    if (latency.valueMs === Number.POSITIVE_INFINITY || this.isUpgrade || this.head.connectPort !== 0) return;
-    this.#deadlines.hedgeAtMs = nowMs + Math.max(latency.valueMs, minDelayMs);
-  }
-
-  #startHedge(nowMs: number): void {
-    const { hedge, cluster, retry, stats } = this.backend!;
-    const tried = this.#tries.endpoints;
-    const isSafe = isIdempotent(this.head, retry) && this.#mayTryAgain(null);
-    if (!this.isRequestWhole || !this.#held.isComplete || !isSafe || !cluster.hasOther(tried, nowMs)) return;
-    if (!hedge!.budget.tryTake(nowMs)) return stats.onHedge('over_budget');
-    const picked = cluster.pick(noKey, tried, nowMs);
-    if (typeof picked === 'string') return;
-    this.#tries.onStart(picked);
-    this.#hedge = new Hedge(this, this.#held.bytes, this.#context.now);
-    if (this.trace.isSampled && this.#context.recordsSpans) this.#hedge.trace.newSpan();
-    this.#hedge.begin(picked);
+  #startHedge(): void {
+    const canAgain = this.isRequestWhole && this.#held.isComplete && this.#retrying.mayTryAgain(null);
+    if (!canAgain || !isIdempotent(this.head, this.backend!.retry)) return;
+    this.#hedge = planHedge(this, this.backend!, this.#tries, this.#held.bytes, this.#context);
+    this.#hedge?.begin();
   }
 
   onHedgeWon(hedge: Hedge): void {
@@ -566,7 +540,7 @@ export class Exchange implements Hedged {
     if (!hasFailed && endpoint.backoffUntilMs > 0 && endpoint.backoffUntilMs <= nowMs) endpoint.pool.onReached();
     if (this.head.isGrpc && this.#takesGrpcHead(head, hasBody)) return this.#phase === 'held';
     this.#try.onHead(status, nowMs, this.head.isGrpc);
-    this.#beginReply(isAsking ? this.#markTried(head) : head, hasBody);
+    this.#beginReply(isAsking ? this.#retrying.mark(head, this.backend!) : head, hasBody);
     return true;
   }
 
@@ -617,7 +591,7 @@ export class Exchange implements Hedged {
     return (
       this.#mayRetryGrpc &&
       this.backend!.retry.grpcStatuses.has(status) &&
-      this.#mayTryAgain(null) &&
+      this.#retrying.mayTryAgain(null) &&
       this.#planRetry(`grpc_${status}`, askedMs)
     );
   }
@@ -663,11 +637,11 @@ export class Exchange implements Hedged {
     const { retry } = this.backend!;
     const reason = head.meshlaneReasonField === -1 ? null : reasonOf(head.valueAt(head.meshlaneReasonField));
     if (reason === 'upstream_connect') this.endpoint!.pool.onUnreachable();
-    const askedMs = this.#heedPause(head);
+    const askedMs = this.#retrying.heedPause(head, this.endpoint!, this.backend!);
     if (!mayRetryReply(head, reason, this.head, retry)) return false;
     // A proxy nearer to the fault has tried again already.
     const isTried = head.meshlaneTriesField !== -1;
-    if (!this.#mayTryAgain(reason, isTried) || !this.#planRetry(reason ?? `status_${head.status}`, askedMs))
+    if (!this.#retrying.mayTryAgain(reason, isTried) || !this.#planRetry(reason ?? `status_${head.status}`, askedMs))
       return false;
     this.#connection = null;
     this.status = head.status;
@@ -676,38 +650,6 @@ export class Exchange implements Hedged {
     this.status = 0;
     this.#startRetry();
     return true;
-  }
-
-  /**
-   * Reads the pause that a reply asks for; returns how long another try has to wait for it, in ms. A 503 speaks for its
-   * instance, which is avoided for that long, so that another one may be asked at once; a 429 speaks for all of them.
-   */
-  #heedPause(head: ReplyHead): number {
-    const nowMs = this.#context.now();
-    const askedMs = retryAfterMs(head, performance.timeOrigin + nowMs);
-    if (askedMs === 0 || head.status !== serviceUnavailable) return askedMs;
-    this.endpoint!.avoidUntil(nowMs + Math.min(askedMs, mostAvoidedMs));
-    return this.backend!.cluster.hasOther(this.#tries.endpoints, nowMs) ? 0 : askedMs;
-  }
-
-  /**
-   * A reply that could have been tried again tells proxies on its way that it was, or could not be; so does the failure of an
-   * application that comes of such a reply.
-   */
-  #markTried(head: ReplyHead): ReplyHead {
-    const { retry } = this.backend!;
-    if (this.direction === 'inbound') {
-      const isTried = head.status >= 500 && this.#context.traceMarks.failures.has(this.trace, this.#context.now());
-      return isTried ? withField(head, FieldName.other, 'x-meshlane-tries', '1') : head;
-    }
-    const isMarked = head.meshlaneTriesField !== -1;
-    if (!isMarked && (retry.attempts === 0 || !asksForRetry(head, retry))) return head;
-    this.#onTriesUsed();
-    return isMarked ? head : withField(head, FieldName.meshlaneTries, 'x-meshlane-tries', String(this.#tries.number));
-  }
-
-  #onTriesUsed(): void {
-    if (this.trace.hasParent) this.#context.traceMarks.failures.mark(this.trace, this.#context.now());
   }
 
   onReplyBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
@@ -764,9 +706,7 @@ export class Exchange implements Hedged {
 
   #replyLocally(code: ErrorCode, detail = ''): void {
     const own = code === 'breaker_open' ? this.backend!.breakerReply : localReply(code, detail);
-    if (!this.#saysTries(code)) return this.#reply(own);
-    this.#onTriesUsed();
-    this.#reply(withTries(own, this.#tries.number));
+    this.#reply(this.backend === null ? own : this.#retrying.markOwn(own, this.backend));
   }
 
   #reply(own: LocalReply): void {
@@ -785,11 +725,6 @@ export class Exchange implements Hedged {
     this.#finish(reply.status);
     this.#downstream.sendLocal(reply);
     this.#downstream.onExchangeComplete();
-  }
-
-  /** The next proxy on the way back is told that there were tries, so that it makes no more of them. */
-  #saysTries(code: ErrorCode): boolean {
-    return this.attempts > 0 && errorTable[code].retry !== 'never' && this.backend!.retry.attempts > 0;
   }
 
   /** Books the request; the exchange is idle afterwards. */
@@ -940,7 +875,7 @@ export class Exchange implements Hedged {
         return this.#deadlines.arm(timeouts);
       case 'hedge':
         this.#deadlines.hedgeAtMs = 0;
-        this.#startHedge(nowMs);
+        this.#startHedge();
         return this.#deadlines.arm(timeouts);
       default:
         this.#deadlines.arm(timeouts);

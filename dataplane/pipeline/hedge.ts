@@ -1,7 +1,6 @@
 import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
-import type { LatencyQuantile } from '../cluster/latency-quantile.ts';
-import type { RetryBudget } from '../cluster/retry-budget.ts';
+import { noKey } from '../cluster/balancer/balancer.ts';
 import type { Caller } from '../message/caller.ts';
 import type { Head } from '../message/head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
@@ -9,16 +8,11 @@ import type { RequestHead } from '../message/request-head.ts';
 import type { PoolWaiter } from '../upstream/pool.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
+import type { WorkerContext } from '../worker/worker-context.ts';
 import { Attempt } from './attempt.ts';
 import { grpcStatusAt } from './grpc.ts';
-
-/** Hedging of the requests of one rule to one service. */
-export type HedgeSettings = {
-  readonly budget: RetryBudget;
-  /** Of the time that replies take to begin. */
-  readonly latency: LatencyQuantile;
-  readonly minDelayMs: number;
-};
+import type { HedgeSettings, RuleBackend } from './rule.ts';
+import type { Tries } from './tries.ts';
 
 /** The exchange as its hedge sees it. */
 export type Hedged = UpstreamRequest &
@@ -28,6 +22,32 @@ export type Hedged = UpstreamRequest &
     /** Nothing comes of the hedge. */
     onHedgeFailed(hedge: Hedge): void;
   };
+
+/** The moment from which a request that has no reply yet goes out again; 0 for never. */
+export function hedgeAtMs({ latency, minDelayMs }: HedgeSettings, { isUpgrade, head }: Hedged, nowMs: number): number {
+  if (latency.valueMs === Number.POSITIVE_INFINITY || isUpgrade || head.connectPort !== 0) return 0;
+  return nowMs + Math.max(latency.valueMs, minDelayMs);
+}
+
+/** The second request, which is still to begin; null where no other instance or no budget is left for it. */
+export function planHedge(
+  exchange: Hedged,
+  { hedge, cluster, stats }: RuleBackend,
+  tries: Tries,
+  heldBody: Buffer,
+  context: WorkerContext,
+): Hedge | null {
+  const nowMs = context.now();
+  if (hedge === null || !cluster.hasOther(tries.endpoints, nowMs)) return null;
+  if (!hedge.budget.tryTake(nowMs)) {
+    stats.onHedge('over_budget');
+    return null;
+  }
+  const picked = cluster.pick(noKey, tries.endpoints, nowMs);
+  if (typeof picked === 'string') return null;
+  tries.onStart(picked);
+  return new Hedge(exchange, picked, heldBody, context);
+}
 
 /**
  * The second request of an exchange, while the first one is slow.
@@ -44,16 +64,19 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
   connection: UpstreamConnection | null = null;
   #state: 'open' | 'leading' | 'over' = 'open';
   readonly #exchange: Hedged;
+  readonly #endpoint: PooledEndpoint;
   readonly #now: () => number;
   /** What was held of the request when this began; nobody changes it before the exchange is over. */
   readonly heldBody: Buffer;
 
-  constructor(exchange: Hedged, heldBody: Buffer, now: () => number) {
+  constructor(exchange: Hedged, endpoint: PooledEndpoint, heldBody: Buffer, { now, recordsSpans }: WorkerContext) {
     this.#exchange = exchange;
+    this.#endpoint = endpoint;
     this.heldBody = heldBody;
     this.#now = now;
     this.attempt = exchange.attempt;
     this.trace.copyFrom(exchange.trace);
+    if (this.trace.isSampled && recordsSpans) this.trace.newSpan();
   }
 
   get head(): RequestHead {
@@ -80,9 +103,9 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
   readonly isUpgrade = false;
   readonly isRequestWhole = true;
 
-  begin(endpoint: PooledEndpoint): void {
-    this.try.begin(endpoint, this.#now());
-    const connection = endpoint.pool.acquire(this);
+  begin(): void {
+    this.try.begin(this.#endpoint, this.#now());
+    const connection = this.#endpoint.pool.acquire(this);
     if (connection === null) return;
     if (typeof connection === 'string') this.onConnectionFailure(connection);
     else this.onConnection(connection);

@@ -1,5 +1,6 @@
 import type { Breaker } from '../cluster/breaker/breaker.ts';
 import type { Cluster } from '../cluster/cluster.ts';
+import type { LatencyQuantile } from '../cluster/latency-quantile.ts';
 import type { RetryBudget } from '../cluster/retry-budget.ts';
 import type { ServiceLoad } from '../cluster/service-load.ts';
 import type { BackendFilters, RuleFilters } from '../filters/filters.ts';
@@ -7,7 +8,6 @@ import type { RateLimits } from '../filters/rate-limit/rate-limits.ts';
 import type { LocalReply } from '../message/local-reply.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { HashKey } from './hash-key.ts';
-import type { HedgeSettings } from './hedge.ts';
 import type { Mirroring } from './mirroring.ts';
 import type { RetrySettings } from './retry.ts';
 import type { RuleTrial } from './rule-trial.ts';
@@ -23,6 +23,14 @@ export type TimeoutSettings = {
   readonly idleMs: number;
   /** Of the whole exchange, even one that became a tunnel. */
   readonly maxStreamMs: number;
+};
+
+/** Hedging of the requests of one rule to one service. */
+export type HedgeSettings = {
+  readonly budget: RetryBudget;
+  /** Of the time that replies take to begin. */
+  readonly latency: LatencyQuantile;
+  readonly minDelayMs: number;
 };
 
 /** One backend of a rule with all that a request sent there needs. */

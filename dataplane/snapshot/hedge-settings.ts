@@ -1,7 +1,7 @@
 import type { RuleHedge } from '../../shared/resources/hedge.ts';
 import { durationMs } from '../../shared/time/duration.ts';
 import { LatencyQuantile } from '../cluster/latency-quantile.ts';
-import type { HedgeSettings } from '../pipeline/hedge.ts';
+import type { HedgeSettings } from '../pipeline/rule.ts';
 import type { ServiceState } from './service-state.ts';
 
 /** Hedging of the requests that a rule sends to a service; null where neither of them asks for it. */

@@ -1,6 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import type { Address } from '../../shared/discovery/address.ts';
-import type { Direction } from '../pipeline/exchange.ts';
+import type { Direction } from '../pipeline/direction.ts';
 
 const wildcards = new Set(['0.0.0.0', '::']);
 

@@ -1,0 +1,2 @@
+/** Whether requests come to this workload or leave it. */
+export type Direction = 'inbound' | 'outbound';
