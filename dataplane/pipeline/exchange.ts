@@ -5,7 +5,7 @@ import type { BreakerCause } from '../cluster/breaker/breaker.ts';
 import type { Caller } from '../message/caller.ts';
 import { FieldName } from '../message/field-name.ts';
 import type { Head } from '../message/head.ts';
-import { keepReplyHead, withField } from '../message/keep-head.ts';
+import { keepHead, keepReplyHead, withField } from '../message/keep-head.ts';
 import { grpcStatusOf, type LocalReply, localReply, withTries } from '../message/local-reply.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
@@ -321,7 +321,7 @@ export class Exchange implements Hedged {
   onRequestEnd(trailers: Head | null): void {
     if (this.#text !== null && !this.#text.isWhole) return this.#breakOff('base64 that is cut short');
     this.isRequestWhole = true;
-    this.requestTrailers = trailers;
+    this.requestTrailers = trailers === null ? null : keepHead(trailers);
     this.#connection?.sendEnd(trailers);
     this.#mirrors?.end(trailers);
   }
