@@ -644,9 +644,15 @@ export class Exchange implements Hedged {
     for (const piece of this.#heldReply.take()) this.#downstream.sendBody(piece, 0, piece.length, true);
   }
 
+  /** The same when nothing follows that would write it out: what is put together must not wait for the next message. */
+  #releaseAlone(): void {
+    this.#release();
+    this.#downstream.flush();
+  }
+
   /** The turn in which the first bytes of a held reply came is over; called by the batch. */
   flush(): void {
-    if (this.#phase === 'held' && this.#heldReply.hasBytes) this.#release();
+    if (this.#phase === 'held' && this.#heldReply.hasBytes) this.#releaseAlone();
   }
 
   #holdReply(bytes: Buffer, from: number, to: number): void {
@@ -936,7 +942,7 @@ export class Exchange implements Hedged {
         return this.attempts === 0 ? this.#start(nowMs, 0) : this.#attempt(nowMs);
       case 'release':
         this.#deadlines.releaseAtMs = 0;
-        if (this.#phase === 'held') this.#release();
+        if (this.#phase === 'held') this.#releaseAlone();
         return this.#deadlines.arm(timeouts);
       case 'hedge':
         this.#deadlines.hedgeAtMs = 0;
