@@ -482,7 +482,8 @@ export class Exchange implements Hedged {
     const { hedge, cluster, retry, stats } = this.backend!;
     const tried = this.#tries.endpoints;
     const isSafe = isIdempotent(this.head, retry) && this.#mayTryAgain(null);
-    if (!this.isRequestWhole || !this.#held.isComplete || !isSafe || !cluster.hasOther(tried, nowMs)) return;
+    const isHere = this.isRequestWhole && this.#held.isComplete && !this.#held.isOverBound;
+    if (!isHere || !isSafe || !cluster.hasOther(tried, nowMs)) return;
     if (!hedge!.budget.tryTake(nowMs)) return stats.onHedge('over_budget');
     const picked = cluster.pick(noKey, tried, nowMs);
     if (typeof picked === 'string') return;
