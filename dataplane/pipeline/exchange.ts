@@ -2,6 +2,7 @@ import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import { noKey } from '../cluster/balancer/balancer.ts';
 import type { BreakerCause } from '../cluster/breaker/breaker.ts';
+import { mayServe } from '../cluster/candidates.ts';
 import type { Caller } from '../message/caller.ts';
 import { FieldName } from '../message/field-name.ts';
 import type { Head } from '../message/head.ts';
@@ -348,7 +349,7 @@ export class Exchange implements Hedged {
     const picked =
       port !== 0
         ? tunnels.pickForTunnel(port, tried, nowMs)
-        : this.#pinned !== null && tried.length === 0
+        : this.#pinned !== null && tried.length === 0 && mayServe(this.#pinned, nowMs)
           ? this.#pinned
           : cluster.pick(keyHash, tried, nowMs);
     if (typeof picked === 'string') {
