@@ -382,6 +382,7 @@ export class Exchange implements Hedged {
     this.heldBody = this.#held.bytes;
     connection.begin(this);
     this.heldBody = noBody;
+    if (this.#connection !== connection) return; // it has failed at once, and the next request may be here
     const { retry, hedge } = this.backend!;
     if (this.#held.isOverBound || (retry.attempts === 0 && hedge === null)) this.#held.forget();
     if (!this.isRequestWhole && !connection.isBlocked) this.#downstream.resumeRequest();
