@@ -48,6 +48,8 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   #isInDoubt = false;
   /** PINGs since the last reply. */
   #pings = 0;
+  /** Its reply's head waits for what follows in the same read, to leave in one write; nobody else's message may come between. */
+  #headOf: Http2UpstreamStream | null = null;
   readonly #doubtTimer = new WheelTimer(() => this.#close());
 
   constructor(context: WorkerContext, transport: Transport, pool: SharedPool) {
@@ -167,6 +169,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   protected override read(bytes: Buffer, size: number): void {
     this.#heardMs = this.context.now();
     super.read(bytes, size);
+    this.#flushHead();
     if (this.#isInDoubt) this.#trust();
   }
 
@@ -177,6 +180,22 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   // --- replies --------------------------------------------------------------------------------------------------------
+
+  override onFrame(type: number, flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean {
+    this.#flushHead();
+    return super.onFrame(type, flags, stream, bytes, from, to);
+  }
+
+  override onDataFrame(flags: number, stream: number, size: number, bytes: number): boolean {
+    if (this.#headOf?.id !== stream) this.#flushHead();
+    return super.onDataFrame(flags, stream, size, bytes);
+  }
+
+  #flushHead(): void {
+    const stream = this.#headOf;
+    this.#headOf = null;
+    stream?.flushReply();
+  }
 
   protected override isIdle(stream: number): boolean {
     return stream % 2 === 0 || stream >= this.#nextStream;
@@ -196,6 +215,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     if (stream.hasReceivedEnd) return this.onStreamFault(stream, H2Code.streamClosed);
     if (verdict !== HeadVerdict.whole) return this.onStreamFault(stream, H2Code.protocolError);
     if (isEnd) stream.hasReceivedEnd = true;
+    else this.#headOf = stream;
     stream.onHead(head, isEnd);
   }
 
@@ -324,6 +344,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   #endStreams(failure: ErrorCode): void {
+    this.#flushHead();
     const isStale = !this.#hasAnswered && this.#requests > this.streams.size;
     const streams = [...this.streams.values()];
     this.streams.clear();
