@@ -611,7 +611,7 @@ export class Exchange implements Hedged {
     this.#trial.onPassedOn(nowMs);
   }
 
-  /** Passes on what was held of a reply, which from here on goes its usual way. */
+  /** Passes on what was held of a reply, which from here on goes its usual way. It leaves with the next flush. */
   #release(): void {
     const { head, hasBody } = this.#heldReply;
     this.#beginReply(head!, hasBody);
@@ -620,7 +620,9 @@ export class Exchange implements Hedged {
 
   /** The turn in which the first bytes of a held reply came is over; called by the batch. */
   flush(): void {
-    if (this.#phase === 'held' && this.#heldReply.hasBytes) this.#release();
+    if (this.#phase !== 'held' || !this.#heldReply.hasBytes) return;
+    this.#release();
+    this.#downstream.flush();
   }
 
   #holdReply(bytes: Buffer, from: number, to: number): void {
@@ -872,6 +874,7 @@ export class Exchange implements Hedged {
       case 'release':
         this.#deadlines.releaseAtMs = 0;
         if (this.#phase === 'held') this.#release();
+        this.#downstream.flush();
         return this.#deadlines.arm(timeouts);
       case 'hedge':
         this.#deadlines.hedgeAtMs = 0;
