@@ -135,7 +135,12 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
     const request = this.#request!;
     if (this.#state === 'head') return this.#fail('upstream_protocol', H2Code.protocolError);
     request.onReplyBody(bytes, from, to, false);
-    if (this.#request === request && !request.flushReply()) this.isReadPaused = true;
+    if (this.#request === request) this.flushReply();
+  }
+
+  /** Has what came of the reply leave. */
+  flushReply(): void {
+    if (this.#request?.flushReply() === false) this.isReadPaused = true;
   }
 
   onBodyEnd(trailers: Head | null): void {
