@@ -23,6 +23,7 @@ export function explanationInWords(explanation: Explanation): string {
       row('rule', matched ? `${matched.name}: ${matched.match}` : 'none holds'),
       ...(reply ? [row('answer', `${reply.status} (${reply.code}), from the proxy itself`)] : []),
       ...Object.entries(more).map(([name, value]) => row(name, JSON.stringify(value))),
+      ...(live?.breaker ? [row('breaker', `of the rule: ${live.breaker}`)] : []),
       ...(live ? [row('live', `revision ${live.revision}, as one of ${live.workers} workers sees it`)] : []),
     ],
     ...(others.length > 0 ? [['Other rules:', ...indented(othersTable(others))]] : []),

@@ -2,9 +2,10 @@ import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
 import { noKey } from '../cluster/balancer/balancer.ts';
 import type { BreakerCause } from '../cluster/breaker/breaker.ts';
+import { mayServe } from '../cluster/candidates.ts';
 import type { Caller } from '../message/caller.ts';
 import type { Head } from '../message/head.ts';
-import { keepReplyHead } from '../message/keep-head.ts';
+import { keepHead, keepReplyHead } from '../message/keep-head.ts';
 import { grpcStatusOf, type LocalReply, localReply } from '../message/local-reply.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
@@ -311,7 +312,7 @@ export class Exchange implements Hedged {
   onRequestEnd(trailers: Head | null): void {
     if (this.#text !== null && !this.#text.isWhole) return this.#breakOff('base64 that is cut short');
     this.isRequestWhole = true;
-    this.requestTrailers = trailers;
+    this.requestTrailers = trailers === null ? null : keepHead(trailers);
     this.#connection?.sendEnd(trailers);
     this.#mirrors?.end(trailers);
   }
@@ -338,7 +339,7 @@ export class Exchange implements Hedged {
     const picked =
       port !== 0
         ? tunnels.pickForTunnel(port, tried, nowMs)
-        : this.#pinned !== null && tried.length === 0
+        : this.#pinned !== null && tried.length === 0 && mayServe(this.#pinned, nowMs)
           ? this.#pinned
           : cluster.pick(keyHash, tried, nowMs);
     if (typeof picked === 'string') {
@@ -372,6 +373,7 @@ export class Exchange implements Hedged {
     this.heldBody = this.#held.bytes;
     connection.begin(this);
     this.heldBody = noBody;
+    if (this.#connection !== connection) return; // it has failed at once, and the next request may be here
     const { retry, hedge } = this.backend!;
     if (this.#held.isOverBound || (retry.attempts === 0 && hedge === null)) this.#held.forget();
     if (!this.isRequestWhole && !connection.isBlocked) this.#downstream.resumeRequest();
@@ -460,8 +462,8 @@ export class Exchange implements Hedged {
   // --- a second request while the first is slow ---------------------------------------------------------------------
 
   #startHedge(): void {
-    const canAgain = this.isRequestWhole && this.#held.isComplete && this.#retrying.mayTryAgain(null);
-    if (!canAgain || !isIdempotent(this.head, this.backend!.retry)) return;
+    const isHere = this.isRequestWhole && this.#held.isComplete && !this.#held.isOverBound;
+    if (!isHere || !this.#retrying.mayTryAgain(null) || !isIdempotent(this.head, this.backend!.retry)) return;
     this.#hedge = planHedge(this, this.backend!, this.#tries, this.#held.bytes, this.#context);
     this.#hedge?.begin();
   }
@@ -618,11 +620,15 @@ export class Exchange implements Hedged {
     for (const piece of this.#heldReply.take()) this.#downstream.sendBody(piece, 0, piece.length, true);
   }
 
-  /** The turn in which the first bytes of a held reply came is over; called by the batch. */
-  flush(): void {
-    if (this.#phase !== 'held' || !this.#heldReply.hasBytes) return;
+  /** The same when nothing follows that would write it out: what is put together must not wait for the next message. */
+  #releaseAlone(): void {
     this.#release();
     this.#downstream.flush();
+  }
+
+  /** The turn in which the first bytes of a held reply came is over; called by the batch. */
+  flush(): void {
+    if (this.#phase === 'held' && this.#heldReply.hasBytes) this.#releaseAlone();
   }
 
   #holdReply(bytes: Buffer, from: number, to: number): void {
@@ -873,8 +879,7 @@ export class Exchange implements Hedged {
         return this.attempts === 0 ? this.#start(nowMs, 0) : this.#attempt(nowMs);
       case 'release':
         this.#deadlines.releaseAtMs = 0;
-        if (this.#phase === 'held') this.#release();
-        this.#downstream.flush();
+        if (this.#phase === 'held') this.#releaseAlone();
         return this.#deadlines.arm(timeouts);
       case 'hedge':
         this.#deadlines.hedgeAtMs = 0;

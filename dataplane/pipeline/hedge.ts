@@ -10,7 +10,7 @@ import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { Attempt } from './attempt.ts';
-import { grpcStatusAt } from './grpc.ts';
+import { grpcStatusAt, httpStatusOf } from './grpc.ts';
 import type { HedgeSettings, RuleBackend } from './rule.ts';
 import type { Tries } from './tries.ts';
 
@@ -159,14 +159,15 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
 
   /** A failure is no reply worth having while the first request may still get one. */
   #wins(head: ReplyHead): boolean {
-    const isGood = head.status < 500 && (!this.head.isGrpc || grpcStatusAt(head, head.grpcStatusField) <= 0);
-    if (isGood) this.#exchange.onHedgeWon(this);
+    const callStatus = this.head.isGrpc ? httpStatusOf(grpcStatusAt(head, head.grpcStatusField)) : 0;
+    const status = Math.max(head.status, callStatus);
+    if (status < 500) this.#exchange.onHedgeWon(this);
     else {
-      this.try.onStatus(Math.max(head.status, 500), this.#now());
+      this.try.onStatus(status, this.#now());
       this.connection = null;
       this.#fail(true);
     }
-    return isGood;
+    return status < 500;
   }
 
   onInterim(head: ReplyHead): void {

@@ -11,6 +11,7 @@ export function liveRule(snapshot: Snapshot, request: AskedRequest, nowMs: numbe
   return {
     revision: snapshot.revision,
     rule: rule?.name ?? null,
+    breaker: rule?.guard?.breaker.state ?? null,
     backends: backends.map((backend) => backend && liveCluster(backend.cluster, nowMs)),
   };
 }

@@ -145,7 +145,10 @@ t.test('a running proxy adds what it sees of the instances', async (t) => {
       route(
         'cart',
         [
-          { backends: [{ service: 'gone', weight: 0 }, { service: 'cart' }, { service: 'gone' }] },
+          {
+            backends: [{ service: 'gone', weight: 0 }, { service: 'cart' }, { service: 'gone' }],
+            breaker: { consecutiveFailures: 1000 },
+          },
           { matches: [{ source: { namespaces: ['bank'] } }], backends: [{ service: 'cart' }] },
         ],
         ['cart'],
@@ -162,7 +165,7 @@ t.test('a running proxy adds what it sees of the instances', async (t) => {
     caller: { service: 'web', namespace: 'shop' },
     matched: { name: 'cart/0' },
     others: [{ name: 'cart/1', why: 'for callers in namespace bank only' }],
-    live: { revision: 1, workers: 2 },
+    live: { revision: 1, workers: 2, breaker: 'closed' },
   });
   const [none, cart, gone] = explanation.backends;
   t.match([none?.live, gone?.live], [null, null]);
@@ -177,6 +180,7 @@ t.test('a running proxy adds what it sees of the instances', async (t) => {
     { name: 'leaving', status: 'draining', live: null },
   ]);
   const text = await runCli(['explain', '--proxy', admin, 'http://cart/v2']);
+  t.match(text.stdout, /^breaker {3}of the rule: closed$/m);
   t.match(text.stdout, /^live {6}revision 1, as one of 2 workers sees it$/m);
   t.match(text.stdout, /^ {2}balancer {2}.*: the costliest .* \(policy cart-policy\)$/m);
   t.match(text.stdout, /^ {2}good +127\.0\.0\.1:\d+ +1 +- +candidate +0 +[\d.]+ ms$/m);

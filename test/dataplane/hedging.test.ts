@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import t from 'tap';
 import type { Owner } from '../harness/owner.ts';
 import { until } from '../harness/until.ts';
-import { get, rawClient } from './harness/raw-client.ts';
+import { get, type RawClient, rawClient } from './harness/raw-client.ts';
 import { policy } from './harness/resources.ts';
 import { type StaticProxy, staticProxy } from './harness/static-proxy.ts';
 import { type Answer, type Call, callerOf, originOf, type Protocol, speaking } from './http2/calling.ts';
@@ -22,7 +22,7 @@ type Fleet = {
 const learned = 100;
 
 /** Two instances behind a proxy that knows their usual latency, which is next to none. */
-async function fleet(t: Owner, protocol: Protocol, sections: object = {}): Promise<Fleet> {
+async function fleet(t: Owner, protocol: Protocol, sections: object = {}, spec: object = {}): Promise<Fleet> {
   let isSlow = false;
   const pending: Pending[] = [];
   const handle = (request: IncomingMessage, reply: ServerResponse) => {
@@ -42,6 +42,7 @@ async function fleet(t: Owner, protocol: Protocol, sections: object = {}): Promi
   const ports = [await originOf(t, protocol, handle), await originOf(t, protocol, handle)];
   const proxy = await staticProxy(t, {
     resources: [...speaking(protocol, ...ports), policy('app', { hedge: {}, retry: { attempts: 0 }, ...sections })],
+    spec,
   });
   const ask = await callerOf(t, 'http1', proxy.port);
   for (let i = 0; i < learned; i++) await ask({});
@@ -151,6 +152,36 @@ t.test('what may not be executed twice goes out once', async (t) => {
   await until(() => one.pending.length === 3, { what: 'the second request' });
   one.pending[2]!.reply.end('good');
   t.equal((await keyed).status, 200);
+});
+
+t.test('what is too long to be kept goes out once, also when it had to wait for a connection', async (t) => {
+  const sections = {
+    loadBalancer: { policy: 'round-robin' },
+    connections: { max: 1 },
+    hedge: { budget: { percent: 1, minPerSecond: 0 } }, // two of a hundred
+  };
+  const one = await fleet(t, 'http1', sections, { limits: { replayBytes: 10 } });
+  one.slowDown();
+  const callers = await Promise.all([1, 2, 3, 4, 5, 6].map(() => rawClient(t, one.proxy.port)));
+  const [first, second, large, ...others] = callers as [RawClient, RawClient, RawClient, ...RawClient[]];
+  first.send('POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 0\r\n\r\n');
+  await until(() => one.pending.length === 1, { what: 'the request that keeps one instance busy' });
+  second.send('POST / HTTP/1.1\r\nHost: app\r\nContent-Length: 0\r\n\r\n');
+  await bothCame(one);
+  const body = 'longer than that';
+  large.send(`PUT / HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n${body}\r\n0\r\n\r\n`);
+  await until(async () => (await one.proxy.metric('meshlane_requests_in_flight')) === 3, { what: 'the third request' });
+  for (const other of others) other.send(get());
+  await until(async () => (await hedges(one.proxy, 'over_budget')) > 0, { what: 'the moment to send it again' });
+  one.pending[0]!.reply.end();
+  await until(() => one.pending[2]?.body === body, { what: 'the body' });
+  one.pending[2]!.request.socket.destroy();
+  await until(() => {
+    for (const { reply } of one.pending) reply.end();
+    return large.received !== '';
+  });
+  t.equal((await large.reply()).status, 502);
+  t.equal(one.pending.filter(({ request }) => request.method === 'PUT').length, 1);
 });
 
 t.test('second requests are at most the part of all that the budget says', async (t) => {

@@ -91,6 +91,17 @@ t.test('a body is sent again byte for byte, and one that is too long is not', as
   t.match(third.requests[1]!.rawBody, /0\r\nSum: 5\r\n\r\n$/, 'trailers, too');
 });
 
+t.test('trailers that came after their head are sent again as they came', async (t) => {
+  const origin = await scriptedOrigin(t, ({ index }) => (index === 0 ? reply('', '', 503) : reply('ok')));
+  const proxy = await staticProxy(t, { resources: serviceAt('app', origin.port) });
+  const client = await rawClient(t, proxy.port);
+  client.send('PUT / HTTP/1.1\r\nHost: app\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
+  await until(() => origin.connections[0]?.received.includes('abc'), { what: 'the first piece' });
+  client.send('0\r\nSum: 3\r\n\r\n');
+  t.equal((await client.reply()).status, 200);
+  for (const { rawBody } of origin.requests) t.match(rawBody, /0\r\nSum: 3\r\n\r\n$/);
+});
+
 t.test('the budget bounds retries', async (t) => {
   const origin = await scriptedOrigin(t, () => reply('', '', 503));
   const proxy = await staticProxy(t, {

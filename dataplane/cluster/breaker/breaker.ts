@@ -74,9 +74,10 @@ export class Breaker {
     return this.#state;
   }
 
-  /** Goes by these settings from now on; its state stays. */
+  /** Goes by these settings from now on; its state stays, unless as many probes as they ask for have passed. */
   follow(settings: BreakerSettings): void {
     this.#settings = settings;
+    if (this.#state === 'half-open' && this.#probesPassed >= settings.probes) this.#close();
     const windowMs = settings.successRate?.windowMs;
     if (windowMs === this.#window?.windowMs) return;
     this.#window = windowMs === undefined ? null : new SuccessWindow(windowMs);

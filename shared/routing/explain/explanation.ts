@@ -21,7 +21,12 @@ export type Explanation = {
   readonly more: Readonly<Record<string, unknown>>;
   readonly backends: readonly ExplainedBackend[];
   /** Where it was a running proxy that was asked. */
-  readonly live: { readonly revision: number; readonly workers: number } | null;
+  readonly live: {
+    readonly revision: number;
+    readonly workers: number;
+    /** State of the rule’s breaker; null where it has none. */
+    readonly breaker: string | null;
+  } | null;
 };
 
 export type HostChoice = {
@@ -80,6 +85,8 @@ export type LiveRule = {
   readonly revision: number;
   /** Name of the rule that holds; null when none does. */
   readonly rule: string | null;
+  /** State of its breaker; null where it has none. */
+  readonly breaker: string | null;
   /** The backends whose weight is above 0, in order; null for a service that is not there. */
   readonly backends: readonly (LiveCluster | null)[];
 };

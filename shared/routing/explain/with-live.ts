@@ -1,14 +1,15 @@
 import type { ExplainedBackend, Explanation, LiveCluster, LiveRule } from './explanation.ts';
 
 /** The explanation with what a worker said of its backends, which are those with a weight above 0, in order. */
-export function withLive(explanation: Explanation, { revision, backends }: LiveRule, workers: number): Explanation {
-  const clusters = backends.values();
+export function withLive(explanation: Explanation, live: LiveRule, workers: number): Explanation {
+  const { revision, breaker } = live;
+  const clusters = live.backends.values();
   return {
     ...explanation,
     backends: explanation.backends.map((backend) =>
       backend.weight === 0 ? backend : backendWithLive(backend, clusters.next().value ?? null),
     ),
-    live: { revision, workers },
+    live: { revision, workers, breaker },
   };
 }
 

@@ -120,3 +120,29 @@ t.test(
     t.equal(request!.header('x-at'), undefined);
   },
 );
+
+t.test('a session whose instance is cut off while its request is delayed goes on elsewhere', async (t) => {
+  const origins = await Promise.all(
+    ['0', '1'].map((place) =>
+      scriptedOrigin(t, ({ head }) => reply(place, '', head.startsWith('GET /fail') ? 500 : 200)),
+    ),
+  );
+  const common = { backends: [{ service: 'app' }], sessionPersistence: { sessionName: 'session' } };
+  const delay = { type: 'Fault', fault: { delay: { duration: '500ms', percent: 100 } } };
+  const rules = [{ ...common, matches: [{ path: { value: '/late' } }], filters: [delay] }, common];
+  const breaker = { consecutiveFailures: 1, openFor: '1h', jitter: 0 };
+  const resources = [
+    ...serviceAt('app', ...origins.map(({ port }) => port)),
+    policy('app', { breaker, retry: { attempts: 0 } }),
+    route('r', rules),
+  ];
+  const proxy = await staticProxy(t, { resources });
+  const first = await ask(t, proxy.port, get());
+  const session = `Cookie: ${first.header('set-cookie')!.split(';')[0]}\r\n`;
+  const late = ask(t, proxy.port, get('/late', 'app', session));
+  await until(async () => (await proxy.metric('meshlane_requests_in_flight')) === 1, { what: 'the delayed request' });
+  t.equal((await ask(t, proxy.port, get('/fail', 'app', session))).status, 500);
+  const got = await late;
+  t.equal(got.status, 200);
+  t.not(got.body.toString(), first.body.toString());
+});

@@ -12,7 +12,7 @@ import type { Owner } from '../../harness/owner.ts';
 import { skipWithout } from '../../harness/peers.ts';
 import { runCommand } from '../../harness/run-command.ts';
 import { until } from '../../harness/until.ts';
-import { ask, type RawReply, rawClient } from '../harness/raw-client.ts';
+import { ask, get, type RawReply, rawClient } from '../harness/raw-client.ts';
 import { policy, serviceAt } from '../harness/resources.ts';
 import { reply, scriptedOrigin } from '../harness/scripted-origin.ts';
 import { type StaticProxyOptions, staticProxy } from '../harness/static-proxy.ts';
@@ -349,6 +349,27 @@ t.test('a caller that does not read stops the server, in text as well', async (t
   for await (const bytes of reply) received += (bytes as Buffer).length;
   t.ok(received > (512 * message.length * 4) / 3);
 });
+
+for (const { what, script } of [
+  { what: 'a head that stays alone', script: (call: ServedCall) => call.head({ 'x-mine': '1' }) },
+  {
+    what: 'a message that ends nothing',
+    script: (call: ServedCall) => {
+      call.head({ 'x-mine': '1' });
+      call.send(Buffer.from('first'));
+    },
+  },
+])
+  t.test(`${what} reaches a caller of HTTP/1.1 though the call may be tried again, and nobody else`, async (t) => {
+    const other = await scriptedOrigin(t, () => reply('other'));
+    const resources = [...serviceAt('other', other.port), policy('app', { retry: { on: ['unavailable'] } })];
+    const { proxy } = await proxyOf(t, script, { resources });
+    const caller = await rawClient(t, proxy.port);
+    caller.send(post(webTypes.bytes, question));
+    await caller.until((received) => received.includes('x-mine: 1'), 'the head');
+    t.equal((await ask(t, proxy.port, get('/', 'other'))).body.toString(), 'other');
+    t.notMatch(other.connections[0]!.received, /x-mine/);
+  });
 
 const curlForms = [['--http1.1'], ['--http2-prior-knowledge'], ['--http1.1', '-H', 'Transfer-Encoding: chunked']];
 for (const flags of curlForms)

@@ -324,3 +324,22 @@ t.test('an upgrade to something else is not taken for a WebSocket', async (t) =>
   client.reset();
   await quiet(proxy);
 });
+
+t.test('the request behind an upgrade that fails at once keeps its body', async (t) => {
+  const { port } = await frameOrigin(t, () => undefined);
+  const other = await scriptedOrigin(t, ({ body }) => reply(`got ${body}`));
+  const proxy = await staticProxy(t, {
+    resources: [
+      ...speaking('http2', port),
+      ...serviceAt('other', other.port),
+      policy('other', { retry: { attempts: 0 } }),
+    ],
+  });
+  const caller = await rawClient(t, proxy.port);
+  caller.send(
+    'GET / HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n' +
+      'POST / HTTP/1.1\r\nHost: other\r\nContent-Length: 4\r\n\r\nbody',
+  );
+  t.equal((await caller.reply()).status, 501);
+  t.equal((await caller.reply()).body.toString(), 'got body');
+});

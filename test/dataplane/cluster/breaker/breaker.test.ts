@@ -259,6 +259,16 @@ t.test('other settings hold from the next request on, and its state stays', asyn
   t.equal(fail(100), 'consecutive_failures');
 });
 
+t.test('it closes when fewer probes are asked for than have passed', async (t) => {
+  const breaker = breakerAt({ consecutiveFailures: 1, probes: 3 });
+  breaker.settle(breaker.onStart(), 'failure', 0);
+  for (let i = 0; i < 2; i++) breaker.settle(breaker.onStart(), 'success', 100);
+  t.equal(breaker.state, 'half-open');
+  breaker.follow({ ...breakerDefaults, probes: 2 });
+  t.equal(breaker.state, 'closed');
+  t.ok(breaker.isPassable(100));
+});
+
 t.test('who is gone tells nobody what becomes of it', async (t) => {
   const seen: string[] = [];
   const onRetired = () => seen.push('retired');
