@@ -21,6 +21,7 @@ import { command as rss } from './bench/rss.ts';
 import { command as stages } from './bench/stages/stages.ts';
 import { command as tls } from './bench/tls.ts';
 import { command as workers } from './bench/workers.ts';
+import { command as gatewayApi } from './conformance/gateway-api/command.ts';
 import { command as grpcCases } from './conformance/grpc/command.ts';
 import { command as http1 } from './conformance/http1/command.ts';
 import { command as http2 } from './conformance/http2/command.ts';
@@ -37,7 +38,7 @@ for (const file of readdirSync(join(root, 'cli/commands'))) {
   const { command } = (await import(`../cli/commands/${file}`)) as { command: Command };
   commands.set(command.name, command);
 }
-const corpora = new Map([http1, http2, grpcCases].map((corpus) => [corpus.name, corpus]));
+const corpora = new Map([http1, http2, grpcCases, gatewayApi].map((corpus) => [corpus.name, corpus]));
 const benches = new Map(
   [h1, download, tls, h2, grpc, pair, open, workers, stages, balance, all, rss].map((bench) => [bench.name, bench]),
 );
@@ -165,7 +166,7 @@ function unknownWords(page: MarkdownFile): readonly string[] {
         commands,
       ),
       ...wrongCalls(line, /\bnpm run bench -- (\w+)([^|;&]*)/g, 'bench', benches),
-      ...wrongCalls(line, /\bnpm run conformance -- (\w+)([^|;&]*)/g, 'conformance', corpora),
+      ...wrongCalls(line, /\bnpm run conformance -- ([\w-]+)([^|;&]*)/g, 'conformance', corpora),
       ...(line.startsWith('--') ? flagsOf(line).filter((flag) => !isAnyFlag(flag)) : []).map((flag) => `--${flag}`),
     ];
   });

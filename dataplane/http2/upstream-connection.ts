@@ -37,6 +37,11 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   readonly #spare: Http2UpstreamStream[] = [];
   #nextStream = 1;
   #requests = 0;
+  /**
+   * A stream whose reply has just begun, so that its head may leave together with the body behind it. It has to leave before
+   * anything is written to another caller, because all those of HTTP/1.1 have one buffer.
+   */
+  #begun: Http2UpstreamStream | null = null;
   /** The other side has said what it is: requests may come. */
   #isReady = false;
   #isRetired = false;
@@ -48,8 +53,6 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   #isInDoubt = false;
   /** PINGs since the last reply. */
   #pings = 0;
-  /** Its reply's head waits for what follows in the same read, to leave in one write; nobody else's message may come between. */
-  #headOf: Http2UpstreamStream | null = null;
   readonly #doubtTimer = new WheelTimer(() => this.#close());
 
   constructor(context: WorkerContext, transport: Transport, pool: SharedPool) {
@@ -169,7 +172,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   protected override read(bytes: Buffer, size: number): void {
     this.#heardMs = this.context.now();
     super.read(bytes, size);
-    this.#flushHead();
+    if (this.#begun !== null) this.#flushBegun();
     if (this.#isInDoubt) this.#trust();
   }
 
@@ -182,19 +185,19 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   // --- replies --------------------------------------------------------------------------------------------------------
 
   override onFrame(type: number, flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean {
-    this.#flushHead();
+    if (this.#begun !== null) this.#flushBegun();
     return super.onFrame(type, flags, stream, bytes, from, to);
   }
 
   override onDataFrame(flags: number, stream: number, size: number, bytes: number): boolean {
-    if (this.#headOf?.id !== stream) this.#flushHead();
+    if (this.#begun !== null && this.#begun.id !== stream) this.#flushBegun();
     return super.onDataFrame(flags, stream, size, bytes);
   }
 
-  #flushHead(): void {
-    const stream = this.#headOf;
-    this.#headOf = null;
-    stream?.flushReply();
+  #flushBegun(): void {
+    const stream = this.#begun!;
+    this.#begun = null;
+    stream.flushReply();
   }
 
   protected override isIdle(stream: number): boolean {
@@ -215,8 +218,8 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
     if (stream.hasReceivedEnd) return this.onStreamFault(stream, H2Code.streamClosed);
     if (verdict !== HeadVerdict.whole) return this.onStreamFault(stream, H2Code.protocolError);
     if (isEnd) stream.hasReceivedEnd = true;
-    else this.#headOf = stream;
     stream.onHead(head, isEnd);
+    if (!isEnd) this.#begun = stream;
   }
 
   #readHead(isEnd: boolean, bytes: Buffer, from: number, to: number): HeadVerdict | null {
@@ -260,6 +263,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   protected override onStreamData(stream: Http2UpstreamStream, bytes: Buffer, from: number, to: number): void {
+    this.#begun = null;
     stream.onBody(bytes, from, to);
   }
 
@@ -326,6 +330,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   protected override onFailed(): void {
+    if (this.#begun !== null) this.#flushBegun();
     this.writer.flush();
     if (this.#isReady) this.#stopTaking(); // or a request that goes out again at once would come back here
     this.#endStreams('upstream_protocol');
@@ -344,7 +349,6 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   #endStreams(failure: ErrorCode): void {
-    this.#flushHead();
     const isStale = !this.#hasAnswered && this.#requests > this.streams.size;
     const streams = [...this.streams.values()];
     this.streams.clear();

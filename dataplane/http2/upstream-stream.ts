@@ -138,9 +138,9 @@ export class Http2UpstreamStream extends Stream implements UpstreamConnection {
     if (this.#request === request) this.flushReply();
   }
 
-  /** Has what was put together of the reply written out. */
+  /** Has what came of the reply leave. */
   flushReply(): void {
-    if (this.#request !== null && !this.#request.flushReply()) this.isReadPaused = true;
+    if (this.#request?.flushReply() === false) this.isReadPaused = true;
   }
 
   onBodyEnd(trailers: Head | null): void {

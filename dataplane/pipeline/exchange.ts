@@ -613,7 +613,7 @@ export class Exchange implements Hedged {
     this.#trial.onPassedOn(nowMs);
   }
 
-  /** Passes on what was held of a reply, which from here on goes its usual way. */
+  /** Passes on what was held of a reply, which from here on goes its usual way. It leaves with the next flush. */
   #release(): void {
     const { head, hasBody } = this.#heldReply;
     this.#beginReply(head!, hasBody);

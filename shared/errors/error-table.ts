@@ -105,7 +105,7 @@ export const errorTable = {
   },
   cors_preflight: { http: 204, grpc: 0, origin: 'local', retry: 'never', text: 'The route answers preflights itself.' },
   fault_injected: { http: 503, grpc: 14, origin: 'local', retry: 'never', text: 'The route injects this fault.' },
-  no_backend: { http: 500, grpc: 13, origin: 'local', retry: 'never', text: 'The matched rule has no valid backend.' },
+  no_backend: { http: 500, grpc: 14, origin: 'local', retry: 'never', text: 'The matched rule has no valid backend.' },
   no_endpoint: {
     http: 503,
     grpc: 14,

@@ -1,16 +1,17 @@
 // `npm run conformance -- NAME`: standards as data, through Meshlane and its peers. Not part of the product.
 import { helpOf, readInvocation, UsageError } from '../../cli/command.ts';
+import { command as gatewayApi } from './gateway-api/command.ts';
 import { command as grpc } from './grpc/command.ts';
 import { command as http1 } from './http1/command.ts';
 import { command as http2 } from './http2/command.ts';
 
-const commands = [http1, http2, grpc];
+const commands = [http1, http2, grpc, gatewayApi];
 const program = 'npm run conformance --';
 const help = `Runs what standards say through Meshlane and the real peers, which are found or installed first.
 
 Usage: ${program} NAME [flags]
 
-${commands.map(({ name, summary }) => `  ${name.padEnd(10)} ${summary}\n`).join('')}
+${commands.map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}\n`).join('')}
 ${program} NAME --help shows the flags of one.
 `;
 

@@ -61,9 +61,10 @@ function contentFaults(filter: RuleFilter, rule: Partial<RouteRule>, at: string)
     case 'ResponseHeaderModifier':
       return modifierFaults(filter.responseHeaderModifier!, 'reply', pointer);
     case 'RequestRedirect': {
-      const { scheme, hostname, port, path } = filter.requestRedirect!;
+      const { scheme, hostname, port, path, statusCode } = filter.requestRedirect!;
       const isEmpty = [scheme, hostname, port, path].every((part) => part === undefined);
-      if (isEmpty) return [{ pointer, message: 'needs scheme, hostname, port or path: else it leads to itself' }];
+      if (isEmpty && statusCode === 302)
+        return [{ pointer, message: 'needs scheme, hostname, port, path or another status: else it leads to itself' }];
       return pathFaults(path, rule, `${pointer}/path`);
     }
     case 'URLRewrite': {

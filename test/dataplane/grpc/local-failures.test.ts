@@ -101,6 +101,14 @@ const cases: readonly Case[] = [
   },
 ];
 
+t.test('a call that no rule takes is UNIMPLEMENTED, one whose rule has no backend UNAVAILABLE', async (t) => {
+  const rules = [{ matches: [{ grpc: { service: 'shop.Cart' } }], backends: [{ service: 'gone' }] }];
+  const { port } = await staticProxy(t, { resources: [route('shop', rules)] });
+  const client = await wireClient(t, port);
+  t.equal((await client.ask('/shop.Other/Get')).status, 12);
+  t.equal((await client.ask('/shop.Cart/Get')).status, 14);
+});
+
 for (const { what, code, resources, spec = {}, message, before = 0 } of cases)
   t.test(`${what} is a reply of trailers only`, async (t) => {
     const proxy = await staticProxy(t, { resources: await resources(t), spec });

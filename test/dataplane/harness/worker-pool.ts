@@ -5,12 +5,17 @@ import type { Owner } from '../../harness/owner.ts';
 import { proxyDocument } from './resources.ts';
 
 /** The workers of a proxy without their supervisor, for tests that change the configuration. */
-export async function runningWorkers(t: Owner, resources: readonly AnyResource[], workers = 1) {
+export async function runningWorkers(
+  t: Owner,
+  resources: readonly AnyResource[],
+  workers = 1,
+  namespace: string | null = null,
+) {
   const pool = new WorkerPool(
     {
       workers,
       application: null,
-      workload: { service: null, namespace: null, labels: {} },
+      workload: { service: null, namespace, labels: {} },
       zone: null,
       limits: {
         headBytes: 65_536,

@@ -1,5 +1,12 @@
 import { once } from 'node:events';
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http';
+import {
+  type Agent,
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request,
+  type ServerResponse,
+} from 'node:http';
 import { type ClientHttp2Session, connect, createServer as createHttp2Server } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { Readable } from 'node:stream';
@@ -68,8 +75,9 @@ export type Answer = {
 /** Calls `app` through a proxy at this port, each time on the same connection for HTTP/2. */
 export type Caller = (call: Call) => Promise<Answer>;
 
-export function callerOf(t: Owner, protocol: Protocol, port: number): Caller {
-  if (protocol === 'http1') return (call) => callHttp1(port, call);
+/** `agent` keeps connections of HTTP/1.1; without it each call has one of its own. */
+export function callerOf(t: Owner, protocol: Protocol, port: number, agent: Agent | false = false): Caller {
+  if (protocol === 'http1') return (call) => callHttp1(port, agent, call);
   const session = connect(`http://127.0.0.1:${port}`);
   session.on('error', () => undefined); // what becomes of the calls is what tests look at
   t.teardown(() => session.destroy());
@@ -78,10 +86,11 @@ export function callerOf(t: Owner, protocol: Protocol, port: number): Caller {
 
 async function callHttp1(
   port: number,
+  agent: Agent | false,
   { method = 'GET', path = '/', fields = {}, body, trailers }: Call,
 ): Promise<Answer> {
   const headers = { host: 'app', ...fields } as Record<string, string>;
-  const to = { port, host: '127.0.0.1', agent: false, maxHeaderSize: mostHeadBytes };
+  const to = { port, host: '127.0.0.1', agent, maxHeaderSize: mostHeadBytes };
   const call = request({ ...to, method, path, headers });
   const interim: number[] = [];
   call.on('information', ({ statusCode }) => interim.push(statusCode));

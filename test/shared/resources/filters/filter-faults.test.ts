@@ -296,6 +296,7 @@ t.test('what can work is read', async (t) => {
     'a redirect with modifiers': {
       filters: [redirect({ scheme: 'https' }), modifyReply({ set: [{ name: 'a', value: 'b' }] }), cors({})],
     },
+    'a redirect of the same address by its status': { filters: [redirect({ statusCode: 303 })] },
     'several cookies in a direct response': {
       filters: [
         direct({
