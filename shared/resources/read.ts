@@ -15,6 +15,7 @@ import { filterFaults } from './filters/filter-faults.ts';
 import type { ProxyListener } from './proxy.ts';
 import { rateLimitFaults } from './rate-limit-faults.ts';
 import { type Kind, kinds, listOf } from './resource.ts';
+import { ruleNameFaults } from './rule-name-faults.ts';
 import {
   type AnyResource,
   documentSchemas,
@@ -48,7 +49,11 @@ export function readResource(input: unknown): Parsed<AnyResource> {
   const document: unknown = structuredClone(input);
   const issues = faultsOf(kind, document);
   if (kind === 'Route')
-    issues.push(...checkMatches(document as RouteResource), ...checkFilters(document as RouteResource));
+    issues.push(
+      ...checkMatches(document as RouteResource),
+      ...checkFilters(document as RouteResource),
+      ...ruleNameFaults(document as RouteResource),
+    );
   if (kind === 'Policy') issues.push(...balancingFaults(document as PolicyResource));
   issues.push(...rateLimitFaults(document as AnyResource));
   return issues.length === 0 ? { ok: true, value: document as AnyResource } : { ok: false, issues };
