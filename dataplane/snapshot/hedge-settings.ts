@@ -8,10 +8,10 @@ import type { ServiceState } from './service-state.ts';
 export function hedgeSettings(
   section: RuleHedge | null,
   rule: string,
-  { hedging: { budget, latencies } }: ServiceState,
+  { hedging: { budget, latencies, latenciesBefore } }: ServiceState,
 ): HedgeSettings | null {
   if (section === null) return null;
-  const latency = latencies.get(rule) ?? new LatencyQuantile(section.quantile);
+  const latency = latencies.get(rule) ?? latenciesBefore.get(rule) ?? new LatencyQuantile(section.quantile);
   latency.quantile = section.quantile;
   latencies.set(rule, latency);
   return { budget, latency, minDelayMs: durationMs(section.minDelay) };

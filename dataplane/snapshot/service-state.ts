@@ -13,8 +13,10 @@ import type { ServiceSettings } from './service-settings.ts';
 /** Of the second requests to a service. */
 type Hedging = {
   readonly budget: RetryBudget;
-  /** By route rule: one that is gone leaves a kilobyte or two until its service goes. */
+  /** By route rule, as far as they are in the snapshot. */
   readonly latencies: Map<string, LatencyQuantile>;
+  /** Of the snapshot before, from where those of rules that stay are taken over. */
+  readonly latenciesBefore: ReadonlyMap<string, LatencyQuantile>;
 };
 
 /** What outlives a snapshot for each service: a change of configuration refills no budget and forgives no outlier. */
@@ -38,8 +40,11 @@ export function serviceState(
   { metrics, workers, random, now }: CompileContext,
 ): ServiceState {
   const budget = budgetOf(before?.budget, retryBudget, workers);
-  const hedging = before?.hedging ?? { budget: new RetryBudget(hedgeBudget), latencies: new Map() };
-  budgetOf(hedging.budget, hedgeBudget, workers);
+  const hedging = {
+    budget: budgetOf(before?.hedging.budget, hedgeBudget, workers),
+    latencies: new Map(),
+    latenciesBefore: before?.hedging.latencies ?? new Map(),
+  };
   const load = before?.load ?? new ServiceLoad(limits, limitCounter(metrics, service));
   load.limits = limits;
   const stats = before?.stats ?? new BalancingStats(metrics, service);

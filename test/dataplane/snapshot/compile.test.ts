@@ -172,3 +172,18 @@ t.test('the breaker of a rule goes with it', async (t) => {
   t.same([...put(...app, rule('b')).breakers.keys()], ['shop/b']);
   t.equal(gauge('meshlane_breaker_state'), 0);
 });
+
+t.test('what is known of latency goes with its rule, and not before', async (t) => {
+  const { put } = worker();
+  const app = serviceAt('app', 1);
+  const rule = (name: string) => route('shop', [{ name, backends: [{ service: 'app' }], hedge: {} }], ['shop']);
+  const latencyAfter = (name: string) =>
+    put(...app, rule(name))
+      .rulesFor('shop')!
+      .match(new RequestHead())!
+      .pickBackend()!.hedge!.latency;
+  const first = latencyAfter('a');
+  t.equal(latencyAfter('a'), first);
+  t.not(latencyAfter('b'), first);
+  t.not(latencyAfter('a'), first);
+});
