@@ -59,7 +59,7 @@ export class TrafficStats {
     ]! += 1;
   }
 
-  /** What came of a second request: it had its reply first (`won`) or not (`lost`), failed, or was over the budget. */
+  /** What came of a second request: it took the first one's place (`won`) or not (`lost`), failed, or was over the budget. */
   onHedge(result: 'won' | 'lost' | 'failed' | 'over_budget'): void {
     const labels = { ...this.#labels, result };
     this.#values[
