@@ -13,8 +13,12 @@ export class Reachability {
     this.#now = now;
   }
 
-  /** The endpoint takes requests: it need not be avoided, and its next failure is the first one again. */
+  /**
+   * The endpoint takes requests: it need not be avoided, unless it asked for that itself, and its next failure is the first
+   * one again.
+   */
   onReached(): void {
+    if (this.#failures === 0) return;
     this.#failures = 0;
     this.#endpoint.avoidUntil(0);
   }
