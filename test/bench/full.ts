@@ -27,7 +27,7 @@ function fullCommand(name: string, title: string, traffic: Traffic, connections:
     isTls: false,
     marks,
     details: [
-      'meshlane is what the other benches measure. meshlane-full has a table of 200 routes for the host, two rate limits, outlier',
+      'meshlane is what the other benches measure. meshlane-full has a table of 200 routes for the host, a rate limit, outlier',
       'detection, a breaker that also goes by the success rate, and retries of every 5xx on top.',
     ].join('\n'),
   });

@@ -22,11 +22,8 @@ const neighbours =
     ' ',
   );
 
-/** Limits that are asked for every request, and never reached. */
-const fullLimits = [
-  { name: 'all', requests: 1_000_000, per: '1s' },
-  { name: 'callers', requests: 1_000_000, per: '1s', key: { caller: true } },
-];
+/** A limit that is asked for every request, and never reached. */
+const fullLimits = [{ name: 'all', requests: 1_000_000, per: '1s' }];
 
 /** What a service may have beside what the measured one has anyway. */
 const fullPolicy = {
