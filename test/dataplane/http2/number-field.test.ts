@@ -10,9 +10,7 @@ t.test('a number is a literal that any decoder reads, and that enters no table',
     out.discard();
     field.write(out, value);
     const block = Buffer.from(out.bytes.subarray(0, out.length));
-    t.strictSame(new PlainDecoder().decode(block), [
-      { name: 'x-number', value: String(value), isNeverIndexed: false },
-    ]);
+    t.strictSame(new PlainDecoder().decode(block), [{ name: 'x-number', value: String(value), isNeverIndexed: false }]);
     t.equal(block[0], 0);
   }
 });
