@@ -278,6 +278,7 @@ export class Http2UpstreamConnection extends Session<Http2UpstreamStream> implem
   }
 
   protected override onStreamFault(stream: Http2UpstreamStream, code: H2Code): void {
+    if (this.#begun !== null) this.#flushBegun(); // its place may go to a request that is answered at once
     stream.onFault(code);
   }
 

@@ -58,3 +58,32 @@ t.test('each caller has its own reply, however the frames of several are mixed i
     t.equal(body.toString(), ['aa', 'bb', 'c'][i]);
   }
 });
+
+t.test('a head whose body is wrong does not get to who is answered next', async (t) => {
+  const waiting: OriginStream[] = [];
+  const origin = await frameOrigin(t, (request) => {
+    waiting.push(request);
+    return undefined;
+  });
+  const sections = { connections: { max: 1, streams: 1 }, retry: { attempts: 0 } };
+  const proxy = await staticProxy(t, { resources: [...speaking('http2', origin.port), policy('app', sections)] });
+  const [first, second] = await Promise.all([rawClient(t, proxy.port), rawClient(t, proxy.port)]);
+  first.send(get('/first'));
+  await until(() => waiting.length === 1, { what: 'the request' });
+  second.send(get('/second', 'app', 'Connection: Upgrade\r\nUpgrade: other\r\n'));
+  const underWay = async () => (await proxy.metric('meshlane_requests_in_flight')) === 2;
+  await until(underWay, { what: 'the request that waits for its place' });
+  const { stream, connection } = waiting[0]!;
+  const short = headersFrames(
+    stream,
+    headerBlock([
+      [':status', '200'],
+      ['x-mine', '1'],
+      ['content-length', '1'],
+    ]),
+  );
+  connection.send(Buffer.concat([short, data(waiting[0]!, 'long')]));
+  const got = await second.reply();
+  t.equal(got.status, 501);
+  t.equal(got.header('x-mine'), undefined);
+});

@@ -66,7 +66,9 @@ export async function callHttp1(t: Owner, port: number, random: Random, wrong: s
     const { id, method, fields, body, leavesAfterMs } = draw(random, session);
     const isChunked = random.oneIn(2) && method !== 'GET' && method !== 'HEAD';
     const framing = isChunked ? 'Transfer-Encoding: chunked' : `Content-Length: ${body.length}`;
-    const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\r\n`);
+    // Instances have no other protocol to go over to.
+    const upgrade = method === 'GET' && random.oneIn(6) ? { connection: 'upgrade', upgrade: 'websocket' } : {};
+    const lines = Object.entries({ ...fields, ...upgrade }).map(([name, value]) => `${name}: ${value}\r\n`);
     client.send(`${method} /chaos HTTP/1.1\r\nHost: app\r\n${framing}\r\n${lines.join('')}\r\n`);
     const sent = sendBody(body, isChunked, random, (piece) => client.socket.destroyed || client.send(piece));
     if (leavesAfterMs !== null) {
