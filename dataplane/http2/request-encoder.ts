@@ -11,6 +11,7 @@ import { encodeFields, encodeLength, encodeLines } from './field-encoder.ts';
 import type { HpackEncoder } from './hpack/encoder.ts';
 import { Indexing } from './hpack/indexing.ts';
 import { prepareField } from './hpack/prepared-field.ts';
+import { NumberField } from './number-field.ts';
 import { traceTailStart } from './trace-tail.ts';
 
 const http = ascii('http');
@@ -20,8 +21,8 @@ const asterisk = ascii('*');
 const trailers = prepareField('te', 'trailers', Indexing.auto);
 const webSocket = prepareField(':protocol', 'websocket', Indexing.auto);
 const timeoutName = ascii('grpc-timeout');
-const deadlineName = ascii('x-meshlane-deadline-ms');
-const attemptName = ascii('x-meshlane-attempt');
+const deadlineField = new NumberField('x-meshlane-deadline-ms');
+const attemptField = new NumberField('x-meshlane-attempt');
 const milliseconds = ascii('m');
 const seconds = ascii('S');
 
@@ -58,8 +59,8 @@ export class RequestEncoder {
         this.#encoded.keep(head, caller, cases, generation, out.bytes.subarray(start, out.length));
     }
     if (hasDeadline) encodeTimeout(encoder, out, remainingMs);
-    if (remainingMs > 0) encodeNumber(encoder, out, deadlineName, Math.floor(remainingMs));
-    if (attempt > 1) encodeNumber(encoder, out, attemptName, attempt);
+    if (remainingMs > 0) deadlineField.write(out, Math.floor(remainingMs));
+    if (attempt > 1) attemptField.write(out, attempt);
     encodeTraceparent(out, trace);
   }
 }
@@ -118,12 +119,5 @@ function encodeTimeout(encoder: HpackEncoder, out: OutBuffer, remainingMs: numbe
   lines.decimal(Math.floor(isLong ? Math.min(remainingMs / 1000, 99_999_999) : remainingMs));
   lines.constant(isLong ? seconds : milliseconds);
   encoder.field(out, lines.bytes, 0, timeoutName.length, timeoutName.length, lines.length, Indexing.without);
-  lines.discard();
-}
-
-function encodeNumber(encoder: HpackEncoder, out: OutBuffer, name: Buffer, value: number): void {
-  lines.constant(name);
-  lines.decimal(value);
-  encoder.field(out, lines.bytes, 0, name.length, name.length, lines.length, Indexing.without);
   lines.discard();
 }

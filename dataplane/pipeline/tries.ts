@@ -6,15 +6,18 @@ import type { RuleBackend } from './rule.ts';
 /** A pause that was asked for is kept by up to half of it more, so that not all come back at once (Envoy does the same). */
 const mostOver = 0.5;
 
+const none: readonly PooledEndpoint[] = [];
+
 /** How often one request was tried, and whether number, time and budget allow another try. Whether it is safe is not asked here. */
 export class Tries {
   count = 0;
-  /** The endpoints of the tries so far: another one goes elsewhere while there is somewhere else. */
-  readonly endpoints: PooledEndpoint[] = [];
   /** It came as another proxy's second try, or a later one: 1 when it did not. */
   came = 1;
   /** Tries that met a connection about to be closed: they count for nothing, but there is one at most. */
   #stale = 0;
+  /** The endpoint of the last try, until somebody asks where the tries went: after most first ones nobody does. */
+  #last: PooledEndpoint | null = null;
+  #before: readonly PooledEndpoint[] = none;
   /** Where the request counts as one that is tried again; null when it is not. */
   #load: ServiceLoad | null = null;
 
@@ -22,7 +25,8 @@ export class Tries {
   begin(came: number): void {
     this.count = this.#stale = 0;
     this.came = came;
-    if (this.endpoints.length > 0) this.endpoints.length = 0;
+    this.#last = null;
+    this.#before = none;
   }
 
   /** No other try follows: the reply has begun, or the request is over. */
@@ -36,9 +40,17 @@ export class Tries {
     return Math.max(this.came, this.count - this.#stale);
   }
 
+  /** The endpoints of the tries so far: another one goes elsewhere while there is somewhere else. */
+  get endpoints(): readonly PooledEndpoint[] {
+    if (this.#last !== null) this.#before = [...this.#before, this.#last];
+    this.#last = null;
+    return this.#before;
+  }
+
   onStart(endpoint: PooledEndpoint): void {
     this.count++;
-    this.endpoints.push(endpoint);
+    this.#before = this.endpoints;
+    this.#last = endpoint;
   }
 
   /**
@@ -65,7 +77,7 @@ export class Tries {
   anotherForStale({ budget, stats }: RuleBackend, nowMs: number): boolean {
     if (this.#stale > 0 || !budget.tryTake(nowMs)) return false;
     this.#stale = 1;
-    this.endpoints.pop();
+    this.#before = this.endpoints.slice(0, -1);
     stats.onRetry('stale_connection');
     return true;
   }

@@ -187,7 +187,7 @@ t.test('what is too long to be kept goes out once, also when it had to wait for 
 t.test('second requests are at most the part of all that the budget says', async (t) => {
   const one = await fleet(t, 'http1', {
     hedge: { budget: { percent: 2, minPerSecond: 0 } },
-    timeouts: { request: '100ms' },
+    timeouts: { request: '400ms' },
   });
   one.slowDown();
   for (let i = 0; i < 10; i++) await one.ask();
