@@ -747,6 +747,8 @@ export class Exchange implements Hedged {
       reportInbound(this, code, nowMs, this.#context);
     if (this.#hedge !== null) this.#dropHedge(this.#hedge);
     this.#try.endpoint = null;
+    this.#waiter = this;
+    this.#pinned = null;
     this.#tries.end();
     this.#trial.end(nowMs);
     this.#held.forget();

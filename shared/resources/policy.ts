@@ -75,7 +75,7 @@ export const PolicyTimeouts = Type.Object(
     maxStream: Duration({
       default: '0s',
       description:
-        'Longest life of an exchange, a tunnel or an upgraded connection, which request ends not; 0s is none.',
+        'Longest life of an exchange; unlike request it ends tunnels and upgraded connections, too. 0s is none.',
     }),
   },
   { additionalProperties: false },
