@@ -1,80 +1,30 @@
-import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import type { Head } from '../message/head.ts';
-import type { LocalReply } from '../message/local-reply.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { Downstream } from './downstream.ts';
+import { PassingDownstream } from './passing-downstream.ts';
 import type { ReplyDigest } from './reply-digest.ts';
 
-/** Stands between an exchange and its caller, and takes the digest of the reply that passes. */
-export class DigestedReply implements Downstream {
-  readonly #caller: Downstream;
+/** Takes the digest of the reply that passes. */
+export class DigestedReply extends PassingDownstream {
   readonly #digest: ReplyDigest;
 
   constructor(caller: Downstream, digest: ReplyDigest) {
-    this.#caller = caller;
+    super(caller);
     this.#digest = digest;
   }
 
-  get isBlocked(): boolean {
-    return this.#caller.isBlocked;
-  }
-
-  get borrows(): boolean {
-    return this.#caller.borrows;
-  }
-
-  sendInterim(head: ReplyHead): void {
-    this.#caller.sendInterim(head);
-  }
-
-  sendHead(head: ReplyHead, hasBody: boolean): void {
+  override sendHead(head: ReplyHead, hasBody: boolean): void {
     this.#digest.onHead(head);
-    this.#caller.sendHead(head, hasBody);
+    super.sendHead(head, hasBody);
   }
 
-  sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
+  override sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#digest.onBody(bytes, from, to);
-    this.#caller.sendBody(bytes, from, to, isLasting);
+    super.sendBody(bytes, from, to, isLasting);
   }
 
-  sendEnd(trailers: Head | null): void {
+  override sendEnd(trailers: Head | null): void {
     this.#digest.onEnd(trailers);
-    this.#caller.sendEnd(trailers);
-  }
-
-  sendLocal(reply: LocalReply): void {
-    this.#caller.sendLocal(reply);
-  }
-
-  sendUpgrade(head: ReplyHead): void {
-    this.#caller.sendUpgrade(head);
-  }
-
-  sendTunnelOpen(): void {
-    this.#caller.sendTunnelOpen();
-  }
-
-  flush(): void {
-    this.#caller.flush();
-  }
-
-  endTunnel(): void {
-    this.#caller.endTunnel();
-  }
-
-  pauseRequest(): void {
-    this.#caller.pauseRequest();
-  }
-
-  resumeRequest(): void {
-    this.#caller.resumeRequest();
-  }
-
-  onExchangeComplete(): void {
-    this.#caller.onExchangeComplete();
-  }
-
-  abort(cause: ErrorCode): void {
-    this.#caller.abort(cause);
+    super.sendEnd(trailers);
   }
 }

@@ -1,4 +1,3 @@
-import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { notInTrailers } from '../message/dropped-fields.ts';
 import { isGrpcType, type WebType } from '../message/grpc-type.ts';
 import { asGrpcRequest, asWebReply, webReplyType, webRequestType } from '../message/grpc-web-head.ts';
@@ -8,6 +7,7 @@ import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { Base64Decoder } from './base64-decoder.ts';
 import type { Downstream } from './downstream.ts';
+import { PassingDownstream } from './passing-downstream.ts';
 
 /** First byte of the frame that has the trailers (PROTOCOL-WEB.md, "Message framing"). */
 const trailersFlag = 0x80;
@@ -18,94 +18,48 @@ const frameHeadBytes = 5;
  * caller, who gets the same frames with the trailers as the last one, and all of them in base64 if that was asked for. Each
  * piece is passed on as it comes.
  */
-export class GrpcWebCall implements Downstream {
+export class GrpcWebCall extends PassingDownstream {
   /** What the exchange carries. */
   readonly head: RequestHead;
   /** For a body in base64, else null. */
   readonly text: Base64Decoder | null;
-  readonly #caller: Downstream;
   readonly #replyType: WebType;
   /** The reply is one of gRPC, and its trailers are still to come. */
   #hasFrames = false;
 
   constructor(caller: Downstream, head: RequestHead) {
+    super(caller);
     const { grpcName, isText } = webRequestType(head);
     this.head = asGrpcRequest(head, grpcName);
     this.text = isText ? new Base64Decoder() : null;
-    this.#caller = caller;
     this.#replyType = webReplyType(head);
   }
 
-  get isBlocked(): boolean {
-    return this.#caller.isBlocked;
-  }
-
-  get borrows(): boolean {
-    return this.#caller.borrows;
-  }
-
-  sendInterim(head: ReplyHead): void {
-    this.#caller.sendInterim(head);
-  }
-
   /** What is no reply of gRPC, such as an error page on the way, stays as it is. */
-  sendHead(head: ReplyHead, hasBody: boolean): void {
+  override sendHead(head: ReplyHead, hasBody: boolean): void {
     const isGrpc = isGrpcType(head.header('content-type') ?? '');
     this.#hasFrames = isGrpc && hasBody && !head.isEmpty;
-    this.#caller.sendHead(isGrpc ? asWebReply(head, this.#replyType.name) : head, hasBody);
+    this.caller.sendHead(isGrpc ? asWebReply(head, this.#replyType.name) : head, hasBody);
   }
 
   /** A piece of text is padded by itself: its last bytes cannot wait for those of a message that may be long in coming. */
-  sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
-    if (!this.#hasFrames || !this.#replyType.isText) return this.#caller.sendBody(bytes, from, to, isLasting);
+  override sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
+    if (!this.#hasFrames || !this.#replyType.isText) return this.caller.sendBody(bytes, from, to, isLasting);
     const text = Buffer.from(bytes.toString('base64', from, to), 'latin1');
-    this.#caller.sendBody(text, 0, text.length, true);
+    this.caller.sendBody(text, 0, text.length, true);
   }
 
-  sendEnd(trailers: Head | null): void {
-    if (!this.#hasFrames) return this.#caller.sendEnd(trailers);
+  override sendEnd(trailers: Head | null): void {
+    if (!this.#hasFrames) return this.caller.sendEnd(trailers);
     if (trailers !== null) {
       const frame = trailersFrame(trailers);
       this.sendBody(frame, 0, frame.length, true);
     }
-    this.#caller.sendEnd(null);
+    this.caller.sendEnd(null);
   }
 
-  sendLocal(reply: LocalReply): void {
-    this.#caller.sendLocal(grpcReply(reply, this.#replyType.name));
-  }
-
-  sendUpgrade(head: ReplyHead): void {
-    this.#caller.sendUpgrade(head);
-  }
-
-  sendTunnelOpen(): void {
-    this.#caller.sendTunnelOpen();
-  }
-
-  flush(): void {
-    this.#caller.flush();
-  }
-
-  endTunnel(): void {
-    this.#caller.endTunnel();
-  }
-
-  pauseRequest(): void {
-    this.#caller.pauseRequest();
-  }
-
-  resumeRequest(): void {
-    this.#caller.resumeRequest();
-  }
-
-  onExchangeComplete(): void {
-    this.#caller.onExchangeComplete();
-  }
-
-  /** The status cannot be told any more: what is written may end within a message. */
-  abort(cause: ErrorCode): void {
-    this.#caller.abort(cause);
+  override sendLocal(reply: LocalReply): void {
+    this.caller.sendLocal(grpcReply(reply, this.#replyType.name));
   }
 }
 
