@@ -30,11 +30,12 @@ export class Catalog implements ResourceSet, FollowSink {
     Route: new Map(),
     Policy: new Map(),
   };
+  readonly #meta = new Map<string, StoreEntry>();
   readonly #listeners = new Set<(change: CatalogChange) => void>();
+  readonly #metaListeners = new Set<(key: string) => void>();
   readonly #waiting = new Set<{ revision: number; resolve(reached: boolean): void }>();
   readonly #log: Log;
   #revision = 0;
-  #writerRevision = 0;
 
   constructor(log: Log) {
     this.#log = log;
@@ -47,7 +48,7 @@ export class Catalog implements ResourceSet, FollowSink {
 
   /** Revision of the last write by any replica; 0 before the first. */
   get writerRevision(): number {
-    return this.#writerRevision;
+    return this.meta(writerKey)?.revision ?? 0;
   }
 
   get(key: ResourceKey): AnyResource | undefined {
@@ -77,6 +78,22 @@ export class Catalog implements ResourceSet, FollowSink {
     for (const kind of kinds) yield* this.#byKind[kind].values();
   }
 
+  /** What the control planes keep for each other under a key that begins with `meta/`. */
+  meta(key: string): StoreEntry | undefined {
+    return this.#meta.get(key);
+  }
+
+  /** The keys of all that there is of that. */
+  metaKeys(): Iterable<string> {
+    return this.#meta.keys();
+  }
+
+  /** Calls the listener after every change of such an entry; returns what ends that. */
+  subscribeMeta(listener: (key: string) => void): () => void {
+    this.#metaListeners.add(listener);
+    return () => this.#metaListeners.delete(listener);
+  }
+
   /** Calls the listener after every change that touched a resource; returns what ends that. */
   subscribe(listener: (change: CatalogChange) => void): () => void {
     this.#listeners.add(listener);
@@ -97,15 +114,10 @@ export class Catalog implements ResourceSet, FollowSink {
   }
 
   onListing({ revision, entries }: Listing): void {
-    this.#writerRevision = entries.find((entry) => entry.key === writerKey)?.revision ?? 0;
     const keys = new Set(entries.map((entry) => entry.key));
-    const gone = [...this.all()].filter(({ key }) => !keys.has(key));
+    const gone = [...[...this.all()].map(({ key }) => key), ...this.#meta.keys()].filter((key) => !keys.has(key));
     const changed = entries.filter((entry) => this.#isNews(entry));
-    this.#take(
-      revision,
-      changed,
-      gone.map(({ key }) => key),
-    );
+    this.#take(revision, changed, gone);
   }
 
   onChange({ revision, events }: StoreChange): void {
@@ -117,6 +129,7 @@ export class Catalog implements ResourceSet, FollowSink {
   }
 
   #isNews(entry: StoreEntry): boolean {
+    if (isMeta(entry.key)) return this.meta(entry.key)?.revision !== entry.revision;
     const key = readKey(entry.key);
     return key === null || this.stored(key.kind, key.name)?.revision !== entry.revision;
   }
@@ -128,9 +141,16 @@ export class Catalog implements ResourceSet, FollowSink {
       const key = readKey(text);
       if (key && this.#byKind[key.kind].delete(key.name)) removed.push(key);
     };
-    for (const key of deletedKeys) remove(key);
+    const changedMeta: string[] = [];
+    for (const key of deletedKeys) {
+      if (this.#meta.delete(key)) changedMeta.push(key);
+      remove(key);
+    }
     for (const entry of entries) {
-      if (entry.key === writerKey) this.#writerRevision = entry.revision;
+      if (isMeta(entry.key)) {
+        this.#meta.set(entry.key, entry);
+        changedMeta.push(entry.key);
+      }
       if (!readKey(entry.key)) continue;
       const stored = this.#read(entry);
       if (!stored) {
@@ -143,6 +163,7 @@ export class Catalog implements ResourceSet, FollowSink {
     this.#revision = revision;
     if (changed.length > 0 || removed.length > 0)
       for (const listener of this.#listeners) listener({ revision, changed, removed });
+    for (const key of changedMeta) for (const listener of this.#metaListeners) listener(key);
     for (const waiting of this.#waiting) if (revision >= waiting.revision) waiting.resolve(true);
   }
 
@@ -160,6 +181,10 @@ export class Catalog implements ResourceSet, FollowSink {
     this.#log.warn('an entry of the store is no valid resource and is left out', { key: entry.key, why });
     return null;
   }
+}
+
+function isMeta(key: string): boolean {
+  return key.startsWith('meta/');
 }
 
 function readKey(text: string): { kind: Kind; name: string } | null {

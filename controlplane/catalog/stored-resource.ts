@@ -20,6 +20,11 @@ export class StoredResource {
     this.lease = lease;
   }
 
+  /** What a sidecar is to have of it; null when it is not to have it. */
+  forSidecar(_sidecar: string): StoredResource | null {
+    return this;
+  }
+
   /** Its JSON, encoded once however many sidecars and watchers get it. */
   get document(): Buffer {
     this.#document ??= Buffer.from(JSON.stringify(this.resource));

@@ -44,12 +44,12 @@ export class SidecarStream {
     write: (update: WireUpdate) => void,
     now: () => number,
   ) {
-    const { sidecar, service, version, revision } = hello;
+    const { sidecar, service, version } = hello;
     this.hello = {
+      ...hello,
       sidecar,
       service: cutText(service, longestService),
       version: cutText(version, longestVersion),
-      revision,
     };
     this.peer = peer;
     this.#catalog = catalog;
@@ -118,7 +118,7 @@ export class SidecarStream {
     this.#inFlight = { revision, keys: [...this.#pending.keys()], isFull: full, sentMs: this.#now() };
     this.#pending.clear();
     this.#updates++;
-    this.#write({ revision, full, resources, removed });
+    this.#write({ revision, full, resources, removed, mesh: '', services: [] });
   }
 }
 

@@ -87,7 +87,8 @@ export class Discovery {
     const stream = this.#client.stream();
     this.#stream = stream;
     const { sidecar, service, version } = this.#options;
-    stream.write({ hello: { sidecar, service, version, revision: this.#revision } });
+    const hello = { sidecar, service, version, revision: this.#revision, mesh: '', scoped: false, services: [] };
+    stream.write({ hello });
     let isOver = false;
     const onOver = (why: string) => {
       if (isOver) return;

@@ -5,11 +5,34 @@ import { MessageReader, MessageWriter } from './protobuf.ts';
 
 export type WireKey = { kind: Kind; name: string };
 export type WireEntry = { key: WireKey; revision: number; document: Buffer };
-export type WireUpdate = { revision: number; full: boolean; resources: WireEntry[]; removed: WireKey[] };
-export type WireHello = { sidecar: string; service: string; version: string; revision: number };
+export type WireUpdate = {
+  revision: number;
+  full: boolean;
+  resources: WireEntry[];
+  removed: WireKey[];
+  mesh: string;
+  services: string[];
+};
+export type WireHello = {
+  sidecar: string;
+  service: string;
+  version: string;
+  revision: number;
+  mesh: string;
+  scoped: boolean;
+  services: string[];
+};
+export type WireScope = { services: string[] };
+export type WireServiceReport = { service: string; requests: number; errors: number; latency: number[] };
+export type WireReport = { seconds: number; services: WireServiceReport[] };
 export type WireRejection = { key: WireKey; revision: number; error: string };
 export type WireAck = { revision: number; rejected: WireRejection[] };
-export type WireSidecarMessage = { hello?: WireHello | null; ack?: WireAck | null };
+export type WireSidecarMessage = {
+  hello?: WireHello | null;
+  ack?: WireAck | null;
+  scope?: WireScope | null;
+  report?: WireReport | null;
+};
 export type WireRegistration = { document: Buffer };
 export type WireInstanceName = { name: string };
 export type WireLease = { revision: number; leaseSeconds: number };
@@ -68,14 +91,25 @@ const entry: Codec<WireEntry> = {
   }),
 };
 
+const newUpdate = (): WireUpdate => ({
+  revision: 0,
+  full: false,
+  resources: [],
+  removed: [],
+  mesh: '',
+  services: [],
+});
+
 export const updateCodec: Codec<WireUpdate> = {
   encode: (update) => {
     const writer = new MessageWriter().uint(1, update.revision).bool(2, update.full);
     for (const one of update.resources) writer.bytes(3, entry.encode(one));
     for (const one of update.removed) writer.bytes(4, key.encode(one));
+    writer.string(5, update.mesh);
+    for (const service of update.services) writer.bytes(6, Buffer.from(service));
     return writer.finish();
   },
-  decode: decoder<WireUpdate>(() => ({ revision: 0, full: false, resources: [], removed: [] }), {
+  decode: decoder<WireUpdate>(newUpdate, {
     1: (message, reader) => {
       message.revision = reader.uint();
     },
@@ -84,18 +118,36 @@ export const updateCodec: Codec<WireUpdate> = {
     },
     3: (message, reader) => message.resources.push(entry.decode(reader.bytes())),
     4: (message, reader) => message.removed.push(key.decode(reader.bytes())),
+    5: (message, reader) => {
+      message.mesh = reader.string();
+    },
+    6: (message, reader) => message.services.push(reader.string()),
   }),
 };
 
+const newHello = (): WireHello => ({
+  sidecar: '',
+  service: '',
+  version: '',
+  revision: 0,
+  mesh: '',
+  scoped: false,
+  services: [],
+});
+
 const hello: Codec<WireHello> = {
-  encode: (one) =>
-    new MessageWriter()
+  encode: (one) => {
+    const writer = new MessageWriter()
       .string(1, one.sidecar)
       .string(2, one.service)
       .string(3, one.version)
       .uint(4, one.revision)
-      .finish(),
-  decode: decoder<WireHello>(() => ({ sidecar: '', service: '', version: '', revision: 0 }), {
+      .string(5, one.mesh)
+      .bool(6, one.scoped);
+    for (const service of one.services) writer.bytes(7, Buffer.from(service));
+    return writer.finish();
+  },
+  decode: decoder<WireHello>(newHello, {
     1: (message, reader) => {
       message.sidecar = reader.string();
     },
@@ -108,6 +160,60 @@ const hello: Codec<WireHello> = {
     4: (message, reader) => {
       message.revision = reader.uint();
     },
+    5: (message, reader) => {
+      message.mesh = reader.string();
+    },
+    6: (message, reader) => {
+      message.scoped = reader.bool();
+    },
+    7: (message, reader) => message.services.push(reader.string()),
+  }),
+};
+
+const scope: Codec<WireScope> = {
+  encode: ({ services }) => {
+    const writer = new MessageWriter();
+    for (const service of services) writer.bytes(1, Buffer.from(service));
+    return writer.finish();
+  },
+  decode: decoder<WireScope>(() => ({ services: [] }), {
+    1: (message, reader) => message.services.push(reader.string()),
+  }),
+};
+
+const serviceReport: Codec<WireServiceReport> = {
+  encode: (one) =>
+    new MessageWriter()
+      .string(1, one.service)
+      .uint(2, one.requests)
+      .uint(3, one.errors)
+      .packed(4, one.latency)
+      .finish(),
+  decode: decoder<WireServiceReport>(() => ({ service: '', requests: 0, errors: 0, latency: [] }), {
+    1: (message, reader) => {
+      message.service = reader.string();
+    },
+    2: (message, reader) => {
+      message.requests = reader.uint();
+    },
+    3: (message, reader) => {
+      message.errors = reader.uint();
+    },
+    4: (message, reader) => message.latency.push(...reader.packed()),
+  }),
+};
+
+const report: Codec<WireReport> = {
+  encode: (one) => {
+    const writer = new MessageWriter().uint(1, one.seconds);
+    for (const service of one.services) writer.bytes(2, serviceReport.encode(service));
+    return writer.finish();
+  },
+  decode: decoder<WireReport>(() => ({ seconds: 0, services: [] }), {
+    1: (message, reader) => {
+      message.seconds = reader.uint();
+    },
+    2: (message, reader) => message.services.push(serviceReport.decode(reader.bytes())),
   }),
 };
 
@@ -146,6 +252,8 @@ export const sidecarMessageCodec: Codec<WireSidecarMessage> = {
     const writer = new MessageWriter();
     if (message.hello) writer.bytes(1, hello.encode(message.hello));
     if (message.ack) writer.bytes(2, ack.encode(message.ack));
+    if (message.scope) writer.bytes(3, scope.encode(message.scope));
+    if (message.report) writer.bytes(4, report.encode(message.report));
     return writer.finish();
   },
   decode: decoder<WireSidecarMessage>(() => ({}), {
@@ -154,6 +262,12 @@ export const sidecarMessageCodec: Codec<WireSidecarMessage> = {
     },
     2: (message, reader) => {
       message.ack = ack.decode(reader.bytes());
+    },
+    3: (message, reader) => {
+      message.scope = scope.decode(reader.bytes());
+    },
+    4: (message, reader) => {
+      message.report = report.decode(reader.bytes());
     },
   }),
 };

@@ -31,6 +31,11 @@ export class MessageWriter {
     return this;
   }
 
+  /** A list of numbers, which proto3 packs into one field. */
+  packed(field: number, values: readonly number[]): this {
+    return values.length === 0 ? this : this.bytes(field, Buffer.concat(values.map(encodeVarint)));
+  }
+
   finish(): Buffer {
     return Buffer.concat(this.#parts);
   }
@@ -74,6 +79,13 @@ export class MessageReader {
     this.#expect(lengthDelimited);
     const length = this.#varint();
     return this.#take(length);
+  }
+
+  packed(): number[] {
+    const reader = new MessageReader(this.bytes());
+    const values: number[] = [];
+    while (reader.#at < reader.#bytes.length) values.push(reader.#varint());
+    return values;
   }
 
   /** Passes over a field that this version does not know. */

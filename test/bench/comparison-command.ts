@@ -29,6 +29,10 @@ export type ComparisonKind = Traffic & {
   readonly connections: number;
   readonly sizeBytes: number;
   readonly hasSingles: boolean;
+  /** How often the proxies are started anew (1), the rounds after each (5), and how long a block of them takes (4 s). */
+  readonly starts?: number;
+  readonly rounds?: number;
+  readonly seconds?: number;
   readonly isTls: boolean;
   readonly marks: readonly RatioMark[];
   readonly details: string;
@@ -40,8 +44,13 @@ export function comparisonCommand(kind: ComparisonKind): Command {
     name: kind.name,
     summary: kind.summary,
     options: {
-      rounds: { value: 'N', default: '5', text: 'Blocks per proxy; figures are medians of them.' },
-      seconds: { value: 'S', default: '4', text: sayBlock(kind) },
+      starts: { value: 'N', default: String(kind.starts ?? 1), text: 'How often the proxies are started anew.' },
+      rounds: {
+        value: 'N',
+        default: String(kind.rounds ?? 5),
+        text: 'Blocks per proxy and start; figures are medians of them.',
+      },
+      seconds: { value: 'S', default: String(kind.seconds ?? 4), text: sayBlock(kind) },
       warmup: { value: 'S', default: '3', text: 'Load on each proxy before the first round.' },
       connections: { value: 'N', default: String(kind.connections), text: 'Connections of the load.' },
       ...streamsOption(kind),
@@ -60,9 +69,10 @@ export function comparisonCommand(kind: ComparisonKind): Command {
     details: [
       kind.details,
       '',
-      'Every proxy is started once, before the first round, and idles while the others are measured (A B C D A B C D ...):',
-      'a start per block would measure cold code and empty pools. An idle proxy costs next to nothing, and the run says',
-      'when others took more than 3 % of the proxy’s CPU.',
+      'Every proxy is started before the first round, and idles while the others are measured (A B C D D C B A ...): a start',
+      'per block would measure cold code and empty pools. An idle proxy costs next to nothing, and the run says when others',
+      'took more than 3 % of the proxy’s CPU. V8 compiles the same code differently from start to start, which moves a',
+      'figure by 10 % and more: to tell less than that apart takes several starts.',
       '',
       'req/CPU-s: requests per second of CPU time of the proxy (all its threads and processes); MB/CPU-s the same for bytes;',
       'busy, load, origin: how much of the time the proxy, the CPU of the load, and on it the origin worked.',
@@ -91,6 +101,7 @@ function sayBlock({ hasSingles }: ComparisonKind): string {
 
 function readSettings(kind: ComparisonKind, invocation: Invocation): ComparisonSettings {
   return {
+    starts: numberFlag(invocation, 'starts', { min: 1, max: 100 }),
     rounds: numberFlag(invocation, 'rounds', { min: 1, max: 1000 }),
     seconds: numberFlag(invocation, 'seconds', { min: 1, max: 600 }),
     warmupSeconds: numberFlag(invocation, 'warmup', { min: 0, max: 600 }),
@@ -125,7 +136,7 @@ async function run(kind: ComparisonKind, invocation: Invocation): Promise<number
     const streams = settings.streams > 1 ? ` of ${settings.streams} streams` : '';
     const title =
       `${kind.title}, ${settings.connections} connections${streams}, replies of ${settings.sizeBytes} bytes; ` +
-      `medians of ${settings.rounds} × ${settings.seconds} s; ${rig.place.note}`;
+      `medians of ${settings.starts * settings.rounds} × ${settings.seconds} s; ${rig.place.note}`;
     print(
       [
         title,

@@ -10,6 +10,8 @@ import { startSpanSink } from './span-sink.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 export type ComparisonSettings = {
+  /** How often the proxies are started anew. */
+  readonly starts: number;
   readonly rounds: number;
   readonly seconds: number;
   readonly warmupSeconds: number;
@@ -34,8 +36,9 @@ export type Comparison = {
 };
 
 /**
- * Starts every proxy once, then loads them in turn, round after round (A B C D A B C D ...): a start per block would
- * measure cold code and empty pools, and what disturbs the machine for a while disturbs all of them.
+ * Starts every proxy, then loads them in turn, round after round (A B C D D C B A ...): a start per block would measure
+ * cold code and empty pools, and what disturbs the machine for a while disturbs all of them. Where the code is compiled
+ * while it runs, as ours is, no two starts are equally quick, so a small difference needs several.
  */
 export async function compare(
   rig: Rig,
@@ -45,16 +48,34 @@ export async function compare(
   progress: Progress,
 ): Promise<Comparison> {
   const sink = await startSpanSink(rig);
-  const subjects: Subject[] = [];
+  const measured = new Map<string, Measured>();
   const missing: { name: string; reason: string }[] = [];
-  if (settings.isDirect) subjects.push(originAlone(ends));
-  for (const name of settings.only) {
-    progress.status(`starting ${name}`);
-    const { hops, sampleRatio } = settings;
-    const started = await startContender(name, rig, ends, { hops, spansPort: sink.port, sampleRatio, tls });
-    if ('missing' in started) missing.push({ name, reason: started.missing });
-    else subjects.push(started);
+  for (let start = 1; start <= settings.starts; start++) {
+    const subjects: Subject[] = settings.isDirect ? [originAlone(ends)] : [];
+    for (const name of settings.only) {
+      if (missing.some((one) => one.name === name)) continue;
+      progress.status(`starting ${name}${settings.starts > 1 ? `, ${start} of ${settings.starts}` : ''}`);
+      const { hops, sampleRatio } = settings;
+      const started = await startContender(name, rig, ends, { hops, spansPort: sink.port, sampleRatio, tls });
+      if ('missing' in started) missing.push({ name, reason: started.missing });
+      else subjects.push(started);
+    }
+    for (const one of await measure(subjects, rig, ends, settings, progress)) {
+      const before = measured.get(one.name);
+      measured.set(one.name, before ? joined(before, one) : one);
+    }
+    for (const { processes } of subjects) for (const { stop } of processes) await stop();
   }
+  return { measured: [...measured.values()], missing, spans: await sink.received() };
+}
+
+async function measure(
+  subjects: readonly Subject[],
+  rig: Rig,
+  ends: Ends,
+  settings: ComparisonSettings,
+  progress: Progress,
+): Promise<Measured[]> {
   for (const subject of subjects) {
     if (settings.warmupSeconds === 0) break;
     progress.status(`warming up ${subject.name}`);
@@ -63,20 +84,28 @@ export async function compare(
   const rows = subjects.map((subject) => ({ subject, blocks: [] as Block[], singles: [] as Block[] }));
   const singleSeconds = Math.max(1, Math.round(settings.seconds / 4));
   for (let round = 1; round <= settings.rounds; round++)
-    for (const { subject, blocks, singles } of rows) {
+    for (const { subject, blocks, singles } of round % 2 === 1 ? rows : rows.toReversed()) {
       progress.status(`round ${round} of ${settings.rounds}: ${subject.name}`);
       blocks.push(await measureBlock(subject, ends, settings, rig.place));
       if (settings.hasSingles)
         singles.push(await measureBlock(subject, ends, { connections: 1, seconds: singleSeconds }, rig.place));
     }
-  const measured = rows.map(({ subject: { name, version, processes }, blocks, singles }) => ({
+  return rows.map(({ subject: { name, version, processes }, blocks, singles }) => ({
     name,
     version,
     blocks,
     singles,
     residentBytes: residentBytesOfAll(processes),
   }));
-  return { measured, missing, spans: await sink.received() };
+}
+
+/** What was measured of the same proxy after two starts; its memory is that of the later one. */
+function joined(before: Measured, after: Measured): Measured {
+  return {
+    ...after,
+    blocks: [...before.blocks, ...after.blocks],
+    singles: [...before.singles, ...after.singles],
+  };
 }
 
 function residentBytesOfAll(processes: Subject['processes']): Measured['residentBytes'] {

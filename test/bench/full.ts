@@ -24,6 +24,9 @@ function fullCommand(name: string, title: string, traffic: Traffic, connections:
     connections,
     sizeBytes: 1024,
     hasSingles: false,
+    starts: 7,
+    rounds: 12,
+    seconds: 1,
     isTls: false,
     marks,
     details: [

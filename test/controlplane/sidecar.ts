@@ -50,7 +50,15 @@ export class Sidecar {
 }
 
 export function helloOf(name: string): WireHello {
-  return { sidecar: name, service: name.replace(/-.*/, ''), version: '0', revision: 0 };
+  return {
+    sidecar: name,
+    service: name.replace(/-.*/, ''),
+    version: '0',
+    revision: 0,
+    mesh: '',
+    scoped: false,
+    services: [],
+  };
 }
 
 export function newClient(t: Owner, address: string): DiscoveryClient {

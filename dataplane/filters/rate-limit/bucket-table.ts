@@ -55,15 +55,16 @@ export class BucketTable {
   /**
    * Counts a request in the bucket of a key, of which all bits of `place` and a `tag` from 1 to `mostTag` are told, unless it
    * has to be refused. Returns the time until it would pass (us), 0 when it passes, or `noRoom`. `nowUs` is below `timeWrapUs`.
+   * `requests` may be several at once, all or none of which pass, and `givenBack` places that were taken and not used.
    */
-  take(place: number, tag: number, gcra: Gcra, nowUs: number): number {
+  take(place: number, tag: number, gcra: Gcra, nowUs: number, requests = 1, givenBack = 0): number {
     let stepUs = 0;
     for (;;) {
       const slot = this.#find(place, tag, nowUs);
       if (slot === -1) return noRoom;
-      const waitUs = gcra.waitUs(this.#aheadUs);
+      const waitUs = gcra.waitUs(this.#aheadUs, requests);
       if (waitUs > 0) return waitUs;
-      if (stepUs === 0) stepUs = gcra.stepUs();
+      if (stepUs === 0) stepUs = gcra.stepUs(requests - givenBack);
       if (this.#replace(slot, tag, nowUs + this.#aheadUs + stepUs)) return 0;
     }
   }

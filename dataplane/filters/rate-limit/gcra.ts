@@ -21,14 +21,15 @@ export class Gcra {
     this.#toleranceUs = Math.ceil((burst - 1) * this.#intervalUs);
   }
 
-  /** Time until a request passes, for a bucket whose arrival time is ahead by so much; 0 when it passes now. */
-  waitUs(aheadUs: number): number {
-    return aheadUs > this.#toleranceUs ? aheadUs - this.#toleranceUs : 0;
+  /** Time until so many requests pass, for a bucket whose arrival time is ahead by so much; 0 when they pass now. */
+  waitUs(aheadUs: number, requests = 1): number {
+    const toleranceUs = requests === 1 ? this.#toleranceUs : this.#toleranceUs - (requests - 1) * this.#intervalUs;
+    return aheadUs > toleranceUs ? aheadUs - toleranceUs : 0;
   }
 
-  /** What a request that passes adds to the arrival time: an interval, as whole microseconds whose mean is exact. */
-  stepUs(): number {
-    const exactUs = this.#intervalUs + this.#owedUs;
+  /** What requests that pass add to the arrival time: an interval each, as whole microseconds whose mean is exact. */
+  stepUs(requests = 1): number {
+    const exactUs = requests * this.#intervalUs + this.#owedUs;
     const wholeUs = Math.floor(exactUs);
     this.#owedUs = exactUs - wholeUs;
     return wholeUs;

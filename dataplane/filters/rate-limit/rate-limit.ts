@@ -7,6 +7,7 @@ import type { Buckets } from './buckets.ts';
 import { Gcra } from './gcra.ts';
 import type { LimitKey } from './limit-key.ts';
 import type { RateLimitStats } from './rate-limit-stats.ts';
+import { TakenAhead } from './taken-ahead.ts';
 
 export type RateLimitSettings = {
   readonly name: string;
@@ -28,6 +29,7 @@ export class RateLimit {
   /** The bucket of the limit itself, which is also that of requests without a key. Where its keys go begins here, too. */
   readonly #place: number;
   readonly #tag: number;
+  readonly #own: TakenAhead;
   /** Time until the request that was refused last would pass. */
   waitUs = 0;
 
@@ -47,6 +49,7 @@ export class RateLimit {
     this.#stats = stats;
     this.#place = hashText(identity, buckets.placeSeed);
     this.#tag = hashText(identity, buckets.tagSeed);
+    this.#own = new TakenAhead(buckets.limits, this.#place, tagOf(this.#tag), this.#gcra, burst);
   }
 
   /** Counts a request; false when it has to be refused, which `waitUs` then tells more of. */
@@ -63,10 +66,9 @@ export class RateLimit {
   }
 
   #take(head: RequestHead, caller: Caller, timeUs: number): number {
-    const { limits, keys } = this.#buckets;
     const place = this.#key === null ? noKey : this.#key(head, caller, this.#place);
-    if (place === noKey) return limits.take(this.#place, tagOf(this.#tag), this.#gcra, timeUs);
-    return keys.take(place, tagOf(this.#key!(head, caller, this.#tag)), this.#gcra, timeUs);
+    if (place === noKey) return this.#own.take(timeUs);
+    return this.#buckets.keys.take(place, tagOf(this.#key!(head, caller, this.#tag)), this.#gcra, timeUs);
   }
 }
 

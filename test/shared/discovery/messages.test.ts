@@ -25,8 +25,30 @@ const key = { kind: 'Route', name: 'héllo-1' };
 const large = 2 ** 52 + 1;
 const requests: Readonly<Record<string, readonly object[]>> = {
   Stream: [
-    { hello: { sidecar: 'a-1', service: '', version: '0.1.0', revision: 0 } },
-    { hello: { sidecar: 'x'.repeat(300), service: 'a', version: '', revision: large } },
+    { hello: { sidecar: 'a-1', service: '', version: '0.1.0', revision: 0, mesh: '', scoped: false, services: [] } },
+    {
+      hello: {
+        sidecar: 'x'.repeat(300),
+        service: 'a',
+        version: '',
+        revision: large,
+        mesh: 'm-1',
+        scoped: true,
+        services: ['a', ''],
+      },
+    },
+    { scope: { services: [] } },
+    { scope: { services: ['cart', 'user'] } },
+    { report: { seconds: 0, services: [] } },
+    {
+      report: {
+        seconds: 300,
+        services: [
+          { service: 'cart', requests: large, errors: 1, latency: [0, 129, 70_000] },
+          { service: '', requests: 0, errors: 0, latency: [] },
+        ],
+      },
+    },
     { ack: { revision: 300, rejected: [{ key, revision: 128, error: 'no\nsuch "thing"' }] } },
     { ack: { revision: 0, rejected: [] } },
   ],
@@ -37,8 +59,15 @@ const requests: Readonly<Record<string, readonly object[]>> = {
 const entry = { key, revision: 16_384, document: Buffer.from('{}') };
 const replies: Readonly<Record<string, readonly object[]>> = {
   Stream: [
-    { revision: large, full: true, resources: [entry, { ...entry, revision: 0 }], removed: [] },
-    { revision: 1, full: false, resources: [], removed: [key, { kind: 'Policy', name: 'b' }] },
+    {
+      revision: large,
+      full: true,
+      resources: [entry, { ...entry, revision: 0 }],
+      removed: [],
+      mesh: 'm-1',
+      services: ['cart', 'user'],
+    },
+    { revision: 1, full: false, resources: [], removed: [key, { kind: 'Policy', name: 'b' }], mesh: '', services: [] },
   ],
   Register: [{ revision: 12, leaseSeconds: 15 }],
   Heartbeat: [{ revision: 0, leaseSeconds: 0 }],
@@ -71,7 +100,14 @@ t.test('each side reads what the other writes', async (t) => {
 });
 
 t.test('fields that a later version adds are passed over', async (t) => {
-  const known = updateCodec.encode({ revision: 7, full: true, resources: [], removed: [] });
+  const known = updateCodec.encode({
+    revision: 7,
+    full: true,
+    resources: [],
+    removed: [],
+    mesh: '',
+    services: [],
+  });
   const added = Buffer.from([0x78, 0x96, 0x01, 0x7a, 0x02, 0x61, 0x62, 0x79, 1, 2, 3, 4, 5, 6, 7, 8, 0x7d, 1, 2, 3, 4]);
   t.match(updateCodec.decode(Buffer.concat([known, added])), { revision: 7, full: true });
 });
