@@ -14,6 +14,8 @@ export type ControlPlaneOptions = {
   /** Where the control API listens; the default is a free port on 127.0.0.1, as for `push`. */
   readonly api?: Address;
   readonly push?: Address;
+  /** Where xDS is served; without it, nowhere. */
+  readonly xds?: Address;
   /** `sqlite:FILE`, `sqlite::memory:` (the default) or `etcd://HOST:PORT[,HOST:PORT][/PREFIX]`. */
   readonly store?: string;
   readonly version?: string;
@@ -32,6 +34,7 @@ export type ControlPlaneOptions = {
 export type ControlPlane = {
   readonly apiAddress: Address;
   readonly pushAddress: Address;
+  readonly xdsAddress: Address | null;
   readonly store: string;
   /** Ends streams and watches, answers what is under way, and closes the store. */
   close(): Promise<void>;
@@ -68,6 +71,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       () => push.close(),
       () => hub.close(),
     );
+    const xds = options.xds ? await startXds(catalog, version, log, options.xds) : null;
+    if (xds) closers.push(() => xds.close());
     const view = { name: store.name, isConnected: () => following.isConnected() };
     const tracing = options.otlp === undefined ? null : await startTracing(options.otlp, version);
     if (tracing) closers.push(() => tracing.close());
@@ -80,16 +85,29 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         version,
         clock,
         log,
+        ...(xds ? { xds: xds.hub } : {}),
         ...(tracing ? { trace: tracing.traceRequests } : {}),
       },
       options.api ?? anyPort,
     );
     closers.push(() => api.close());
-    return { apiAddress: api.address, pushAddress: push.address, store: store.name, close };
+    return {
+      apiAddress: api.address,
+      pushAddress: push.address,
+      xdsAddress: xds?.address ?? null,
+      store: store.name,
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** Loaded only when asked for: it reads .proto files. */
+async function startXds(...settings: Parameters<typeof import('./xds/start-xds.ts').startXds>) {
+  const { startXds: start } = await import('./xds/start-xds.ts');
+  return start(...settings);
 }
 
 /** Loaded only when asked for: the SDK costs some 40 MB. */

@@ -10,6 +10,7 @@ import { controlPlaneMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { addResourceRoutes } from './resource-routes.ts';
 import { Watches } from './watches.ts';
+import { addXdsRoute } from './xds-route.ts';
 
 export type ApiParts = MeshParts & {
   readonly clock: Clock;
@@ -41,6 +42,7 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
   addResourceRoutes(server, catalog, registry, watches);
   addApplyRoute(server, registry);
   addMeshRoutes(server, parts);
+  addXdsRoute(server, parts.xds ?? null);
 
   const document = openApiDocument(parts.version);
   const page = docsPage(document);

@@ -3,6 +3,7 @@ import { kinds, plurals } from '../../shared/resources/resource.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { PushHub } from '../push/push-hub.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { XdsHub } from '../xds/xds-hub.ts';
 import { toProblem } from './refusal.ts';
 import { readQuery } from './request.ts';
 
@@ -12,6 +13,8 @@ export type MeshParts = {
   readonly registry: Registry;
   readonly store: { readonly name: string; isConnected(): boolean };
   readonly version: string;
+  /** Left out where xDS is not served. */
+  readonly xds?: XdsHub;
 };
 
 /** What the mesh is doing: heartbeats, rollouts, sidecars, status. */

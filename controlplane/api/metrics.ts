@@ -7,7 +7,7 @@ import type { Watches } from './watches.ts';
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** The figures of the control plane, read when somebody scrapes. */
-export function controlPlaneMetrics({ catalog, hub, store }: MeshParts, watches: Watches): MetricRegistry {
+export function controlPlaneMetrics({ catalog, hub, store, xds }: MeshParts, watches: Watches): MetricRegistry {
   const registry = new MetricRegistry();
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
@@ -33,6 +33,12 @@ export function controlPlaneMetrics({ catalog, hub, store }: MeshParts, watches:
     () => {
       return hub.rollout('latest')?.laggards.length ?? 0;
     },
+  );
+  gauge('meshlane_control_plane_xds_clients', 'Connected clients of xDS.', () => xds?.connected ?? 0);
+  gauge(
+    'meshlane_control_plane_xds_clients_refusing',
+    'Connected clients of xDS that refused the last they were sent of some type.',
+    () => xds?.refusing ?? 0,
   );
   gauge('meshlane_control_plane_watches', 'Open watches of the control API.', () => watches.size);
   gauge('meshlane_control_plane_resident_memory_bytes', 'Resident memory of the process.', () =>
