@@ -11,7 +11,7 @@ export const grpcClient: Viewer = { ...envoy, client: 'grpc' };
 
 /** A resource as the control plane would store it: at the revision after its place in the list. */
 export function read(document: object, index = 0): AnyResource {
-  const result = readResource(document);
+  const result = readResource(JSON.parse(JSON.stringify(document)));
   if (!result.ok) throw new Error(JSON.stringify(result.issues));
   return { ...result.value, revision: index + 1, status: { created: index + 1 } } as AnyResource;
 }
