@@ -1,5 +1,5 @@
 import t from 'tap';
-import { HpackDecoder } from '../../../../dataplane/http2/hpack/decoder.ts';
+import { HpackDecoder } from '../../../../shared/http2/hpack/decoder.ts';
 import { decode, hex, newDecoder, tableOf } from './blocks.ts';
 import { PlainDecoder, PlainEncoder, plainDecode, plainInteger } from './plain-hpack.ts';
 

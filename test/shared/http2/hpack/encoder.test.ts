@@ -1,7 +1,7 @@
 import t from 'tap';
-import { HpackEncoder } from '../../../../dataplane/http2/hpack/encoder.ts';
-import { Indexing } from '../../../../dataplane/http2/hpack/indexing.ts';
-import { prepareField } from '../../../../dataplane/http2/hpack/prepared-field.ts';
+import { HpackEncoder } from '../../../../shared/http2/hpack/encoder.ts';
+import { Indexing } from '../../../../shared/http2/hpack/indexing.ts';
+import { prepareField } from '../../../../shared/http2/hpack/prepared-field.ts';
 import { type Bytes, decode, encode, encodeWith, newDecoder, type SentField, tableOf } from './blocks.ts';
 
 t.test('a field enters the table when it comes a second time', async (t) => {

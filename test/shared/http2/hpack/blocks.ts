@@ -1,7 +1,7 @@
-import type { ByteSink } from '../../../../dataplane/http2/hpack/byte-sink.ts';
-import { HpackDecoder } from '../../../../dataplane/http2/hpack/decoder.ts';
-import type { HpackEncoder } from '../../../../dataplane/http2/hpack/encoder.ts';
-import { Indexing } from '../../../../dataplane/http2/hpack/indexing.ts';
+import type { ByteSink } from '../../../../shared/http2/hpack/byte-sink.ts';
+import { HpackDecoder } from '../../../../shared/http2/hpack/decoder.ts';
+import type { HpackEncoder } from '../../../../shared/http2/hpack/encoder.ts';
+import { Indexing } from '../../../../shared/http2/hpack/indexing.ts';
 import type { PlainField } from './plain-hpack.ts';
 
 /** What is written, in memory that has no byte to spare. */

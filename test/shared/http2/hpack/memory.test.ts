@@ -2,9 +2,9 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
-import { HpackDecoder } from '../../../../dataplane/http2/hpack/decoder.ts';
-import { HpackEncoder } from '../../../../dataplane/http2/hpack/encoder.ts';
-import { Indexing } from '../../../../dataplane/http2/hpack/indexing.ts';
+import { HpackDecoder } from '../../../../shared/http2/hpack/decoder.ts';
+import { HpackEncoder } from '../../../../shared/http2/hpack/encoder.ts';
+import { Indexing } from '../../../../shared/http2/hpack/indexing.ts';
 import { Bytes } from './blocks.ts';
 import { PlainEncoder } from './plain-hpack.ts';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { DynamicTable, Entry, entryShift } from '../../../../dataplane/http2/hpack/dynamic-table.ts';
+import { DynamicTable, Entry, entryShift } from '../../../../shared/http2/hpack/dynamic-table.ts';
 import { holdsFor } from '../../../harness/property.ts';
 import { PlainTable } from './plain-hpack.ts';
 

@@ -1,7 +1,7 @@
 import t from 'tap';
-import { HpackEncoder } from '../../../../dataplane/http2/hpack/encoder.ts';
-import { Indexing } from '../../../../dataplane/http2/hpack/indexing.ts';
-import { writeInteger } from '../../../../dataplane/http2/hpack/integer.ts';
+import { HpackEncoder } from '../../../../shared/http2/hpack/encoder.ts';
+import { Indexing } from '../../../../shared/http2/hpack/indexing.ts';
+import { writeInteger } from '../../../../shared/http2/hpack/integer.ts';
 import { Bytes, decode, encode, encodeWith, hex, newDecoder, tableOf } from './blocks.ts';
 
 /** RFC 7541 Appendix C. Tables are written the newest entry first. */

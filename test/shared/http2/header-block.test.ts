@@ -1,5 +1,5 @@
 import t from 'tap';
-import { HeaderBlock } from '../../../dataplane/http2/header-block.ts';
+import { HeaderBlock } from '../../../shared/http2/header-block.ts';
 
 const mostFrames = 64;
 

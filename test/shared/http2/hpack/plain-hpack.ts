@@ -1,4 +1,4 @@
-import { staticLines } from '../../../../dataplane/http2/hpack/static-table.ts';
+import { staticLines } from '../../../../shared/http2/hpack/static-table.ts';
 import { huffmanRows } from './huffman-rows.ts';
 
 /** RFC 7541 as one reads it: strings, arrays, errors thrown. What the tests of the product hold it against. */

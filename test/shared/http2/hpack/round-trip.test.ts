@@ -1,7 +1,7 @@
 import fc, { type Arbitrary } from 'fast-check';
 import t from 'tap';
-import { HpackEncoder } from '../../../../dataplane/http2/hpack/encoder.ts';
-import { Indexing } from '../../../../dataplane/http2/hpack/indexing.ts';
+import { HpackEncoder } from '../../../../shared/http2/hpack/encoder.ts';
+import { Indexing } from '../../../../shared/http2/hpack/indexing.ts';
 import { holdsFor } from '../../../harness/property.ts';
 import { decode, encode, newDecoder, type SentField, tableOf } from './blocks.ts';
 import { type PlainChoice, PlainDecoder, PlainEncoder, plainDecode } from './plain-hpack.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Budget } from '../../../dataplane/http2/budget.ts';
+import { Budget } from '../../../shared/http2/budget.ts';
 
 t.test('so much may be spent at once, and not one more', async (t) => {
   const budget = new Budget(10, 1);

@@ -8,8 +8,8 @@ import {
 } from 'node:http2';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import t from 'tap';
-import { HpackEncoder } from '../../../../dataplane/http2/hpack/encoder.ts';
-import { staticLines } from '../../../../dataplane/http2/hpack/static-table.ts';
+import { HpackEncoder } from '../../../../shared/http2/hpack/encoder.ts';
+import { staticLines } from '../../../../shared/http2/hpack/static-table.ts';
 import { until } from '../../../harness/until.ts';
 import { decode, encode, newDecoder, type SentField, tableOf } from './blocks.ts';
 

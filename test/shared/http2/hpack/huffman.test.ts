@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { codeLengths, codes } from '../../../../dataplane/http2/hpack/huffman-code.ts';
-import { decodeHuffman, mostDecoded } from '../../../../dataplane/http2/hpack/huffman-decode.ts';
+import { codeLengths, codes } from '../../../../shared/http2/hpack/huffman-code.ts';
+import { decodeHuffman, mostDecoded } from '../../../../shared/http2/hpack/huffman-decode.ts';
 import { escaped, holdsFor } from '../../../harness/property.ts';
 import { huffmanRows } from './huffman-rows.ts';
 import { plainFromHuffman, plainHuffman } from './plain-hpack.ts';

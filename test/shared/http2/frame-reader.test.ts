@@ -1,8 +1,8 @@
 import { deepStrictEqual } from 'node:assert';
 import fc from 'fast-check';
 import t from 'tap';
-import { H2Code } from '../../../dataplane/http2/frame.ts';
-import { FrameReader, type FrameSink } from '../../../dataplane/http2/frame-reader.ts';
+import { H2Code } from '../../../shared/http2/frame.ts';
+import { FrameReader, type FrameSink } from '../../../shared/http2/frame-reader.ts';
 import { Flag, FrameType, usualFrameSize } from '../../harness/http2/frame.ts';
 import { FrameReader as PlainReader } from '../../harness/http2/frame-reader.ts';
 import { dataFrame, frame } from '../../harness/http2/frame-writer.ts';
