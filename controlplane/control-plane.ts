@@ -63,7 +63,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     const registry = new Registry(catalog, writer, store, clock, log);
     closers.push(() => registry.close());
     const hub = new PushHub(catalog, clock, log, options);
-    const push = await startPushServer({ hub, catalog, registry, clock, log }, options.push ?? anyPort);
+    const push = await startPushServer({ hub, registry, clock }, options.push ?? anyPort);
     closers.push(
       () => push.close(),
       () => hub.close(),
