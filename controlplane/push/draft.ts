@@ -1,4 +1,4 @@
-import { updateFields, type WireKey } from '../../shared/discovery/messages.ts';
+import { updateFields } from '../../shared/discovery/messages.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { StoredResource } from '../catalog/stored-resource.ts';
 import { type Change, type ChangeLog, wireOf } from './change-log.ts';
@@ -45,53 +45,61 @@ function draftSince(
   if (log.edition <= edition) return null;
   const { update, config, hasMoves } = feed.sharedSince(log, edition);
   if (!(hasMoves && scope) && config.every((stored) => stored.forSidecar(sidecar) === stored)) return update;
-  const draft = new Draft();
-  for (const change of log.since(edition)) draft.take(change, sidecar, scope, edition);
-  return draft.finish(feed, []);
+  const draft = new Draft(feed, sidecar, scope, edition);
+  draft.takeAll(log);
+  return draft.finish([]);
 }
 
 function mergeUpdate(feed: MeshFeed, sidecar: string, scope: Scope, edition: number): Update | null {
-  const draft = new Draft();
-  for (const key of scope.departed)
-    if (!scope.covers(key)) draft.remove(key, { kind: 'Instance', name: key.slice('Instance/'.length) });
-  for (const change of feed.config.since(edition)) draft.take(change, sidecar, scope, edition);
-  for (const service of scope.services)
-    for (const change of service.changes.since(edition)) draft.take(change, sidecar, scope, edition);
-  for (const { instances } of scope.joined) for (const stored of instances.values()) draft.put(stored.key, stored);
-  return draft.finish(
-    feed,
-    [...scope.joined].map(({ name }) => name),
-  );
+  const draft = new Draft(feed, sidecar, scope, edition);
+  draft.takeAll(feed.config);
+  for (const key of scope.departed) draft.takeInstance(key);
+  for (const { changes } of scope.services) draft.takeAll(changes);
+  for (const { instances } of scope.joined) for (const { key } of instances.values()) draft.takeInstance(key);
+  return draft.finish([...scope.joined].map(({ name }) => name));
 }
 
-/** Fields of an update by key; what comes later takes the place of what came before. */
+/** The fields of an update for one sidecar, by key. */
 class Draft {
+  readonly #feed: MeshFeed;
+  readonly #sidecar: string;
+  readonly #scope: Scope | null;
+  /** What it has. */
+  readonly #edition: number;
   readonly #fields = new Map<ResourceKey, Buffer>();
 
-  put(key: ResourceKey, stored: StoredResource): void {
-    this.#fields.set(key, wireOf(stored));
+  constructor(feed: MeshFeed, sidecar: string, scope: Scope | null, edition: number) {
+    this.#feed = feed;
+    this.#sidecar = sidecar;
+    this.#scope = scope;
+    this.#edition = edition;
   }
 
-  remove(key: ResourceKey, wireKey: WireKey): void {
-    this.#fields.set(key, updateFields.removed(wireKey));
+  takeAll(log: ChangeLog): void {
+    for (const change of log.since(this.#edition))
+      if (change.wireKey.kind === 'Instance') this.takeInstance(change.key);
+      else this.#takeConfig(change);
   }
 
-  take(
-    { key, wireKey, stored, before, beforeEdition }: Change,
-    sidecar: string,
-    scope: Scope | null,
-    edition: number,
-  ): void {
-    const version = stored?.forSidecar(sidecar) ?? null;
+  /** Tells how an instance is now: several logs may speak of one that moved, each of a part of its way. */
+  takeInstance(key: ResourceKey): void {
+    const stored = this.#feed.latest(key);
+    const isCovered = stored && (this.#scope === null || this.#scope.covers(stored));
+    const gone = () => updateFields.removed({ kind: 'Instance', name: key.slice('Instance/'.length) });
+    this.#fields.set(key, isCovered ? wireOf(stored) : gone());
+  }
+
+  #takeConfig({ key, wireKey, stored, before, beforeEdition }: Change): void {
+    const version = stored?.forSidecar(this.#sidecar) ?? null;
     // What it was sent last is only known when it had what came before this change.
-    const isKnown = beforeEdition <= edition && !this.#fields.has(key);
-    if (isKnown && wireKey.kind !== 'Instance' && (before?.forSidecar(sidecar) ?? null) === version) return;
-    if (version) this.put(key, version);
-    else if (!scope?.covers(key)) this.remove(key, wireKey);
+    const isKnown = beforeEdition <= this.#edition && !this.#fields.has(key);
+    if (isKnown && (before?.forSidecar(this.#sidecar) ?? null) === version) return;
+    this.#fields.set(key, version ? wireOf(version) : updateFields.removed(wireKey));
   }
 
-  finish(feed: MeshFeed, services: string[]): Update | null {
+  finish(services: string[]): Update | null {
     if (this.#fields.size === 0 && services.length === 0) return null;
-    return newUpdate({ ...feed.head, services }, [...this.#fields.keys()], [Buffer.concat([...this.#fields.values()])]);
+    const fields = [Buffer.concat([...this.#fields.values()])];
+    return newUpdate({ ...this.#feed.head, services }, [...this.#fields.keys()], fields);
   }
 }

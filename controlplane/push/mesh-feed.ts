@@ -116,8 +116,9 @@ export class MeshFeed {
     for (const service of this.#services.values()) service.changes.forget(edition);
   }
 
-  has(key: ResourceKey): boolean {
-    return this.#latest.has(key);
+  /** A resource as it was last published. */
+  latest(key: ResourceKey): StoredResource | undefined {
+    return this.#latest.get(key)?.stored;
   }
 
   /** The feed of a service, made when there is none. */
@@ -133,12 +134,6 @@ export class MeshFeed {
   /** Forgets a service that nobody is interested in any more. */
   release(service: ServiceFeed): void {
     if (service.isIdle && this.#services.get(service.name) === service) this.#services.delete(service.name);
-  }
-
-  /** The service whose instance that is now. */
-  serviceOfInstance(key: ResourceKey): ServiceFeed | undefined {
-    const latest = this.#latest.get(key);
-    return latest && this.#services.get(serviceOf(latest.stored));
   }
 
   /** All services, routes and policies, in the order in which they have to be applied. */
@@ -224,6 +219,6 @@ export class MeshFeed {
 }
 
 /** The service of an instance; empty for everything else. */
-function serviceOf({ resource }: StoredResource): string {
+export function serviceOf({ resource }: StoredResource): string {
   return resource.kind === 'Instance' ? resource.spec.service : '';
 }

@@ -1,6 +1,7 @@
 import { namePattern } from '../../shared/resources/field-schemas.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
-import type { MeshFeed } from './mesh-feed.ts';
+import type { StoredResource } from '../catalog/stored-resource.ts';
+import { type MeshFeed, serviceOf } from './mesh-feed.ts';
 import type { Listener, ServiceFeed } from './service-feed.ts';
 
 const mostServices = 10_000;
@@ -50,10 +51,9 @@ export class Scope {
     this.departed.clear();
   }
 
-  /** The instance is one of the scope. */
-  covers(key: ResourceKey): boolean {
-    const service = this.#feed.serviceOfInstance(key);
-    return service !== undefined && this.services.has(service);
+  /** The instance is one of a service in the scope. */
+  covers(instance: StoredResource): boolean {
+    return this.services.has(this.#feed.service(serviceOf(instance)));
   }
 
   close(): void {

@@ -131,7 +131,7 @@ export class SidecarStream {
     const sent = new Set(keys);
     for (const one of rejected) {
       const key: ResourceKey = `${one.key?.kind}/${one.key?.name}`;
-      const isSent = keys === null ? this.#feed.has(key) : sent.has(key);
+      const isSent = keys === null ? this.#feed.latest(key) !== undefined : sent.has(key);
       if (isSent) noted.set(key, { ...one, error: cutText(one.error, longestError) });
     }
     this.#rejected = noted.size > 0 ? noted : null;

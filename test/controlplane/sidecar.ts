@@ -11,6 +11,13 @@ import {
 import { grpc } from '../../shared/grpc/grpc.ts';
 import type { Owner } from '../harness/owner.ts';
 
+export type SidecarOptions = {
+  readonly autoAck?: boolean;
+  readonly hello?: boolean;
+  /** The services that it calls; null for one that gets everything. */
+  readonly scope?: readonly string[] | null;
+};
+
 /** A client of the push protocol that does what the test says and nothing by itself. */
 export class Sidecar {
   readonly client: DiscoveryClient;
@@ -21,7 +28,12 @@ export class Sidecar {
   autoAck: ((update: WireUpdate) => WireRejection[]) | null;
   ended: { code: number; details: string } | null = null;
 
-  constructor(t: Owner, address: string, name: string, { autoAck = true, hello = true } = {}) {
+  constructor(
+    t: Owner,
+    address: string,
+    name: string,
+    { autoAck = true, hello = true, scope = null }: SidecarOptions = {},
+  ) {
     this.client = newClient(t, address);
     this.autoAck = autoAck ? () => [] : null;
     this.stream = this.client.stream();
@@ -32,7 +44,12 @@ export class Sidecar {
     this.stream.on('end', () => {
       this.ended ??= { code: 0, details: '' };
     });
-    if (hello) this.stream.write({ hello: helloOf(name) });
+    if (hello) this.stream.write({ hello: { ...helloOf(name), scoped: scope !== null, services: [...(scope ?? [])] } });
+  }
+
+  /** Says which services it calls from now on. */
+  call(...services: string[]): void {
+    this.stream.write({ scope: { services } });
   }
 
   ack(update: WireUpdate, rejected: WireRejection[] = []): void {
