@@ -52,7 +52,7 @@ export class Connection implements FrameSink, Carrier {
   readonly #calls = new Map<number, ServerCall<unknown>>();
   readonly #reader = new FrameReader();
   readonly #decoder = new HpackDecoder(tableBytes, () => 0);
-  readonly #block = new HeaderBlock(mostFieldBytes);
+  readonly #block = new HeaderBlock(2 * mostFieldBytes); // so that what is a little too large can be refused by itself
   readonly #idleFrames = new Budget(mostIdleFrames, idleFramesPerSecond);
   readonly #resets = new Budget(mostResets, resetsPerSecond);
   #prefaceLeft = preface.length;

@@ -65,6 +65,8 @@ export class ServerCall<Request> {
   #part = 0;
   #at = 0;
   #isOpen = true;
+  /** Ends with OK when nothing waits any more. */
+  #isEnding = false;
 
   constructor(
     carrier: Carrier,
@@ -105,9 +107,11 @@ export class ServerCall<Request> {
     this.#carrier.uncork();
   }
 
-  /** Ends the call; what has not left by then is not sent. */
+  /** Ends the call: OK once all that was sent has left, anything else at once, and what has not left by then never does. */
   end(status: number, text = ''): void {
     if (!this.#isOpen) return;
+    this.#isEnding = status === grpc.status.OK && this.#waiting.length > 0;
+    if (this.#isEnding) return;
     this.#release();
     this.#carrier.finish(this, status, text);
   }
@@ -128,6 +132,7 @@ export class ServerCall<Request> {
       this.#waiting.shift();
       this.#sentBytes = this.#part = this.#at = 0;
     }
+    if (this.#isEnding) this.end(grpc.status.OK);
   }
 
   onData(bytes: Buffer, from: number, to: number): void {
