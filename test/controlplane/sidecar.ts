@@ -8,7 +8,7 @@ import {
   type WireSidecarMessage,
   type WireUpdate,
 } from '../../shared/discovery/discovery.ts';
-import { grpc } from '../../shared/grpc/grpc.ts';
+import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
 import type { Owner } from '../harness/owner.ts';
 
 export type SidecarOptions = {
@@ -80,6 +80,7 @@ export function helloOf(name: string): WireHello {
 
 export function newClient(t: Owner, address: string): DiscoveryClient {
   const client = new DiscoveryService(address, grpc.credentials.createInsecure(), {
+    ...channelOptions,
     'grpc.use_local_subchannel_pool': 1,
   }) as unknown as DiscoveryClient;
   t.teardown(() => client.close());

@@ -130,6 +130,20 @@ t.test('calls beyond the limit are refused, one that was reset makes room', asyn
   await client.frame(FrameType.data, ({ stream }) => stream === 9);
 });
 
+t.test('a call that has not ended by its deadline is ended', async (t) => {
+  const { client, server } = await start(t);
+  const fields = fieldsOf('Chat', [['grpc-timeout', '300m']]);
+  const startedMs = performance.now();
+  client.send(headersFrame(1, headerBlock(fields)), dataFrame(1, message('a')));
+  const { fields: trailers } = await client.frame(
+    FrameType.headers,
+    (one) => field(one.fields ?? [], 'grpc-status') !== undefined,
+  );
+  t.equal(field(trailers ?? [], 'grpc-status'), String(grpc.status.DEADLINE_EXCEEDED));
+  t.ok(performance.now() - startedMs > 290);
+  t.same(server.ended, ['cancel']);
+});
+
 t.test('messages that are cut short or cannot be are the caller’s fault', async (t) => {
   const { client } = await start(t);
   const ends = async (body: Buffer) => {
