@@ -35,7 +35,7 @@ export const command: Command = {
       text: 'Sizes of the fleet, each with a control plane of its own.',
     },
     large: { text: `A fleet of ${largeFleet} on top.` },
-    changes: { value: 'N', default: '40', text: 'Single changes for each size.' },
+    changes: { value: 'N', default: '100', text: 'Single changes for each size.' },
     seconds: {
       value: 'S',
       default: '5',
