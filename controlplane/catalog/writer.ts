@@ -20,6 +20,10 @@ const longestPauseMs = 20;
 const catchUpMs = 5_000;
 /** The store collects an instance itself when no control plane renewed or removed it for a day. */
 const garbageSeconds = 86_400;
+const mostFaults = 20;
+
+/** Hears what became of each set of changes. */
+export type OutcomeListener = (changes: readonly Change[], options: ApplyOptions, outcome: Outcome) => void;
 
 export class Writer {
   readonly #catalog: Catalog;
@@ -29,11 +33,13 @@ export class Writer {
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #writes = 0;
+  readonly #onOutcome: OutcomeListener | null;
 
-  constructor(catalog: Catalog, store: Store, clock: Clock) {
+  constructor(catalog: Catalog, store: Store, clock: Clock, onOutcome: OutcomeListener | null = null) {
     this.#catalog = catalog;
     this.#store = store;
     this.#clock = clock;
+    this.#onOutcome = onOutcome;
   }
 
   /** Does all changes at one new revision, or none. Never rejects for what a user or the store did. */
@@ -47,18 +53,25 @@ export class Writer {
       () => undefined,
     );
     try {
-      return await turn;
+      const outcome = await turn;
+      this.#onOutcome?.(changes, options, outcome);
+      return outcome;
     } finally {
       this.#waiting--;
     }
   }
 
-  async #attempt(changes: readonly Change[], { dryRun = false, pointerOf = () => '' }: ApplyOptions): Promise<Outcome> {
+  async #attempt(
+    changes: readonly Change[],
+    { dryRun = false, pointerOf = () => '', author }: ApplyOptions,
+  ): Promise<Outcome> {
     const deadlineMs = this.#clock.monotonicMs() + competeMs;
     do {
       const seen = this.#catalog.revision;
       const planned = plan(changes, this.#catalog, pointerOf);
       if (!planned.ok) return planned;
+      const faults = author ? planned.steps.flatMap((step) => author.faultOf(step) ?? []) : [];
+      if (faults.length > 0) return refuse('forbidden', faults.slice(0, mostFaults).join('; '));
       const toStore = planned.steps.filter((step) => step.action !== 'unchanged');
       if (dryRun) return { ok: true, revision: seen, effects: planned.steps.map((step) => toEffect(step)) };
       if (toStore.length === 0) return unchanged(planned.steps, seen);
