@@ -35,7 +35,7 @@ export function guardApi(server: FastifyInstance, { gate, openMetrics }: ApiGuar
   });
   server.addHook('onResponse', (request, reply, done) => {
     const visitor = visitors.get(request);
-    const isChange = request.method !== 'GET' && request.method !== 'HEAD';
+    const isChange = needOfRequest(request.method, request.routeOptions.url, openMetrics) !== 'read';
     const isHeartbeat = request.routeOptions.url?.endsWith('/heartbeat') && reply.statusCode < 400;
     if (visitor && isChange && !isHeartbeat && !gate.hasRecorded(visitor))
       gate.record(visitor, visitOf(request).what, reply.statusCode < 400 ? 'done' : `status ${reply.statusCode}`);

@@ -7,8 +7,11 @@ const open: ReadonlySet<string> = new Set(['/', '/healthz', '/readyz']);
 /** What `--open-metrics` opens as well. */
 const openOnDemand: ReadonlySet<string> = new Set(['/metrics', '/docs', '/openapi.json']);
 
-/** Changes that are then held to the namespaces of each resource. Any other is for who reaches the whole mesh. */
-const changes: Readonly<Record<string, Need>> = {
+/**
+ * Changes that are then held to the namespaces of each resource, and questions too long for a URL. Any other is for who
+ * reaches the whole mesh.
+ */
+const notGet: Readonly<Record<string, Need>> = {
   'PUT /v1/services/:name': 'write',
   'DELETE /v1/services/:name': 'write',
   'PUT /v1/routes/:name': 'write',
@@ -19,12 +22,13 @@ const changes: Readonly<Record<string, Need>> = {
   'DELETE /v1/instances/:name': 'register',
   'POST /v1/instances/:name/heartbeat': 'register',
   'POST /v1/apply': 'write',
+  'POST /v1/plan': 'read',
 };
 
 /** What a request of the API needs; a path that is none of ours is told only to who may read. */
 export function needOfRequest(method: string, route: string | undefined, openMetrics: boolean): RouteNeed {
   if (route === undefined) return 'read';
-  if (method !== 'GET' && method !== 'HEAD') return changes[`${method} ${route}`] ?? 'administer';
+  if (method !== 'GET' && method !== 'HEAD') return notGet[`${method} ${route}`] ?? 'administer';
   return open.has(route) || (openMetrics && openOnDemand.has(route)) ? 'open' : 'read';
 }
 

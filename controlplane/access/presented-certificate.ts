@@ -9,8 +9,8 @@ const bySocket = new WeakMap<Socket, Presented>();
 
 /** Who the other end of a connection has proved to be by its certificate, read once a connection. */
 export function presentedBy(socket: Socket, nowMs: number): { readonly identity: string } | { readonly fault: string } {
-  let presented = bySocket.get(socket);
-  if (!presented) bySocket.set(socket, (presented = read(socket)));
+  const presented = bySocket.get(socket) ?? read(socket);
+  bySocket.set(socket, presented);
   if ('validToMs' in presented && presented.validToMs < nowMs)
     return { fault: `the certificate of ${presented.identity} has expired since the connection was made` };
   return presented;

@@ -16,11 +16,11 @@ import {
 } from '../../shared/discovery/discovery.ts';
 import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import { CallInterceptor } from '../access/call-interceptor.ts';
 import type { Gate } from '../access/gate.ts';
-import { type Pass, PushGuard } from '../access/push-guard.ts';
+import { type Pass, type PushCaller, PushGuard } from '../access/push-guard.ts';
 import type { ServerTls } from '../access/server-tls.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { ApplyOptions } from '../catalog/change.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { CloseReason, PushHub } from './push-hub.ts';
 import { deregister, heartbeat, register } from './registration.ts';
@@ -60,12 +60,13 @@ export type PushServerParts = {
 export async function startPushServer(parts: PushServerParts, address: Address): Promise<PushServer> {
   const { hub, catalog, registry, clock, tls } = parts;
   const sockets = new Map<string, Socket>();
-  const guard = new PushGuard(parts.gate, catalog, (peer) => sockets.get(peer));
+  const guard = new PushGuard(parts.gate, catalog);
+  const interceptor = new CallInterceptor(guard, (peer) => sockets.get(peer));
   const server = new grpc.Server({
     ...channelOptions,
     'grpc.max_receive_message_length': longestMessageBytes,
     'grpc.max_concurrent_streams': mostCalls,
-    interceptors: [guard.interceptor],
+    interceptors: [interceptor.intercept],
   });
 
   const openStream = (call: Call) => {
@@ -100,7 +101,7 @@ export async function startPushServer(parts: PushServerParts, address: Address):
           'Hello.sidecar must be a name of 1 to 253 printable characters without spaces',
         );
       if (hub.isFull) return end(grpc.status.RESOURCE_EXHAUSTED, 'this control plane has as many sidecars as it takes');
-      const claim = guard.claim(call.metadata, hello, (why) => end(grpc.status.PERMISSION_DENIED, why));
+      const claim = guard.claim(interceptor.callerOf(call), hello, (why) => end(grpc.status.PERMISSION_DENIED, why));
       if (typeof claim === 'string') return end(grpc.status.PERMISSION_DENIED, claim);
       pass = claim;
       stream = new SidecarStream(
@@ -122,15 +123,15 @@ export async function startPushServer(parts: PushServerParts, address: Address):
 
   server.addService(DiscoveryService.service, {
     stream: openStream,
-    register: unary(guard, (request: WireRegistration, by) => register(registry, request, by)),
-    heartbeat: unary(guard, (request: WireInstanceName, by) => {
-      guard.mustOwn(by, request.name);
+    register: unary(interceptor, (request: WireRegistration, { by }) => register(registry, request, by)),
+    heartbeat: unary(interceptor, (request: WireInstanceName, caller) => {
+      guard.mustOwn(caller, request.name);
       return heartbeat(registry, request);
     }),
-    deregister: unary(guard, (request: WireInstanceName, by) => {
-      guard.mustOwn(by, request.name);
+    deregister: unary(interceptor, (request: WireInstanceName, caller) => {
+      guard.mustOwn(caller, request.name);
       hub.leave(request.name);
-      return deregister(registry, request, by);
+      return deregister(registry, request, caller.by);
     }),
   });
 
@@ -169,11 +170,11 @@ export async function startPushServer(parts: PushServerParts, address: Address):
 }
 
 function unary<Request>(
-  guard: PushGuard,
-  answer: (request: Request, by: ApplyOptions) => Promise<WireLease>,
+  interceptor: CallInterceptor,
+  answer: (request: Request, caller: PushCaller) => Promise<WireLease>,
 ): grpc.handleUnaryCall<Request, WireLease> {
   return (call, callback) => {
-    const work = async () => answer(call.request, guard.authorOf(call.metadata));
+    const work = async () => answer(call.request, interceptor.callerOf(call));
     work().then(
       (lease) => callback(null, lease),
       (error: unknown) => callback(error as grpc.ServiceError),
