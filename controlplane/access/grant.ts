@@ -52,8 +52,8 @@ export function changeFault(grant: Grant, touch: Touch): string | null {
   const names = [touch.resource, ...(touch.before ? [touch.before.resource] : [])].flatMap(boundNames);
   const outside = names.find((one) => !namespaces.has(namespaceOf(one)));
   if (outside === undefined) return null;
-  const why = outside === name ? '' : ` by ${outside}`;
-  return `${kind}/${name} is${why} in namespace ${namespaceOf(outside)}, and it has ${[...namespaces].join(', ')}`;
+  const where = outside === name ? 'is' : `concerns ${outside}`;
+  return `${kind}/${name} ${where} in namespace ${namespaceOf(outside)}, and its namespaces are ${[...namespaces].join(', ')}`;
 }
 
 /** Its instances, and its service when the first of them brings it. */

@@ -1,5 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { checkServerIdentity as checkIdentity, type PeerCertificate } from 'node:tls';
 import type { Log } from '../../observability/logging/log.ts';
 import { FileWatch } from '../../shared/files/file-watch.ts';
 import { grpc } from '../../shared/grpc/grpc.ts';
@@ -45,10 +47,17 @@ export class ControlPlaneCredentials {
     return credentials;
   }
 
-  /** For a new connection. */
-  get channel(): grpc.ChannelCredentials {
+  /** For a new connection to a host. */
+  channelTo(host: string): { readonly credentials: grpc.ChannelCredentials; readonly options: grpc.ChannelOptions } {
     const { ca, certificate, privateKey } = this.#contents;
-    return ca === null ? grpc.credentials.createInsecure() : grpc.credentials.createSsl(ca, privateKey, certificate);
+    if (ca === null) return { credentials: grpc.credentials.createInsecure(), options: {} };
+    if (isIP(host) === 0) return { credentials: grpc.credentials.createSsl(ca, privateKey, certificate), options: {} };
+    // An address must not be sent as server name (RFC 6066 §3), and the library would: so another is, and the address checked.
+    const checkServerIdentity = (_name: string, shown: PeerCertificate) => checkIdentity(host, shown);
+    return {
+      credentials: grpc.credentials.createSsl(ca, privateKey, certificate, { checkServerIdentity }),
+      options: { 'grpc.ssl_target_name_override': 'control-plane' },
+    };
   }
 
   /** Shows the token with each call, over whatever connection. */

@@ -1,4 +1,5 @@
 import type { Log } from '../../observability/logging/log.ts';
+import { parseAddress } from '../../shared/discovery/address.ts';
 import {
   type DiscoveryClient,
   DiscoveryService,
@@ -244,8 +245,10 @@ export class Discovery {
 }
 
 function newClient({ controlPlane, credentials }: DiscoveryOptions): DiscoveryClient {
-  return new DiscoveryService(controlPlane, credentials?.channel ?? grpc.credentials.createInsecure(), {
+  const channel = credentials?.channelTo(parseAddress(controlPlane, '--control-plane').host);
+  return new DiscoveryService(controlPlane, channel?.credentials ?? grpc.credentials.createInsecure(), {
     ...channelOptions,
+    ...channel?.options,
     ...(credentials ? { interceptors: [credentials.interceptor] } : {}),
     'grpc.initial_reconnect_backoff_ms': firstBackoffMs,
     'grpc.min_reconnect_backoff_ms': firstBackoffMs,
