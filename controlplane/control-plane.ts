@@ -111,7 +111,10 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       },
       options.api ?? anyPort,
     );
-    closers.push(() => api.close());
+    closers.push(
+      () => api.close(),
+      () => tls?.endHandshakes(),
+    );
     return {
       apiAddress: api.address,
       pushAddress: push.address,

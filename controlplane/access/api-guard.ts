@@ -12,7 +12,7 @@ export type ApiGuardOptions = {
   readonly openMetrics: boolean;
 };
 
-const visitors = new WeakMap<FastifyRequest, Visitor>();
+const admitted = new WeakMap<FastifyRequest, { readonly visitor: Visitor; readonly gate: Gate }>();
 
 /** Holds every request to what its sender may do; must be added before any route. */
 export function guardApi(server: FastifyInstance, { gate, openMetrics }: ApiGuardOptions): void {
@@ -25,7 +25,7 @@ export function guardApi(server: FastifyInstance, { gate, openMetrics }: ApiGuar
       reply.headers(headersOf(visitor));
       return void sendProblem(reply, toProblem({ code: visitor.refused, detail: visitor.detail, issues: [] }));
     }
-    visitors.set(request, visitor);
+    admitted.set(request, { visitor, gate });
     // A watch may be open for days, and ends with the right to read.
     const stop = gate.onChange(() => {
       if (typeof gate.again(need, visit) === 'string') request.raw.socket.destroy();
@@ -34,10 +34,10 @@ export function guardApi(server: FastifyInstance, { gate, openMetrics }: ApiGuar
     done();
   });
   server.addHook('onResponse', (request, reply, done) => {
-    const visitor = visitors.get(request);
-    const isChange = needOfRequest(request.method, request.routeOptions.url, openMetrics) !== 'read';
-    const isHeartbeat = request.routeOptions.url?.endsWith('/heartbeat') && reply.statusCode < 400;
-    if (visitor && isChange && !isHeartbeat && !gate.hasRecorded(visitor))
+    const { visitor } = admitted.get(request) ?? {};
+    const route = request.routeOptions.url;
+    const isChange = needOfRequest(request.method, route, openMetrics) !== 'read' && !route?.endsWith('/heartbeat');
+    if (visitor && isChange && !gate.hasRecorded(visitor))
       gate.record(visitor, visitOf(request).what, reply.statusCode < 400 ? 'done' : `status ${reply.statusCode}`);
     done();
   });
@@ -45,15 +45,17 @@ export function guardApi(server: FastifyInstance, { gate, openMetrics }: ApiGuar
 
 /** What a change needs to know of who sent the request. */
 export function authorOf(request: FastifyRequest): Pick<ApplyOptions, 'by' | 'author'> {
-  const author = visitors.get(request);
+  const author = admitted.get(request)?.visitor;
   return author ? { by: author.who, author } : {};
 }
 
 /** Throws a problem when the sender may not speak for an instance. */
 export function mustOwn(request: FastifyRequest, catalog: Catalog, name: string): void {
-  const { author } = authorOf(request);
-  const fault = author ? instanceFault(author, catalog, name) : null;
-  if (fault !== null) throw new ProblemError(toProblem({ code: 'forbidden', detail: fault, issues: [] }));
+  const { visitor, gate } = admitted.get(request) ?? {};
+  const fault = visitor ? instanceFault(visitor, catalog, name) : null;
+  if (!visitor || fault === null) return;
+  gate?.forbid(visitor, [`Instance/${name}`], fault);
+  throw new ProblemError(toProblem({ code: 'forbidden', detail: fault, issues: [] }));
 }
 
 function visitOf(request: FastifyRequest): Visit {

@@ -1,6 +1,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Server as NetServer } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
 import { createSecureContext, type SecureContextOptions, Server, type TlsOptions } from 'node:tls';
 import type { Log } from '../../observability/logging/log.ts';
 import { FileWatch } from '../../shared/files/file-watch.ts';
@@ -21,6 +21,9 @@ export class ServerTls {
   readonly #files: TlsFiles;
   readonly #log: Log;
   readonly #servers: Server[] = [];
+  /** Connections that are not secure yet, by their two ends: what comes out of a handshake is another object. */
+  readonly #handshakes = new Map<string, Socket>();
+  #isStopping = false;
   #context: SecureContextOptions;
   #watch: FileWatch | null = null;
   /** The files cannot be used as they are now, and an older version is in force. */
@@ -59,9 +62,24 @@ export class ServerTls {
     };
   }
 
-  /** Gives a server of these options the new certificate after each renewal. */
-  renew(server: NetServer): void {
-    if (server instanceof Server) this.#servers.push(server);
+  /** Looks after a server of these options: gives it each new certificate, and ends handshakes that fail. */
+  attach(server: NetServer): void {
+    if (!(server instanceof Server)) return;
+    this.#servers.push(server);
+    server.on('connection', (socket: Socket) => {
+      if (this.#isStopping) return void socket.destroy();
+      const key = endsOf(socket);
+      this.#handshakes.set(key, socket);
+      socket.once('close', () => this.#handshakes.delete(key));
+    });
+    server.on('secureConnection', (socket) => this.#handshakes.delete(endsOf(socket)));
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+  }
+
+  /** A server that closes would wait for connections that have said nothing yet. */
+  endHandshakes(): void {
+    this.#isStopping = true;
+    for (const socket of this.#handshakes.values()) socket.destroy();
   }
 
   async reload(): Promise<void> {
@@ -79,6 +97,10 @@ export class ServerTls {
   close(): void {
     this.#watch?.stop();
   }
+}
+
+function endsOf({ localPort, remoteAddress, remotePort }: Socket): string {
+  return `${localPort} ${remoteAddress} ${remotePort}`;
 }
 
 async function readContext({ certificate, privateKey, clientCa }: TlsFiles): Promise<SecureContextOptions> {

@@ -39,7 +39,7 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
     onFault: (error, url) => log.warn('a request failed', { url, error: error.stack }),
   });
   server.server.maxConnections = mostConnections;
-  tls?.renew(server.server);
+  tls?.attach(server.server);
   const watches = new Watches(catalog, clock);
   const metrics = controlPlaneMetrics(parts, watches);
   takeBodies(server);

@@ -145,7 +145,7 @@ export async function startPushServer(parts: PushServerParts, address: Address):
   const listener = tls
     ? createTlsServer({ ...tls.options, ALPNProtocols: ['h2'], noDelay: true }, accept)
     : createServer({ noDelay: true }, accept);
-  tls?.renew(listener);
+  tls?.attach(listener);
   listener.maxConnections = mostConnections;
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   listener.once('error', (error) => reject(listenError(error, address, '--push')));

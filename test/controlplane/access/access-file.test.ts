@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import t from 'tap';
 import { readAccessRules } from '../../../controlplane/access/access-file.ts';
 import { accessYaml, hashOf } from './guarded-plane.ts';
@@ -65,4 +66,10 @@ t.test('a good file keeps its order, since the first identity that matches count
     ],
   );
   t.equal(read.value.identities.length, 2);
+});
+
+t.test('the file of the documentation is good', async (t) => {
+  const page = readFileSync(new URL('../../../docs/access.md', import.meta.url), 'utf8');
+  const [, yaml = ''] = /```yml\n(.*?)```/s.exec(page) ?? [];
+  t.match(readAccessRules(yaml), { ok: true, value: { tokens: [{ name: 'root' }, {}, {}] } });
 });

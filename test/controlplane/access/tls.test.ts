@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { copyFileSync, writeFileSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
 import { connect } from 'node:tls';
 import t from 'tap';
 import type { ControlPlaneOptions } from '../../../controlplane/control-plane.ts';
@@ -130,6 +132,17 @@ t.test('new files are shown without a restart; files that are no pair change not
   copyFileSync(next.privateKey, server.privateKey);
   await until(async () => (await Promise.all(ports.map(shownBy))).every((serial, i) => serial !== before[i]));
   t.equal(await stale(), '0');
+});
+
+t.test('stops at once, whoever has not finished a handshake', async (t) => {
+  const { plane } = await startSecurePlane(t);
+  const sockets = [plane.apiAddress, plane.pushAddress].map(({ port }) => connectTcp(port, '127.0.0.1'));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  for (const socket of sockets) socket.on('error', () => undefined);
+  const startMs = performance.now();
+  await plane.close();
+  t.ok(performance.now() - startMs < 6_000);
+  for (const socket of sockets) socket.destroy();
 });
 
 t.test('files that cannot be used keep it from starting, and are named with their flag', async (t) => {
