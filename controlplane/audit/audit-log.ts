@@ -3,23 +3,30 @@
  * the API. What it does not take waits in memory up to a bound; what is above that is lost, counted, and told in a line
  * of its own as soon as one can be written again.
  */
+import { write } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { setTimeout as wait } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import type { Log } from '../../observability/logging/log.ts';
 import { messageOf } from '../message-of.ts';
 import { type AuditEntry, entryOfRequest, itself } from './audit-entry.ts';
 
 export const mostWaiting = 10_000;
+/** Characters of these lines. */
+const mostWaitingLength = 16 * 1024 * 1024;
 const mostAtOnce = 1_000;
 const retryMs = 1_000;
 const lookEveryMs = 1_000;
 const closeMs = 2_000;
+
+const writeTo = promisify(write);
 
 export class AuditLog {
   /** A path, or `-` for stdout. */
   readonly #path: string;
   readonly #log: Log;
   readonly #waiting: string[] = [];
+  #waitingLength = 0;
   #file: { readonly handle: FileHandle; readonly ino: number } | null = null;
   /** What is being written. */
   #rest: Buffer | null = null;
@@ -50,12 +57,14 @@ export class AuditLog {
   }
 
   write(entry: AuditEntry): void {
-    if (this.#waiting.length >= mostWaiting) {
+    const line = `${JSON.stringify(entry)}\n`;
+    if (this.#waiting.length >= mostWaiting || this.#waitingLength + line.length > mostWaitingLength) {
       this.lost++;
       this.#untold++;
       return;
     }
-    this.#waiting.push(`${JSON.stringify(entry)}\n`);
+    this.#waiting.push(line);
+    this.#waitingLength += line.length;
     this.#work ??= this.#run();
   }
 
@@ -74,7 +83,7 @@ export class AuditLog {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0 || this.#rest !== null) {
-      this.#rest ??= Buffer.from(this.#waiting.splice(0, mostAtOnce).join(''));
+      this.#rest ??= this.#next();
       try {
         await this.#writeRest();
         if (this.#isFailing) this.#log.info('the audit log can be written again', { file: this.#path });
@@ -95,18 +104,25 @@ export class AuditLog {
     this.#work = null;
   }
 
+  #next(): Buffer {
+    const text = this.#waiting.splice(0, mostAtOnce).join('');
+    this.#waitingLength -= text.length;
+    return Buffer.from(text);
+  }
+
   async #writeRest(): Promise<void> {
-    if (this.#path === '-') {
-      process.stdout.write(this.#rest!);
-      this.#rest = null;
-      return;
-    }
-    if (!this.#isTorn) await this.#followName();
+    if (this.#path !== '-' && !this.#isTorn) await this.#followName();
     while (this.#rest !== null) {
-      const { bytesWritten } = await this.#file!.handle.write(this.#rest);
+      const bytesWritten = await this.#writeSome(this.#rest);
       this.#isTorn = bytesWritten < this.#rest.length;
       this.#rest = this.#isTorn ? this.#rest.subarray(bytesWritten) : null;
     }
+  }
+
+  /** To stdout on a thread of its own as well: a stream of Node would stop the process while nobody reads a pipe. */
+  async #writeSome(bytes: Buffer): Promise<number> {
+    const written = this.#file ? await this.#file.handle.write(bytes) : await writeTo(process.stdout.fd, bytes);
+    return written.bytesWritten;
   }
 
   /** A file that was renamed or removed, as by logrotate, is left for a new one of its name; a line is never torn. */

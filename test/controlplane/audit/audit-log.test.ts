@@ -4,6 +4,7 @@ import t from 'tap';
 import { type AuditEntry, entryOfRequest, itself } from '../../../controlplane/audit/audit-entry.ts';
 import { AuditLog, mostWaiting } from '../../../controlplane/audit/audit-log.ts';
 import type { Log } from '../../../observability/logging/log.ts';
+import { runCommand } from '../../harness/run-command.ts';
 import { tempFolder } from '../../harness/temp-folder.ts';
 import { until } from '../../harness/until.ts';
 import { startGuardedPlane } from '../access/guarded-plane.ts';
@@ -53,6 +54,22 @@ t.test('a full disk is told once and stops nothing; what has no room is counted'
     t.equal((await plane.as('admin', 'PUT', `/v1/services/${name}`, { spec: {} })).status, 201);
   await until(() => plane.logged.some((line) => /the audit log cannot be written/.test(line)));
   t.match((await plane.as('admin', 'GET', '/metrics')).body, 'meshlane_control_plane_audit_lines_lost_total 0');
+});
+
+t.test('- is stdout', async (t) => {
+  const module = new URL('../../../controlplane/audit/', import.meta.url);
+  const script = `
+    const { AuditLog } = await import('${module}audit-log.ts');
+    const { entryOfRequest, itself } = await import('${module}audit-entry.ts');
+    const audit = await AuditLog.open('-', { info() {}, warn() {} });
+    for (let i = 0; i < 3; i++) audit.write(entryOfRequest(new Date(0), itself, [], 'number ' + i));
+    await audit.close();`;
+  const { stdout } = await runCommand(process.execPath, ['--input-type=module', '-e', script]);
+  const outcomes = stdout
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line).outcome);
+  t.strictSame(outcomes, ['number 0', 'number 1', 'number 2']);
 });
 
 t.test('a file that cannot be opened keeps it from starting', async (t) => {
