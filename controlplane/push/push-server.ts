@@ -1,11 +1,18 @@
 /** The push protocol as a service of gRPC: streams go to the hub, registrations to the registry. */
+import type { Server, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { Address } from '../../shared/discovery/address.ts';
 import { discoveryMethods, type WireHello, type WireSidecarMessage } from '../../shared/discovery/discovery.ts';
 import { grpc } from '../../shared/grpc/grpc.ts';
 import { type GrpcServer, type Methods, startGrpcServer } from '../../shared/grpc/server/grpc-server.ts';
 import type { CallHandler, Method, ServerCall } from '../../shared/grpc/server/server-call.ts';
+import { StatusError } from '../../shared/grpc/server/status-error.ts';
 import { unary } from '../../shared/grpc/server/unary.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import type { Gate } from '../access/gate.ts';
+import { type Pass, type PushCaller, PushGuard } from '../access/push-guard.ts';
+import type { ServerTls } from '../access/server-tls.ts';
+import type { Catalog } from '../catalog/catalog.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { CloseReason, PushHub } from './push-hub.ts';
 import { deregister, heartbeat, register } from './registration.ts';
@@ -31,28 +38,49 @@ const codes: Readonly<Record<CloseReason, grpc.status>> = {
 
 export type PushServerParts = {
   readonly hub: PushHub;
+  readonly catalog: Catalog;
   readonly registry: Registry;
   readonly clock: Clock;
+  readonly gate: Gate;
+  /** Null: in the clear. */
+  readonly tls: ServerTls | null;
 };
 
 /** Serves the push protocol; rejects with one line that names the port and the flag when it cannot listen. */
-export function startPushServer({ hub, registry, clock }: PushServerParts, address: Address): Promise<GrpcServer> {
+export function startPushServer(parts: PushServerParts, address: Address): Promise<GrpcServer> {
+  const { hub, registry, clock, tls } = parts;
+  const guard = new PushGuard(parts.gate, parts.catalog);
+  const admit = (call: ServerCall<unknown>) => guard.admit(call);
   const { Stream, Register, Heartbeat, Deregister } = discoveryMethods;
   const stream: Method<WireSidecarMessage> = {
     decode: Stream.requestDeserialize,
-    open: (call) => new StreamHandler(hub, call),
+    open: (call) => {
+      const caller = guard.admit(call);
+      return caller instanceof StatusError ? caller : new StreamHandler(hub, guard, caller, call);
+    },
   };
   const methods: Methods = {
     [Stream.path]: stream,
-    [Register.path]: unary(Register, (request) => register(registry, request)),
-    [Heartbeat.path]: unary(Heartbeat, (request) => heartbeat(registry, request)),
-    [Deregister.path]: unary(Deregister, (request) => {
+    [Register.path]: unary(Register, admit, (request, { by }) => register(registry, request, by)),
+    [Heartbeat.path]: unary(Heartbeat, admit, async (request, caller) => {
+      guard.mustOwn(caller, request.name);
+      return heartbeat(registry, request);
+    }),
+    [Deregister.path]: unary(Deregister, admit, async (request, caller) => {
+      guard.mustOwn(caller, request.name);
       hub.leave(request.name);
-      return deregister(registry, request);
+      return deregister(registry, request, caller.by);
     }),
   };
   const limits = { mostConnections, mostCalls, mostMessageBytes };
-  return startGrpcServer({ ...limits, methods, flag: '--push', now: () => clock.monotonicMs() }, address);
+  const secure = tls ? { newListener: (accept: (socket: Socket) => void) => secureListener(tls, accept) } : {};
+  return startGrpcServer({ ...limits, ...secure, methods, flag: '--push', now: () => clock.monotonicMs() }, address);
+}
+
+function secureListener(tls: ServerTls, accept: (socket: Socket) => void): Server {
+  const listener = createTlsServer({ ...tls.options, ALPNProtocols: ['h2'], noDelay: true }, accept);
+  tls.attach(listener);
+  return listener;
 }
 
 /** One call of Stream: nothing until Hello has come, a stream of the hub from then on. */
@@ -60,10 +88,15 @@ class StreamHandler implements CallHandler<WireSidecarMessage> {
   readonly #hub: PushHub;
   readonly #call: ServerCall<WireSidecarMessage>;
   readonly #helloTimer: NodeJS.Timeout;
+  readonly #guard: PushGuard;
+  readonly #caller: PushCaller;
+  #pass: Pass | null = null;
   #stream: SidecarStream | null = null;
 
-  constructor(hub: PushHub, call: ServerCall<WireSidecarMessage>) {
+  constructor(hub: PushHub, guard: PushGuard, caller: PushCaller, call: ServerCall<WireSidecarMessage>) {
     this.#hub = hub;
+    this.#guard = guard;
+    this.#caller = caller;
     this.#call = call;
     this.#helloTimer = setTimeout(() => this.#end(grpc.status.DEADLINE_EXCEEDED, 'no Hello came'), helloTimeoutMs);
   }
@@ -97,6 +130,10 @@ class StreamHandler implements CallHandler<WireSidecarMessage> {
     if (fault) return this.#refuse(fault);
     if (this.#hub.isFull)
       return this.#end(grpc.status.RESOURCE_EXHAUSTED, 'this control plane has as many sidecars as it takes');
+    const denied = (why: string) => this.#end(grpc.status.PERMISSION_DENIED, why);
+    const pass = this.#guard.claim(this.#caller, hello, denied);
+    if (typeof pass === 'string') return denied(pass);
+    this.#pass = pass;
     const { peer } = this.#call;
     this.#stream = this.#hub.open(
       hello,
@@ -121,5 +158,6 @@ class StreamHandler implements CallHandler<WireSidecarMessage> {
     clearTimeout(this.#helloTimer);
     if (this.#stream) this.#hub.remove(this.#stream);
     this.#stream = null;
+    this.#pass?.release();
   }
 }

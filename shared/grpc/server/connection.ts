@@ -42,10 +42,10 @@ const pingPayload = Buffer.alloc(8);
 
 /** One connection of HTTP/2 that carries calls of gRPC (RFC 9113), on the side of the server. */
 export class Connection implements FrameSink, Carrier {
+  readonly socket: Socket;
   readonly peer: string;
   /** Sweeps of the server since something came. */
   quietSweeps = 0;
-  readonly #socket: Socket;
   readonly #methods: ReadonlyMap<string, Method<unknown>>;
   readonly #limits: ConnectionLimits;
   readonly #now: () => number;
@@ -73,7 +73,7 @@ export class Connection implements FrameSink, Carrier {
     limits: ConnectionLimits,
     now: () => number,
   ) {
-    this.#socket = socket;
+    this.socket = socket;
     this.#methods = methods;
     this.#limits = limits;
     this.#now = now;
@@ -99,36 +99,36 @@ export class Connection implements FrameSink, Carrier {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     this.#goAway(H2Code.noError);
-    if (this.#calls.size === 0) this.#socket.end();
+    if (this.#calls.size === 0) this.socket.end();
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.socket.destroy();
   }
 
   cutUnlessRead(): void {
-    if (this.#socket.writableLength > 0) this.destroy();
+    if (this.socket.writableLength > 0) this.destroy();
   }
 
   // --- what calls write ---------------------------------------------------------------------------------------------
 
   /** None while the peer does not even take what was written: it costs no more than that and the messages on their way. */
   get room(): number {
-    return this.#socket.writableNeedDrain ? 0 : this.#sendWindow;
+    return this.socket.writableNeedDrain ? 0 : this.#sendWindow;
   }
 
   cork(): void {
-    this.#socket.cork();
+    this.socket.cork();
   }
 
   uncork(): void {
-    this.#socket.uncork();
+    this.socket.uncork();
   }
 
   writeData(size: number, pieces: readonly Buffer[]): void {
     this.#sendWindow -= size;
     this.#idleFrames.earn(earnedByData);
-    for (const piece of pieces) this.#socket.write(piece);
+    for (const piece of pieces) this.socket.write(piece);
   }
 
   writeHead(id: number): void {
@@ -143,7 +143,7 @@ export class Connection implements FrameSink, Carrier {
     const fields = statusFields(status, text);
     this.#endStream(id, hasEnded, hasHead ? fields : Buffer.concat([replyFields, fields]));
     this.#calls.delete(id);
-    if (this.#isLeaving && this.#calls.size === 0) this.#socket.end();
+    if (this.#isLeaving && this.#calls.size === 0) this.socket.end();
   }
 
   /** Ends a stream from our side; a caller that is not done need not go on (RFC 9113 §8.1). */
@@ -153,13 +153,13 @@ export class Connection implements FrameSink, Carrier {
   }
 
   #pump(): void {
-    this.#socket.cork();
+    this.socket.cork();
     for (const call of this.#calls.values()) call.pump();
-    this.#socket.uncork();
+    this.socket.uncork();
   }
 
   #writeFrame(type: number, flags: number, stream: number, payload: Buffer): void {
-    this.#socket.write(Buffer.concat([frameHead(type, flags, stream, payload.length), payload]));
+    this.socket.write(Buffer.concat([frameHead(type, flags, stream, payload.length), payload]));
   }
 
   #resetStream(id: number, code: H2Code): void {
@@ -178,10 +178,10 @@ export class Connection implements FrameSink, Carrier {
     const at = this.#prefaceLeft === 0 ? 0 : this.#readPreface(bytes);
     if (at === -1) return this.destroy();
     // Answers to one read leave in one write.
-    this.#socket.cork();
+    this.socket.cork();
     const code = this.#reader.read(at === 0 ? bytes : bytes.subarray(at), bytes.length - at, this);
     if (code !== H2Code.noError) this.#fail(code);
-    this.#socket.uncork();
+    this.socket.uncork();
   }
 
   /** Returns where the first frame begins, -1 when this is no HTTP/2. */
@@ -268,10 +268,9 @@ export class Connection implements FrameSink, Carrier {
       const refused = { id: stream, hasHead: false, hasEnded: isEnd };
       return this.finish(refused, grpc.status.UNIMPLEMENTED, `there is no method ${head.path}`);
     }
-    const call = new ServerCall(this, stream, method, {
+    const call = new ServerCall(this, stream, method, head, {
       sendWindow: this.#firstWindow,
       mostBytes: this.#limits.mostMessageBytes,
-      timeoutMs: head.timeoutMs,
     });
     this.#calls.set(stream, call);
     call.start();
@@ -357,12 +356,12 @@ export class Connection implements FrameSink, Carrier {
 
   onData(bytes: Buffer, from: number, to: number): boolean {
     this.#dataCall?.onData(bytes, from, to);
-    return !this.#socket.destroyed;
+    return !this.socket.destroyed;
   }
 
   onDataEnd(flags: number): boolean {
     if ((flags & Flag.endStream) !== 0) this.#dataCall?.onEnd();
-    return !this.#socket.destroyed;
+    return !this.socket.destroyed;
   }
 
   // --- what goes wrong ----------------------------------------------------------------------------------------------
@@ -387,7 +386,7 @@ export class Connection implements FrameSink, Carrier {
   #fail(code: H2Code): false {
     this.#isFailed = true;
     this.#goAway(code);
-    this.#socket.destroySoon();
+    this.socket.destroySoon();
     return false;
   }
 }

@@ -4,7 +4,7 @@
  * each write and each read, and every stream of it is a Duplex. With 1,000 sidecars that is the difference between 50 ms
  * and 15. It has what calls of a service need: deadlines, flow control, limits, keepalive; not compression, which it refuses.
  */
-import { createServer, type Socket } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { type Address, listenError } from '../../discovery/address.ts';
 import { Connection, type ConnectionLimits } from './connection.ts';
 import type { Method } from './server-call.ts';
@@ -16,6 +16,8 @@ export type Methods = Readonly<Record<string, Method<any>>>;
 export type GrpcServerOptions = ConnectionLimits & {
   readonly methods: Methods;
   readonly mostConnections: number;
+  /** Makes what listens, such as a server of TLS; a plain one when it is not given. */
+  readonly newListener?: (accept: (socket: Socket) => void) => Server;
   /** The flag that sets the address, for the message when it cannot be listened on. */
   readonly flag: string;
   /** Milliseconds that only grow. */
@@ -38,7 +40,8 @@ const closingMs = 1_000;
 export async function startGrpcServer(options: GrpcServerOptions, address: Address): Promise<GrpcServer> {
   const connections = new Set<Connection>();
   const methods = new Map(Object.entries(options.methods));
-  const listener = createServer({ noDelay: true }, (socket: Socket) => {
+  const { newListener = (accept) => createServer({ noDelay: true }, accept) } = options;
+  const listener = newListener((socket) => {
     const connection = new Connection(socket, methods, options, options.now);
     connections.add(connection);
     socket.once('close', () => connections.delete(connection));

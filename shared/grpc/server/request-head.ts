@@ -12,7 +12,7 @@ export class RequestHead implements FieldSink {
   method = '';
   path = '';
   contentType = '';
-  encoding = 'identity';
+  authorization: string | undefined;
   /** Time until its caller gives up; null when it never does. */
   timeoutMs: number | null = null;
   #bytes = 0;
@@ -36,8 +36,8 @@ export class RequestHead implements FieldSink {
       case 'content-type':
         this.contentType = value();
         break;
-      case 'grpc-encoding':
-        this.encoding = value();
+      case 'authorization':
+        this.authorization = value();
         break;
       case 'grpc-timeout':
         this.timeoutMs = readTimeout(value());

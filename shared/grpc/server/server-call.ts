@@ -1,7 +1,10 @@
+import type { Socket } from 'node:net';
 import { FrameType, mostFrameBytes } from '../../http2/frame.ts';
 import { grpc } from '../grpc.ts';
 import { MessageReader } from './message-reader.ts';
 import { frameHead, type OutgoingMessage } from './outgoing-message.ts';
+import type { RequestHead } from './request-head.ts';
+import { StatusError } from './status-error.ts';
 
 /** What a call tells whoever serves it. */
 export type CallHandler<Request> = {
@@ -16,12 +19,14 @@ export type CallHandler<Request> = {
 export type Method<Request> = {
   /** Throws a RangeError for what is no such message; its bytes are only good during the call. */
   decode(bytes: Buffer): Request;
-  open(call: ServerCall<Request>): CallHandler<Request>;
+  /** Takes a call, or says how it ends. */
+  open(call: ServerCall<Request>): CallHandler<Request> | StatusError;
 };
 
 /** The connection, as a call sees it. */
 export type Carrier = {
   readonly peer: string;
+  readonly socket: Socket;
   /** Bytes that may be sent on the connection now. */
   readonly room: number;
   writeData(size: number, pieces: readonly Buffer[]): void;
@@ -46,6 +51,9 @@ const faults = {
 /** One call, seen from the server. */
 export class ServerCall<Request> {
   readonly id: number;
+  readonly path: string;
+  /** The field of the request of that name. */
+  readonly authorization: string | undefined;
   /** Bytes that may be sent on its stream. */
   sendWindow: number;
   /** Bytes that came and were not given back to its window yet. */
@@ -72,14 +80,21 @@ export class ServerCall<Request> {
     carrier: Carrier,
     id: number,
     method: Method<Request>,
-    { sendWindow, mostBytes, timeoutMs }: { sendWindow: number; mostBytes: number; timeoutMs: number | null },
+    { path, authorization, timeoutMs }: RequestHead,
+    { sendWindow, mostBytes }: { sendWindow: number; mostBytes: number },
   ) {
     this.#carrier = carrier;
     this.id = id;
+    this.path = path;
+    this.authorization = authorization;
     this.sendWindow = sendWindow;
     this.#method = method;
     this.#reader = new MessageReader(mostBytes);
     this.#deadline = timeoutMs === null ? null : setTimeout(() => this.#expire(), timeoutMs);
+  }
+
+  get socket(): Socket {
+    return this.#carrier.socket;
   }
 
   /** Address and port of the caller. */
@@ -89,7 +104,9 @@ export class ServerCall<Request> {
 
   /** Hands the call to whoever serves it. */
   start(): void {
-    this.#handler = this.#method.open(this);
+    const handler = this.#method.open(this);
+    if (handler instanceof StatusError) this.end(handler.code, handler.message);
+    else this.#handler = handler;
   }
 
   /** Sends a message, after the ones before and as fast as the peer takes it. */

@@ -1,7 +1,9 @@
 import { grpc } from '../../../../shared/grpc/grpc.ts';
 import { type GrpcServer, startGrpcServer } from '../../../../shared/grpc/server/grpc-server.ts';
 import { OutgoingMessage } from '../../../../shared/grpc/server/outgoing-message.ts';
-import { StatusError, unary } from '../../../../shared/grpc/server/unary.ts';
+import type { ServerCall } from '../../../../shared/grpc/server/server-call.ts';
+import { StatusError } from '../../../../shared/grpc/server/status-error.ts';
+import { unary } from '../../../../shared/grpc/server/unary.ts';
 import { systemClock } from '../../../../shared/time/clock.ts';
 import type { Owner } from '../../../harness/owner.ts';
 
@@ -18,6 +20,10 @@ const method = (name: string, isStream: boolean) => ({
 
 export const echoMethods = { say: method('Say', false), fail: method('Fail', false), chat: method('Chat', true) };
 export const EchoClient = grpc.makeGenericClientConstructor(echoMethods, 'Echo');
+
+/** Whoever shows `bad` is refused. */
+const anybody = ({ authorization }: ServerCall<Buffer>) =>
+  authorization === 'bad' ? new StatusError(grpc.status.UNAUTHENTICATED, 'go away') : null;
 
 export type EchoServer = GrpcServer & {
   /** What became of the streams: `end` when the caller ended them, `cancel` otherwise. */
@@ -38,8 +44,8 @@ export async function startEchoServer(
       flag: '--port',
       now: systemClock.monotonicMs,
       methods: {
-        [echoMethods.say.path]: unary(echoMethods.say, async (bytes) => bytes),
-        [echoMethods.fail.path]: unary(echoMethods.fail, async (bytes) => {
+        [echoMethods.say.path]: unary(echoMethods.say, anybody, async (bytes) => bytes),
+        [echoMethods.fail.path]: unary(echoMethods.fail, anybody, async (bytes) => {
           if (bytes.toString() === 'break') throw new Error('it broke');
           throw new StatusError(grpc.status.NOT_FOUND, 'keins da: 100 % ünmöglich\nund mehr');
         }),

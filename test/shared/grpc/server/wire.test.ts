@@ -158,6 +158,16 @@ t.test('messages that are cut short or cannot be are the caller’s fault', asyn
   t.equal(await ends(Buffer.of(1, 0, 0, 0, 0)), grpc.status.UNIMPLEMENTED);
 });
 
+t.test('a call that is not let in ends before its message is looked at', async (t) => {
+  const { client } = await start(t);
+  const stream = client.request(fieldsOf('Say', [['authorization', 'bad']]), { body: Buffer.of(1, 2, 3) });
+  const reply = await client.reply(stream);
+  t.same(
+    [reply.end, field(reply.fields, 'grpc-status'), field(reply.fields, 'grpc-message')],
+    ['whole', '16', 'go away'],
+  );
+});
+
 t.test('floods of frames that bring nothing end the connection', async (t) => {
   const floods: Record<string, () => Buffer> = {
     pings: () => Buffer.concat(Array.from({ length: 3_000 }, () => pingFrame())),
