@@ -69,7 +69,10 @@ t.test('what changes while a sidecar is busy is merged into one update with the 
   const { body: last } = await plane.call('DELETE', '/v1/routes/r0');
   await until(() => fast.updates.at(-1)!.revision >= last.revision, { what: 'the fast one having the last change' });
   t.equal(slow.updates.length, 2, 'one update is on its way and no more');
-  const { body: rollout } = await plane.call('GET', '/v1/rollouts/latest');
+  const rollout = await until(async () => {
+    const { body } = await plane.call('GET', '/v1/rollouts/latest');
+    return body.applied === 1 && body;
+  });
   t.match(rollout, {
     state: 'progressing',
     summary: 'applied 1/2',
