@@ -4,10 +4,11 @@ import { type Clock, systemClock } from '../shared/time/clock.ts';
 import { startApiServer } from './api/api-server.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { Writer } from './catalog/writer.ts';
+import { History } from './history/history.ts';
 import { PushHub } from './push/push-hub.ts';
 import { startPushServer } from './push/push-server.ts';
 import { Registry } from './registry/registry.ts';
-import { follow } from './store/follow.ts';
+import { type FollowSink, follow } from './store/follow.ts';
 import { openStore } from './store/open-store.ts';
 
 export type ControlPlaneOptions = {
@@ -57,9 +58,10 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     const store = await openStore(options.store ?? 'sqlite::memory:', clock);
     closers.push(() => store.close());
     const catalog = new Catalog(log);
-    const following = await follow(store, catalog, log, options.signal);
+    const history = new History(store);
+    const following = await follow(store, followBoth(history, catalog), log, options.signal);
     closers.push(() => following.close());
-    const writer = new Writer(catalog, store, clock);
+    const writer = new Writer(catalog, store, history, clock);
     const registry = new Registry(catalog, writer, store, clock, log);
     closers.push(() => registry.close());
     const hub = new PushHub(catalog, clock, log, options);
@@ -90,6 +92,20 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     await close();
     throw error;
   }
+}
+
+/** The second hears of everything when the first knows it. */
+function followBoth(first: FollowSink, second: FollowSink): FollowSink {
+  return {
+    onListing: (...listing) => {
+      first.onListing(...listing);
+      second.onListing(...listing);
+    },
+    onChange: (change) => {
+      first.onChange(change);
+      second.onChange(change);
+    },
+  };
 }
 
 /** Loaded only when asked for: the SDK costs some 40 MB. */

@@ -23,6 +23,13 @@ export type Change =
       readonly precondition?: Precondition;
       /** Leaves a resource that has changed since as it is. */
       readonly onlyAtRevision?: number;
+    }
+  | {
+      /** A rollout goes on or back; not for users. */
+      readonly type: 'rollout';
+      readonly resource: AnyResource;
+      /** Leaves a resource that has changed since as it is. */
+      readonly onlyAtRevision: number;
     };
 
 export type Effect = {
@@ -48,4 +55,10 @@ export type ApplyOptions = {
   readonly dryRun?: boolean;
   /** Where each change stands in the request, put before the pointers of its faults; '' when there is only one. */
   readonly pointerOf?: (index: number) => string;
+  /** Who asks for it, for the history; `anonymous` where nobody is known. */
+  readonly by?: string;
+  /** Why, for the history. */
+  readonly note?: string;
+  /** Reaches all sidecars at once, whatever the resources say of their rollout. */
+  readonly atOnce?: boolean;
 };

@@ -6,7 +6,10 @@
 import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Clock } from '../../shared/time/clock.ts';
+import { changesOf, summaryOf } from '../history/entry.ts';
+import type { History } from '../history/history.ts';
 import { messageOf } from '../message-of.ts';
+import { written } from '../rollout/next-state.ts';
 import { BatchTooLarge, type Operation, type Store } from '../store/store.ts';
 import { type Catalog, writerKey } from './catalog.ts';
 import type { ApplyOptions, Change, Effect, Outcome, Refusal } from './change.ts';
@@ -24,15 +27,17 @@ const garbageSeconds = 86_400;
 export class Writer {
   readonly #catalog: Catalog;
   readonly #store: Store;
+  readonly #history: History;
   readonly #clock: Clock;
   readonly #writer = randomUUID();
   #turn: Promise<unknown> = Promise.resolve();
   #waiting = 0;
   #writes = 0;
 
-  constructor(catalog: Catalog, store: Store, clock: Clock) {
+  constructor(catalog: Catalog, store: Store, history: History, clock: Clock) {
     this.#catalog = catalog;
     this.#store = store;
+    this.#history = history;
     this.#clock = clock;
   }
 
@@ -53,23 +58,26 @@ export class Writer {
     }
   }
 
-  async #attempt(changes: readonly Change[], { dryRun = false, pointerOf = () => '' }: ApplyOptions): Promise<Outcome> {
+  async #attempt(changes: readonly Change[], options: ApplyOptions): Promise<Outcome> {
+    const { dryRun = false, pointerOf = () => '', atOnce = false } = options;
     const deadlineMs = this.#clock.monotonicMs() + competeMs;
     do {
       const seen = this.#catalog.revision;
       const planned = plan(changes, this.#catalog, pointerOf);
       if (!planned.ok) return planned;
-      const toStore = planned.steps.filter((step) => step.action !== 'unchanged');
-      if (dryRun) return { ok: true, revision: seen, effects: planned.steps.map((step) => toEffect(step)) };
-      if (toStore.length === 0) return unchanged(planned.steps, seen);
+      const at = new Date(this.#clock.wallMs()).toISOString();
+      const steps = planned.steps.map((step) => withRollout(step, at, atOnce));
+      const toStore = steps.filter((step) => step.action !== 'unchanged');
+      if (dryRun) return { ok: true, revision: seen, effects: steps.map((step) => toEffect(step)) };
+      if (toStore.length === 0) return unchanged(steps, seen);
       try {
-        const result = await this.#store.commit(this.#operations(toStore));
+        const result = await this.#store.commit(await this.#operations(toStore, at, options));
         if (result.ok) {
           await this.#catalog.waitFor(result.revision, catchUpMs);
           return {
             ok: true,
             revision: result.revision,
-            effects: planned.steps.map((step) => toEffect(step, result.revision)),
+            effects: steps.map((step) => toEffect(step, result.revision)),
           };
         }
       } catch (error) {
@@ -87,21 +95,39 @@ export class Writer {
     return refuse('unavailable', 'other control planes write all the time; try again');
   }
 
-  #operations(steps: readonly Step[]): Operation[] {
+  async #operations(steps: readonly Step[], at: string, options: ApplyOptions): Promise<Operation[]> {
     const operations: Operation[] = steps.map(({ action, key, resource, before }) => {
       const expected = before?.revision ?? 0;
       const former = before?.lease ? { formerLease: before.lease } : {};
       if (action === 'removed') return { type: 'delete', key, expected, ...former };
       const seconds = resource.kind === 'Instance' ? resource.spec.leaseSeconds : undefined;
       const lease = seconds ? { leaseSeconds: seconds + garbageSeconds } : {};
-      const { kind, name, labels, spec } = resource;
-      return { type: 'put', key, value: JSON.stringify({ kind, name, labels, spec }), expected, ...lease, ...former };
+      const { kind, name, labels, spec, rollout, status } = resource;
+      const value = JSON.stringify({ kind, name, labels, spec, rollout, status });
+      return { type: 'put', key, value, expected, ...lease, ...former };
     });
     this.#writes++;
     const value = `${this.#writer} ${this.#writes}`;
     operations.push({ type: 'put', key: writerKey, value, expected: this.#catalog.writerRevision });
-    return operations;
+    const room = this.#store.mostOperations - operations.length;
+    return [...operations, ...(await this.#historyOf(steps, at, room, options))];
   }
+
+  /** None for what changes no configuration, unless there is something to be said of it. */
+  async #historyOf(steps: readonly Step[], at: string, room: number, options: ApplyOptions): Promise<Operation[]> {
+    const { by = 'anonymous', note } = options;
+    const changes = changesOf(steps);
+    if (changes.length === 0 && note === undefined) return [];
+    const head = { at, by, summary: summaryOf(changes), ...(note === undefined ? {} : { note }) };
+    return this.#history.operations(head, changes, room);
+  }
+}
+
+/** What a user writes starts a rollout; a rollout that goes on has its state already. */
+function withRollout(step: Step, at: string, atOnce: boolean): Step {
+  const { action, resource, before } = step;
+  if (resource.status || (action !== 'created' && action !== 'changed')) return step;
+  return { ...step, resource: written(resource, before, at, atOnce) };
 }
 
 function toEffect({ action, resource, before }: Step, revision?: number): Effect {

@@ -82,13 +82,13 @@ export class SidecarStream {
 
   /** Sends everything there is; the first message of a stream. */
   sendAll(): void {
-    for (const stored of this.#catalog.all()) this.#pending.set(stored.key, { key: keyOf(stored), stored });
+    for (const stored of this.#catalog.all()) this.#queue(stored);
     this.#send(true);
   }
 
   offer({ changed, removed }: CatalogChange): void {
     for (const { kind, name } of removed) this.#pending.set(`${kind}/${name}`, { key: { kind, name }, stored: null });
-    for (const stored of changed) this.#pending.set(stored.key, { key: keyOf(stored), stored });
+    for (const stored of changed) this.#queue(stored);
     if (!this.#inFlight) this.#send(false);
   }
 
@@ -106,6 +106,10 @@ export class SidecarStream {
       if (sent.has(key)) this.#rejected.set(key, { ...one, error: cutText(one.error, longestError) });
     }
     if (this.#pending.size > 0) this.#send(false);
+  }
+
+  #queue(stored: StoredResource): void {
+    this.#pending.set(stored.key, { key: keyOf(stored), stored: stored.forSidecar(this.hello.sidecar) });
   }
 
   #send(full: boolean): void {
