@@ -78,6 +78,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         catalog,
         hub,
         registry,
+        history,
         store: view,
         version,
         clock,

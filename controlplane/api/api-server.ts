@@ -2,9 +2,11 @@ import type { Log } from '../../observability/logging/log.ts';
 import { type Address, listenError } from '../../shared/discovery/address.ts';
 import { closeHttpServer, type FastifyInstance, newHttpServer } from '../../shared/http/fastify.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import type { History } from '../history/history.ts';
 import { addApplyRoute } from './apply-route.ts';
 import { bodyLimitBytes, takeBodies } from './body.ts';
 import { docsPage } from './docs-page.ts';
+import { addHistoryRoutes } from './history-routes.ts';
 import { addMeshRoutes, type MeshParts } from './mesh-routes.ts';
 import { controlPlaneMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
@@ -12,6 +14,7 @@ import { addResourceRoutes } from './resource-routes.ts';
 import { Watches } from './watches.ts';
 
 export type ApiParts = MeshParts & {
+  readonly history: History;
   readonly clock: Clock;
   readonly log: Log;
   /** Added to each request when tracing is on. */
@@ -41,6 +44,7 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
   addResourceRoutes(server, catalog, registry, watches);
   addApplyRoute(server, registry);
   addMeshRoutes(server, parts);
+  addHistoryRoutes(server, catalog, registry, parts.history);
 
   const document = openApiDocument(parts.version);
   const page = docsPage(document);
