@@ -8,6 +8,7 @@ import { History } from './history/history.ts';
 import { PushHub } from './push/push-hub.ts';
 import { startPushServer } from './push/push-server.ts';
 import { Registry } from './registry/registry.ts';
+import { RolloutConductor } from './rollout/conductor.ts';
 import { type FollowSink, follow } from './store/follow.ts';
 import { openStore } from './store/open-store.ts';
 
@@ -65,6 +66,9 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     const registry = new Registry(catalog, writer, store, clock, log);
     closers.push(() => registry.close());
     const hub = new PushHub(catalog, clock, log, options);
+    const leadership = { isLeader: true };
+    const conductor = new RolloutConductor({ catalog, writer, store, hub, leadership, clock, log });
+    closers.push(() => conductor.close());
     const push = await startPushServer({ hub, catalog, registry, clock, log }, options.push ?? anyPort);
     closers.push(
       () => push.close(),
@@ -79,6 +83,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         hub,
         registry,
         history,
+        rollouts: conductor,
         store: view,
         version,
         clock,

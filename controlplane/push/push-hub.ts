@@ -3,6 +3,7 @@
  * knows how far each rollout has come.
  */
 import type { Log } from '../../observability/logging/log.ts';
+import type { WireReport } from '../../shared/discovery/discovery.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { describeRollout, RevisionLog, type Rollout } from './rollouts.ts';
@@ -48,6 +49,7 @@ export class PushHub {
   #hasHeard = false;
   readonly #streams = new Map<string, { readonly stream: SidecarStream; readonly close: Closer }>();
   readonly #gone = new Map<string, Gone>();
+  readonly #reportListeners = new Set<(sidecar: string, report: WireReport) => void>();
   readonly #revisions: RevisionLog;
   readonly #unsubscribe: () => void;
   readonly #timer: NodeJS.Timeout;
@@ -117,6 +119,16 @@ export class PushHub {
     if (stream) stream.hasLeft = true;
     const gone = this.#gone.get(sidecar);
     if (gone) gone.hasLeft = true;
+  }
+
+  /** Calls the listener with what sidecars say of their requests; returns what ends that. */
+  onReport(listener: (sidecar: string, report: WireReport) => void): () => void {
+    this.#reportListeners.add(listener);
+    return () => this.#reportListeners.delete(listener);
+  }
+
+  report(sidecar: string, report: WireReport): void {
+    for (const listener of this.#reportListeners) listener(sidecar, report);
   }
 
   /** Connected sidecars and the ones that left in the last minute, by name. */

@@ -75,9 +75,10 @@ export async function startPushServer(parts: PushServerParts, address: Address):
       clearTimeout(helloTimer);
       if (stream) hub.remove(stream);
     };
-    call.on('data', ({ hello, ack }: WireSidecarMessage) => {
+    call.on('data', ({ hello, ack, report }: WireSidecarMessage) => {
       if (stream) {
         if (ack) stream.ack(ack);
+        if (report) hub.report(stream.hello.sidecar, report);
         return;
       }
       clearTimeout(helloTimer);

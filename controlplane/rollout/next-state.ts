@@ -3,8 +3,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { percentOf } from '../../shared/resources/rollout-faults.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
 import type { StoredResource } from '../catalog/stored-resource.ts';
+import { type Crowd, thresholdOf } from './crowd.ts';
 import type { Progressing, RolloutState, Version } from './rollout-state.ts';
-import { ranks } from './sidecar-rank.ts';
 
 /** A resource whose rollout is under way. */
 export type Rolling = StoredResource & { readonly rollout: Progressing };
@@ -15,7 +15,7 @@ export function isRolling(stored: StoredResource | undefined): stored is Rolling
 
 /**
  * A resource as it is stored when it is written: with a rollout at its first step when it asks for one and is not what
- * the sidecars had before. `at` is RFC 3339; `atOnce` leaves out the steps.
+ * the sidecars had before; who is in that step is found next. `at` is RFC 3339; `atOnce` leaves out the steps.
  */
 export function written(
   resource: AnyResource,
@@ -28,22 +28,22 @@ export function written(
   if (stable && isSame(stable, resource)) return withState(resource, { state: 'done', at, revision: stable.revision });
   if (atOnce) return resource;
   const percent = percentOf(resource.rollout.steps[0]!);
-  const first = { state: 'progressing', step: 1, percent, threshold: thresholdOf(percent), since: at, stable } as const;
+  const first = { state: 'progressing', step: 1, percent, threshold: 0, since: at, stable } as const;
   return withState(resource, first);
 }
 
-/** With the next step begun; done after the last one. */
-export function advanced({ resource, rollout }: Rolling, at: string): AnyResource {
+/** With the next step begun, or done after the last one. */
+export function advanced({ resource, rollout }: Rolling, crowd: Crowd, at: string): AnyResource {
   const next = resource.rollout?.steps[rollout.step];
   if (next === undefined) return withState(resource, { state: 'done', at, revision: rollout.revision });
   const percent = percentOf(next);
-  const threshold = Math.max(thresholdOf(percent), rollout.threshold);
+  const threshold = Math.max(thresholdOf(percent, crowd), rollout.threshold);
   return withState(resource, { ...rollout, step: rollout.step + 1, percent, threshold, since: at });
 }
 
-/** With a step that also has the sidecar of this rank: a share of a small mesh may have none. */
-export function widened({ resource, rollout }: Rolling, rank: number): AnyResource {
-  return withState(resource, { ...rollout, threshold: rank + 1 });
+/** With sidecars for a step that has none yet. */
+export function filled({ resource, rollout }: Rolling, crowd: Crowd): AnyResource {
+  return withState(resource, { ...rollout, threshold: thresholdOf(rollout.percent, crowd) });
 }
 
 /** With the version from before in force again; where there was none, no sidecar has the resource any more. */
@@ -64,8 +64,4 @@ function withState(resource: AnyResource, rollout: RolloutState | Omit<Progressi
 
 function isSame({ labels, spec }: Version, resource: AnyResource): boolean {
   return isDeepStrictEqual([labels, spec], [resource.labels, resource.spec]);
-}
-
-function thresholdOf(percent: number): number {
-  return Math.round((percent * ranks) / 100);
 }

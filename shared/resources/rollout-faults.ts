@@ -4,6 +4,8 @@ import { listOf } from './resource.ts';
 import type { AnyResource } from './schema.ts';
 
 const leastIntervalMs = 1_000;
+/** What sidecars report has no finer bound above. */
+const longestMeasuredMs = 10_000;
 const percentPattern = /^[0-9.]+%$/;
 
 /** What is said of the field where there is none. */
@@ -13,7 +15,14 @@ export const noRollout = 'is for services, routes and policies only: an instance
 export function rolloutFaults(resource: Partial<AnyResource>): Issue[] {
   const { rollout } = resource;
   if (typeof rollout !== 'object' || rollout === null || resource.kind === 'Instance') return [];
-  return [...stepFaults(listOf(rollout.steps)), ...intervalFaults(rollout.interval)];
+  const { steps, interval, abortOn } = rollout;
+  return [
+    ...stepFaults(listOf(steps)),
+    ...durationFaults('/rollout/interval', interval, (ms) => (ms < leastIntervalMs ? 'must be 1s or more' : null)),
+    ...durationFaults('/rollout/abortOn/p99', abortOn?.p99, (ms) =>
+      ms < 1 || ms > longestMeasuredMs ? 'must be from 1ms to 10s' : null,
+    ),
+  ];
 }
 
 function stepFaults(steps: readonly unknown[]): Issue[] {
@@ -37,10 +46,10 @@ function stepFaults(steps: readonly unknown[]): Issue[] {
   return issues;
 }
 
-function intervalFaults(interval: unknown): Issue[] {
-  if (typeof interval !== 'string' || !new RegExp(durationPattern).test(interval)) return [];
-  if (durationMs(interval) >= leastIntervalMs) return [];
-  return [{ pointer: '/rollout/interval', message: `must be 1s or more; got ${interval}` }];
+function durationFaults(pointer: string, text: unknown, faultOf: (ms: number) => string | null): Issue[] {
+  if (typeof text !== 'string' || !new RegExp(durationPattern).test(text)) return [];
+  const fault = faultOf(durationMs(text));
+  return fault === null ? [] : [{ pointer, message: `${fault}; got ${text}` }];
 }
 
 /** The number of a step, such as 2.5 for `2.5%`. */

@@ -33,7 +33,8 @@ export const RolloutSettings = Type.Object(
         }),
         p99: Type.Optional(
           Duration({
-            description: 'The rollout ends when more than one request of a hundred takes longer.',
+            description:
+              'The rollout ends when more than one request of a hundred takes longer; up to 10s, and counted by the buckets of the duration histogram.',
           }),
         ),
       },
