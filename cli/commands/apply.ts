@@ -4,6 +4,7 @@ import { documentInWords, readFileDocuments } from '../document-files.ts';
 import { type Effects, effectsInWords } from '../effects-text.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
 import { describeRollout, readTimeout, waitForRollout, waitOptions } from '../rollout-wait.ts';
+import { planInWords, type RoutingPlan, readRequests } from '../routing-plan.ts';
 
 const forms = ['text', 'json'];
 
@@ -18,6 +19,10 @@ export const command: Command = {
       text: 'YAML or JSON, one or more documents; - reads standard input. May be repeated.',
     },
     'dry-run': { text: 'Check and show what would change; nothing is stored.' },
+    requests: {
+      value: 'FILE',
+      text: 'With --dry-run: show which of the requests in it would go elsewhere. One JSON object a line: {method, host, path, headers, source}.',
+    },
     ...waitOptions,
     api: apiOption,
     output: outputOption(forms),
@@ -26,6 +31,7 @@ export const command: Command = {
     'Examples:',
     '  meshlane apply -f route.yaml --wait',
     '  cat mesh.yaml | meshlane apply -f - --dry-run',
+    '  meshlane apply -f route.yaml --dry-run --requests recorded.jsonl',
   ].join('\n'),
   async run(invocation) {
     const files = invocation.flags('file');
@@ -35,9 +41,19 @@ export const command: Command = {
     const dryRun = invocation.isSet('dry-run');
     const client = new ApiClient(invocation);
     const resources = await readFileDocuments(files);
+    const where = (pointer: string) => inWords(pointer, resources);
+    const recorded = invocation.flag('requests');
+    if (recorded !== undefined) {
+      if (!dryRun) throw new UsageError('--requests shows what would change, so it takes --dry-run');
+      const requests = await readRequests(recorded);
+      const plan = (await client.post('/v1/plan', { resources, requests }, where)) as RoutingPlan;
+      if (isJson) printJson(plan);
+      else process.stdout.write(effectsInWords(plan) + planInWords(plan, requests));
+      return 0;
+    }
 
     const path = `/v1/apply${dryRun ? '?dryRun=true' : ''}`;
-    const done = (await client.post(path, { resources }, (pointer) => inWords(pointer, resources))) as Effects;
+    const done = (await client.post(path, { resources }, where)) as Effects;
     if (!isJson) process.stdout.write(effectsInWords(done));
     if (dryRun || !invocation.isSet('wait')) {
       if (isJson) printJson(done);

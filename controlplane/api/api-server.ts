@@ -10,6 +10,7 @@ import { addHistoryRoutes } from './history-routes.ts';
 import { addMeshRoutes, type MeshParts } from './mesh-routes.ts';
 import { controlPlaneMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
+import { addPlanRoute } from './plan-route.ts';
 import { addResourceRoutes } from './resource-routes.ts';
 import { Watches } from './watches.ts';
 
@@ -44,6 +45,7 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
   addResourceRoutes(server, catalog, registry, watches);
   addApplyRoute(server, registry);
   addMeshRoutes(server, parts);
+  addPlanRoute(server, catalog, registry);
   addHistoryRoutes(server, catalog, registry, parts.history);
 
   const document = openApiDocument(parts.version);

@@ -1,4 +1,4 @@
-/** The part of the OpenAPI document about revisions: history, differences, rollback. */
+/** The part of the OpenAPI document about revisions: history, differences, rollback, and what a change would do. */
 
 type Json = Record<string, unknown>;
 
@@ -105,6 +105,37 @@ export const historyPaths: Readonly<Record<string, Json>> = {
         '400': problem('A resource of then would not be valid now; one entry of `errors` per fault.'),
         '404': forgotten,
         '409': problem('A service that would go is in use; the detail names its users.'),
+      },
+    },
+  },
+  '/v1/plan': {
+    post: {
+      tags: ['Mesh'],
+      operationId: 'plan',
+      summary: 'Which of some requests a change would send elsewhere',
+      description: 'Checks the resources as a dry run of `/v1/apply` does, and stores nothing.',
+      requestBody: {
+        required: true,
+        content: content({
+          type: 'object',
+          required: ['resources', 'requests'],
+          properties: {
+            resources: { type: 'array', maxItems: 10_000, items: object },
+            requests: list({ method: text, host: text, path: text, headers: object, source: object }),
+          },
+        }),
+      },
+      responses: {
+        '200': answer('The effects, and the requests that go elsewhere: by which rule and to which backends.', {
+          type: 'object',
+          properties: {
+            revision: number,
+            effects: list({ action: text, resource: object }),
+            requests: number,
+            rerouted: list({ index: number, before: object, after: object }),
+          },
+        }),
+        '400': problem('Not valid; one entry of `errors` per fault.'),
       },
     },
   },

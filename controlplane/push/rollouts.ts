@@ -8,7 +8,10 @@ export type Rollout = {
   readonly revision: number;
   /** What changed at that revision. */
   readonly resources: readonly ChangedResource[];
-  /** `rejected` when a sidecar could not use one of the resources; `progressing` while some have not answered, or cannot have yet. */
+  /**
+   * `rejected` when a sidecar could not use one of the resources, or a rollout was taken back; `progressing` while some
+   * sidecars have not answered, or cannot have yet, or a rollout has steps before it.
+   */
   readonly state: 'applied' | 'progressing' | 'rejected';
   /** For people: `applied 40/40`. */
   readonly summary: string;
@@ -143,8 +146,10 @@ export function describeRollout(
     if (acked < revision && !hasLeft) laggards.push({ sidecar, service, acked, connected: false });
   for (const { connected } of laggards) if (!connected) total++;
   const isAt = (wanted: RolloutState['state']) => resources.some(({ rollout }) => rollout?.state === wanted);
+  // A refusal within a step is for the rollout to judge.
+  const isRejected = isAt('rolledBack') || (rejected.length > 0 && !isAt('progressing'));
   const isUnderWay = laggards.length > 0 || isTooEarly || isAt('progressing');
-  const state = rejected.length > 0 || isAt('rolledBack') ? 'rejected' : isUnderWay ? 'progressing' : 'applied';
+  const state = isRejected ? 'rejected' : isUnderWay ? 'progressing' : 'applied';
   const disconnected = gone.map(({ sidecar, service, acked }) => ({ sidecar, service, acked }));
   const refusers = new Set(rejected.map((one) => one.sidecar)).size;
   const steps = resources.flatMap(({ kind, name, rollout }) => stepInWords(`${kind}/${name}`, rollout));
