@@ -9,7 +9,8 @@ import { PushHub } from './push/push-hub.ts';
 import { startPushServer } from './push/push-server.ts';
 import { Registry } from './registry/registry.ts';
 import { RolloutConductor } from './rollout/conductor.ts';
-import { type FollowSink, follow } from './store/follow.ts';
+import { fanOut } from './store/fan-out.ts';
+import { follow } from './store/follow.ts';
 import { openStore } from './store/open-store.ts';
 
 export type ControlPlaneOptions = {
@@ -60,7 +61,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     closers.push(() => store.close());
     const catalog = new Catalog(log);
     const history = new History(store);
-    const following = await follow(store, followBoth(history, catalog), log, options.signal);
+    const following = await follow(store, fanOut(history, catalog), log, options.signal);
     closers.push(() => following.close());
     const writer = new Writer(catalog, store, history, clock);
     const registry = new Registry(catalog, writer, store, clock, log);
@@ -98,20 +99,6 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     await close();
     throw error;
   }
-}
-
-/** The second hears of everything when the first knows it. */
-function followBoth(first: FollowSink, second: FollowSink): FollowSink {
-  return {
-    onListing: (...listing) => {
-      first.onListing(...listing);
-      second.onListing(...listing);
-    },
-    onChange: (change) => {
-      first.onChange(change);
-      second.onChange(change);
-    },
-  };
 }
 
 /** Loaded only when asked for: the SDK costs some 40 MB. */
