@@ -43,6 +43,7 @@ export class RolloutConductor {
   readonly #unsubscribe: readonly (() => void)[];
   #timer: NodeJS.Timeout | undefined;
   #turn: Promise<void> = Promise.resolve();
+  #isDue = false;
   #isClosed = false;
 
   constructor(parts: ConductorParts) {
@@ -52,10 +53,10 @@ export class RolloutConductor {
     for (const stored of catalog.all()) if (isRolling(stored)) this.#watch(stored);
     this.#unsubscribe = [
       catalog.subscribe(({ changed, removed }) => {
-        for (const { kind, name } of removed) this.#watches.delete(`${kind}/${name}`);
+        for (const { kind, name } of removed) this.#forget(`${kind}/${name}`);
         for (const stored of changed) {
           if (isRolling(stored)) this.#watch(stored);
-          else this.#watches.delete(stored.key);
+          else this.#forget(stored.key);
         }
       }),
       hub.onReport((sidecar, report) => {
@@ -77,15 +78,29 @@ export class RolloutConductor {
   #watch(rolling: Rolling): void {
     const former = this.#watches.get(rolling.key);
     this.#watches.set(rolling.key, new StepWatch(rolling, this.#parts.clock.monotonicMs(), former));
+    // Whoever leads counts the sidecars of all: the sooner they are told of, the better.
+    this.#isDue = true;
+    if (this.#timer) this.#plan();
   }
 
+  #forget(key: ResourceKey): void {
+    if (this.#watches.delete(key)) this.#board.forget(key);
+  }
+
+  /** Has the next turn come at once where something new is to be told, else after a pause. */
   #plan(): void {
+    clearTimeout(this.#timer);
     if (this.#isClosed) return;
-    this.#timer = setTimeout(() => {
-      this.#turn = this.#tick()
-        .catch((error: unknown) => this.#parts.log.warn('a rollout could not go on', { why: messageOf(error) }))
-        .finally(() => this.#plan());
-    }, tickMs);
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#isDue = false;
+        this.#turn = this.#tick()
+          .catch((error: unknown) => this.#parts.log.warn('a rollout could not go on', { why: messageOf(error) }))
+          .finally(() => this.#plan());
+      },
+      this.#isDue ? 0 : tickMs,
+    );
     this.#timer.unref();
   }
 

@@ -49,6 +49,11 @@ export class EvidenceBoard {
     }
   }
 
+  /** What was published of a rollout that is over is no longer compared with. */
+  forget(key: ResourceKey): void {
+    this.#published.delete(key);
+  }
+
   witnesses(key: ResourceKey): Witness[] {
     const nowMs = this.#clock.monotonicMs();
     return [...this.#heardMs].flatMap(([metaKey, heardMs]) => {
@@ -60,7 +65,6 @@ export class EvidenceBoard {
 
   /** Takes away what is about rollouts that are over. */
   async clear(isUnderWay: (key: ResourceKey) => boolean): Promise<void> {
-    for (const key of this.#published.keys()) if (!isUnderWay(key)) this.#published.delete(key);
     const over = [...this.#heardMs.keys()].filter((key) => !isUnderWay(subjectOf(key)!));
     for (const key of over.slice(0, this.#store.mostOperations)) {
       await this.#store.commit([{ type: 'delete', key }]);

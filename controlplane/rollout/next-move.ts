@@ -13,6 +13,9 @@ export type Move =
 /** Evidence of one control plane; `isFresh` while it may be taken for how things are. */
 export type Witness = { readonly evidence: Evidence; readonly isFresh: boolean };
 
+/** So long every control plane has to tell whom it has, before it is said who begins. */
+const hearingMs = 2_000;
+
 /**
  * What is to be done with a rollout whose step began so long ago. A refusal counts whoever tells of it, figures as long as
  * they are about this step; sidecars only where their control plane is known to be there.
@@ -35,7 +38,7 @@ export function nextMove(
   const present = witnesses.filter(({ isFresh }) => isFresh).map(({ evidence }) => evidence);
   if (present.length === 0 || present.some((evidence) => evidence.revision !== revision)) return { to: 'wait' };
   const { inStep, applied, crowd } = sumOf(present);
-  if (inStep === 0 && crowd.count > 0) return { to: 'fill', crowd };
+  if (inStep === 0 && crowd.count > 0) return elapsedMs < hearingMs ? { to: 'wait' } : { to: 'fill', crowd };
   const isOver = applied >= inStep && elapsedMs >= durationMs(settings.interval);
   return isOver ? { to: 'advance', crowd } : { to: 'wait' };
 }

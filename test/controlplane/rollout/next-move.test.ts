@@ -55,7 +55,9 @@ t.test('a step is over when its time is, and every sidecar of it has answered', 
 
 t.test('a step without a sidecar gets one, unless there is none', async (t) => {
   const crowd = crowdOf([800, 900]);
-  t.same(nextMove(rolling(), [seen({ inStep: 0, applied: 0, crowd })], 0), { to: 'fill', crowd });
+  const empty = seen({ inStep: 0, applied: 0, crowd });
+  t.same(nextMove(rolling(), [empty], 1_999), { to: 'wait' }, 'others may have some, too');
+  t.same(nextMove(rolling(), [empty], 2_000), { to: 'fill', crowd });
   const nobody = seen({ inStep: 0, applied: 0, crowd: crowdOf([]) });
   t.same(nextMove(rolling(), [nobody], 0), { to: 'wait' });
   t.same(nextMove(rolling(), [nobody], long).to, 'advance');
