@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, { summary: string; load(): Promise<{ com
   history: { summary: 'Show who changed the configuration when', load: () => import('./commands/history.ts') },
   diff: { summary: 'Compare the configuration of two revisions', load: () => import('./commands/diff.ts') },
   rollback: { summary: 'Go back to the configuration of a revision', load: () => import('./commands/rollback.ts') },
+  access: { summary: 'Hash a token, or check an access file', load: () => import('./commands/access.ts') },
   status: { summary: 'Show sidecars, instances and the last rollout', load: () => import('./commands/status.ts') },
 };
 

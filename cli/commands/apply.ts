@@ -1,4 +1,4 @@
-import { ApiClient, apiOption } from '../api-client.ts';
+import { ApiClient, clientOptions } from '../api-client.ts';
 import { type Command, UsageError } from '../command.ts';
 import { documentInWords, readFileDocuments } from '../document-files.ts';
 import { type Effects, effectsInWords } from '../effects-text.ts';
@@ -24,7 +24,7 @@ export const command: Command = {
       text: 'With --dry-run: show which of the requests in it would go elsewhere. One JSON object a line: {method, host, path, headers, source}.',
     },
     ...waitOptions,
-    api: apiOption,
+    ...clientOptions,
     output: outputOption(forms),
   },
   details: [

@@ -1,4 +1,4 @@
-import { ApiClient, apiOption } from '../api-client.ts';
+import { ApiClient, clientOptions } from '../api-client.ts';
 import { type Colours, coloursOf } from '../colours.ts';
 import { type Command, UsageError } from '../command.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
@@ -13,7 +13,7 @@ export const command: Command = {
   name: 'diff',
   summary: 'Shows how the configuration differs between two revisions, or from one to now.',
   words: 'FROM [TO]',
-  options: { api: apiOption, output: outputOption(forms) },
+  options: { ...clientOptions, output: outputOption(forms) },
   details: [
     'Places are JSON pointers (RFC 6901) into the resource. Exit code: 0 whether there are differences or not.',
     'Examples:',

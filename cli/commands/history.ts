@@ -1,4 +1,4 @@
-import { ApiClient, apiOption } from '../api-client.ts';
+import { ApiClient, clientOptions } from '../api-client.ts';
 import { type Command, UsageError } from '../command.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
 import { table } from '../table.ts';
@@ -15,7 +15,7 @@ export const command: Command = {
   options: {
     limit: { value: 'N', default: '20', text: 'How many changes, newest first.' },
     before: { value: 'REVISION', text: 'Only changes before this one.' },
-    api: apiOption,
+    ...clientOptions,
     output: outputOption(forms),
   },
   details: ['Examples:', '  meshlane history --limit 5', '  meshlane history 1204 -o json'].join('\n'),

@@ -1,4 +1,4 @@
-import { ApiClient, apiOption } from '../api-client.ts';
+import { ApiClient, clientOptions } from '../api-client.ts';
 import { type Command, UsageError } from '../command.ts';
 import { type Effects, effectsInWords } from '../effects-text.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
@@ -16,7 +16,7 @@ export const command: Command = {
   options: {
     'dry-run': { text: 'Check and show what would change; nothing is stored.' },
     ...waitOptions,
-    api: apiOption,
+    ...clientOptions,
     output: outputOption(forms),
   },
   details: [

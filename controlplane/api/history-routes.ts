@@ -1,4 +1,5 @@
 import { type FastifyInstance, type FastifyRequest, ProblemError, sendProblem } from '../../shared/http/fastify.ts';
+import { authorOf } from '../access/api-guard.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { diffOf } from '../history/diff.ts';
 import { actionOf } from '../history/entry.ts';
@@ -52,6 +53,7 @@ export function addHistoryRoutes(
     const outcome = await registry.apply(changes, {
       dryRun,
       atOnce: true,
+      ...authorOf(request),
       note: `rolled back to revision ${revision}`,
       // The documents are none of the request, so their faults are told by name.
       pointerOf: (index) => `/${keys[index]}`,

@@ -13,7 +13,7 @@ import { messageOf } from '../message-of.ts';
 import { written } from '../rollout/next-state.ts';
 import { BatchTooLarge, type Operation, type Store } from '../store/store.ts';
 import { type Catalog, writerKey } from './catalog.ts';
-import type { ApplyOptions, Change, Effect, Outcome, Refusal } from './change.ts';
+import type { ApplyOptions, Author, Change, Effect, Outcome, Refusal } from './change.ts';
 import { plan, type Step } from './plan.ts';
 import { StoredResource } from './stored-resource.ts';
 import { keysOf, type Write, WriteQueue } from './write-queue.ts';
@@ -25,12 +25,15 @@ const longestPauseMs = 20;
 const catchUpMs = 5_000;
 /** The store collects an instance itself when no control plane renewed or removed it for a day. */
 const garbageSeconds = 86_400;
-
 /** Of registrations that are stored together, as the history has them. */
 const mostAuthors = 5;
-
 /** Together with the key that every write changes, what every store takes at once. */
 const mostOperations = 100;
+/** Of those that the author of a write may not do, so many are told. */
+const mostFaults = 20;
+
+/** Hears what became of each set of changes. */
+export type OutcomeListener = (changes: readonly Change[], options: ApplyOptions, outcome: Outcome) => void;
 
 /** A write that may be committed. */
 type Planned = { readonly write: Write; readonly steps: readonly Step[] };
@@ -46,19 +49,32 @@ export class Writer {
   readonly #writer = randomUUID();
   readonly #queue = new WriteQueue((writes) => this.#take(writes));
   #writes = 0;
+  readonly #onOutcome: OutcomeListener | null;
 
-  constructor(catalog: Catalog, store: Store, history: History, clock: Clock) {
+  constructor(
+    catalog: Catalog,
+    store: Store,
+    history: History,
+    clock: Clock,
+    onOutcome: OutcomeListener | null = null,
+  ) {
     this.#catalog = catalog;
     this.#store = store;
     this.#history = history;
     this.#clock = clock;
+    this.#onOutcome = onOutcome;
   }
 
   /** Does all changes at one new revision, or none. Never rejects for what a user or the store did. */
   apply(changes: readonly Change[], options: ApplyOptions = {}): Promise<Outcome> {
-    if (this.#queue.length >= mostWaiting)
-      return Promise.resolve(refuse('unavailable', `more than ${mostWaiting} writes are waiting; try again`));
-    return new Promise((settle, fail) => this.#queue.add({ changes, options, settle, fail }));
+    return new Promise((resolve, fail) => {
+      const settle = (outcome: Outcome) => {
+        this.#onOutcome?.(changes, options, outcome);
+        resolve(outcome);
+      };
+      if (this.#queue.length < mostWaiting) this.#queue.add({ changes, options, settle, fail });
+      else settle(refuse('unavailable', `more than ${mostWaiting} writes are waiting; try again`));
+    });
   }
 
   /** Writes that do not touch the same resources become one commit; the others have the next ones. */
@@ -120,7 +136,9 @@ export class Writer {
         continue;
       }
       const steps = planned.steps.map((step) => this.#withRollout(step, write.options));
-      if (dryRun) write.settle({ ok: true, revision: seen, effects: steps.map((step) => toEffect(step)) });
+      const forbidden = forbiddenTo(write.options.author, steps);
+      if (forbidden) write.settle(forbidden);
+      else if (dryRun) write.settle({ ok: true, revision: seen, effects: steps.map((step) => toEffect(step)) });
       else if (steps.some(isToStore)) {
         group.push({ write, steps });
         touch();
@@ -190,6 +208,12 @@ export class Writer {
     const note = notes.length > 0 ? { note: notes.join('; ') } : {};
     return this.#history.operations({ ...head, ...note }, changes, this.#store.mostOperations - operations);
   }
+}
+
+/** The refusal of steps that their author may not take; null when it may. */
+function forbiddenTo(author: Author | undefined, steps: readonly Step[]): Refused | null {
+  const faults = author ? steps.flatMap((step) => author.faultOf(step) ?? []) : [];
+  return faults.length > 0 ? refuse('forbidden', faults.slice(0, mostFaults).join('; ')) : null;
 }
 
 function isToStore({ action }: Step): boolean {
