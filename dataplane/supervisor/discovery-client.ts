@@ -6,6 +6,7 @@ import {
   type WireKey,
   type WireLease,
   type WireRejection,
+  type WireReport,
   type WireSidecarMessage,
   type WireUpdate,
 } from '../../shared/discovery/discovery.ts';
@@ -23,12 +24,18 @@ export type Change = {
   resources: AnyResource[];
   removed: ResourceKey[];
   rejected: ResourceKey[];
+  /** Id of the mesh; empty from a control plane that sends the instances of all services. */
+  mesh: string;
+  /** Services whose instances are here from this change on. */
+  services: readonly string[];
 };
 
 export type DiscoveryEvents = {
   /** Puts a change in force; resolves with the reason when it cannot be. */
   onChange(change: Change): Promise<string | null>;
   onConnected(isConnected: boolean): void;
+  /** The services whose instances are to be sent. */
+  scope(): string[];
 };
 
 export type DiscoveryOptions = {
@@ -56,6 +63,9 @@ export class Discovery {
   readonly #client: DiscoveryClient;
   #stream: grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate> | null = null;
   #revision = 0;
+  #mesh = '';
+  /** The scope is still to be told, when the control plane takes more. */
+  #isScopeDue = false;
   #failures = 0;
   #isClosed = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -76,8 +86,10 @@ export class Discovery {
     }) as unknown as DiscoveryClient;
   }
 
-  start(revision: number): void {
+  /** `revision` and `mesh` are those of the configuration in force. */
+  start(revision: number, mesh: string): void {
     this.#revision = revision;
+    this.#mesh = mesh;
     this.#connect();
   }
 
@@ -87,8 +99,9 @@ export class Discovery {
     const stream = this.#client.stream();
     this.#stream = stream;
     const { sidecar, service, version } = this.#options;
-    const hello = { sidecar, service, version, revision: this.#revision, mesh: '', scoped: false, services: [] };
-    stream.write({ hello });
+    const inForce = { revision: this.#revision, mesh: this.#mesh };
+    stream.write({ hello: { sidecar, service, version, ...inForce, scoped: true, services: this.#events.scope() } });
+    this.#isScopeDue = false;
     let isOver = false;
     const onOver = (why: string) => {
       if (isOver) return;
@@ -105,6 +118,9 @@ export class Discovery {
       this.#failures = 0;
       this.#events.onConnected(true);
       this.#work = this.#work.then(() => this.#apply(update, stream)).catch((error: unknown) => onOver(String(error)));
+    });
+    stream.on('drain', () => {
+      if (this.#isScopeDue) this.tellScope();
     });
     stream.on('error', (error) => onOver(error.message));
     stream.on('end', () => onOver('the control plane ended it'));
@@ -131,9 +147,13 @@ export class Discovery {
       resources,
       removed,
       rejected: rejected.map(({ key }): ResourceKey => `${key.kind}/${key.name}`),
+      mesh: update.mesh,
+      services: update.services,
     });
-    if (refusal === null) this.#revision = update.revision;
-    else {
+    if (refusal === null) {
+      this.#revision = update.revision;
+      this.#mesh = update.mesh;
+    } else {
       const told = new Set(rejected.map(({ key }) => `${key.kind}/${key.name}`));
       const refuse = (key: WireKey, revision: number) => {
         if (!told.has(`${key.kind}/${key.name}`) && rejected.length < mostRejections)
@@ -145,6 +165,24 @@ export class Discovery {
     for (const { key, error } of rejected)
       this.#log.warn('refused a resource', { kind: key.kind, name: key.name, error });
     if (this.#stream === stream) stream.write({ ack: { revision: update.revision, rejected: inBounds(rejected) } });
+  }
+
+  // --- what is called -------------------------------------------------------------------------------------------------
+
+  /** Tells the scope as it is now; a stream that is made later begins with it. */
+  tellScope(): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    this.#isScopeDue = stream.writableNeedDrain;
+    if (!this.#isScopeDue) stream.write({ scope: { services: this.#events.scope() } });
+  }
+
+  /** False when the control plane takes no report now. */
+  report(report: WireReport): boolean {
+    const stream = this.#stream;
+    if (stream === null || stream.writableNeedDrain) return false;
+    stream.write({ report });
+    return true;
   }
 
   // --- registration -------------------------------------------------------------------------------------------------

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { readResource } from '../../shared/resources/read.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
 
-export type SavedState = { readonly revision: number; readonly resources: readonly AnyResource[] };
+export type SavedState = {
+  readonly revision: number;
+  readonly resources: readonly AnyResource[];
+  /** Id of the mesh that this is of; empty when the control plane had none, and then the instances of all services are here. */
+  readonly mesh: string;
+  /** Services that were called and whose instances are here. */
+  readonly services: readonly string[];
+};
 
 /**
  * The last good snapshot on disk: written beside and renamed, so that a crash leaves the one before. Writes are merged:
@@ -33,7 +40,7 @@ export class StateFile {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw error;
     }
-    const saved = JSON.parse(text) as { revision?: unknown; resources?: unknown };
+    const saved = JSON.parse(text) as Partial<SavedState>;
     if (typeof saved.revision !== 'number' || !Array.isArray(saved.resources))
       throw new Error(`${this.#path} is not a saved snapshot`);
     const resources: AnyResource[] = [];
@@ -41,7 +48,8 @@ export class StateFile {
       const read = readResource(document);
       if (read.ok) resources.push(read.value);
     }
-    return { revision: saved.revision, resources };
+    const { revision, mesh = '', services = [] } = saved; // those two are not there in files of older versions
+    return { revision, resources, mesh, services };
   }
 
   save(state: SavedState, onError: (error: unknown) => void): void {

@@ -1,0 +1,70 @@
+import type { WireServiceReport } from '../../shared/discovery/discovery.ts';
+import type { ServiceTraffic } from './outbound-traffic.ts';
+
+/** Entries of a report; the services with the fewest requests share the last one, without a name. */
+const mostEntries = 500;
+
+type Counted = { readonly errors: number; readonly latency: readonly number[]; readonly requests: number };
+
+const nothing: Counted = { requests: 0, errors: 0, latency: [] };
+
+/** Tells what became of the outbound requests since it was told last. What could not be told is told with the next report. */
+export class TrafficReports {
+  readonly #now: () => number;
+  readonly #told = new Map<ServiceTraffic, Counted>();
+  #toldMs: number;
+
+  /** `now` is in monotonic ms. */
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#toldMs = now();
+  }
+
+  /** Has `send` tell what is new, if anything is; it returns false when it could not. */
+  tell(
+    services: Iterable<ServiceTraffic>,
+    send: (report: { seconds: number; services: WireServiceReport[] }) => boolean,
+  ): void {
+    const counted = new Map<ServiceTraffic, Counted>();
+    const entries: WireServiceReport[] = [];
+    for (const traffic of services) {
+      const before = this.#told.get(traffic) ?? nothing;
+      const { requests } = traffic;
+      if (requests === before.requests) continue;
+      const now = { requests, errors: traffic.errors, latency: traffic.latency };
+      counted.set(traffic, now);
+      entries.push(entryOf(traffic.service, now, before));
+    }
+    if (entries.length === 0) return;
+    const nowMs = this.#now();
+    const seconds = Math.max(1, Math.round((nowMs - this.#toldMs) / 1000));
+    if (!send({ seconds, services: inBounds(entries) })) return;
+    this.#toldMs = nowMs;
+    for (const [traffic, now] of counted) this.#told.set(traffic, now);
+  }
+}
+
+/** A worker may count while this is read: the requests are those that have a place in the latencies. */
+function entryOf(service: string, now: Counted, before: Counted): WireServiceReport {
+  const latency = now.latency.map((count, bucket) => count - (before.latency[bucket] ?? 0));
+  const requests = sumOf(latency);
+  return { service, requests, errors: Math.min(requests, now.errors - before.errors), latency };
+}
+
+function inBounds(entries: WireServiceReport[]): WireServiceReport[] {
+  if (entries.length <= mostEntries) return entries;
+  const sorted = entries.toSorted(
+    (a, b) => Number(b.service !== '') - Number(a.service !== '') || b.requests - a.requests,
+  );
+  const rest = sorted.slice(mostEntries - 1);
+  const latency = rest[0]!.latency.map((_, bucket) => sumOf(rest.map((one) => one.latency[bucket]!)));
+  const requests = sumOf(latency);
+  return [
+    ...sorted.slice(0, mostEntries - 1),
+    { service: '', requests, errors: sumOf(rest.map(({ errors }) => errors)), latency },
+  ];
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, number) => sum + number, 0);
+}
