@@ -374,6 +374,7 @@ export class Exchange implements Hedged {
   #awaitEndpoints(): void {
     const backend = this.backend!;
     if (knownBackend(backend) !== null) return this.onEndpoints();
+    this.#phase = 'waiting';
     this.#awaitsEndpoints = tryAwaitEndpoints(this, backend, this.#deadlines, this.#context);
     if (!this.#awaitsEndpoints) this.#replyLocally(backend.load.refuse('pending'));
   }
