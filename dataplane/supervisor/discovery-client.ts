@@ -24,8 +24,10 @@ export type Change = {
   resources: AnyResource[];
   removed: ResourceKey[];
   rejected: ResourceKey[];
-  /** Id of the mesh; empty from a control plane that sends the instances of all services. */
+  /** Id of the mesh; empty where it has none. */
   mesh: string;
+  /** The control plane tells of the services in the scope only. Changes that are not full do not say it anew. */
+  isScoped: boolean;
   /** Services whose instances are here from this change on. */
   services: readonly string[];
 };
@@ -148,6 +150,7 @@ export class Discovery {
       removed,
       rejected: rejected.map(({ key }): ResourceKey => `${key.kind}/${key.name}`),
       mesh: update.mesh,
+      isScoped: update.mesh !== '' || update.services.length > 0, // an old control plane fills neither
       services: update.services,
     });
     if (refusal === null) {

@@ -218,6 +218,7 @@ class Supervisor implements RunningProxy {
       removed: [],
       rejected: [],
       mesh: '',
+      isScoped: false,
       services: [],
     });
     if (refusal !== null) throw new Error(`the configuration cannot be used: ${refusal}`);
@@ -298,8 +299,8 @@ class Supervisor implements RunningProxy {
     this.#onFirstConfiguration = null;
     await this.#followHealthChecks();
     this.#warnOfIdleTimes(change);
-    const services = known ?? this.#scope?.services ?? [];
-    this.#state?.save({ revision, resources: this.#store.all(), mesh, services }, (error) =>
+    const scope = { isScoped: known !== null, services: known ?? this.#scope?.services ?? [] };
+    this.#state?.save({ revision, resources: this.#store.all(), mesh, ...scope }, (error) =>
       this.#options.log.warn('the snapshot could not be saved', { file: this.#state?.path, why: String(error) }),
     );
     return null;

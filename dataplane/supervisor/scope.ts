@@ -88,8 +88,8 @@ export class Scope {
   }
 
   /** What is known once an update is in force; the same as `known` after `follow`. */
-  knownAfter({ full, mesh, services }: Pick<Change, 'full' | 'mesh' | 'services'>): string[] | null {
-    if (full ? mesh === '' : !this.#isScoped) return null;
+  knownAfter({ full, isScoped, services }: Pick<Change, 'full' | 'isScoped' | 'services'>): string[] | null {
+    if (!(full ? isScoped : this.#isScoped)) return null;
     const before = full ? [] : (this.known ?? []);
     return [...new Set([...before, ...services])].filter((service) => this.#entries.has(service));
   }

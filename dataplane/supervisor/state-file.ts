@@ -6,9 +6,11 @@ import type { AnyResource } from '../../shared/resources/schema.ts';
 export type SavedState = {
   readonly revision: number;
   readonly resources: readonly AnyResource[];
-  /** Id of the mesh that this is of; empty when the control plane had none, and then the instances of all services are here. */
+  /** Id of the mesh that this is of; empty where it had none. */
   readonly mesh: string;
-  /** Services that were called and whose instances are here. */
+  /** Only instances of the services below are here; else those of all. */
+  readonly isScoped: boolean;
+  /** Services that were called. */
   readonly services: readonly string[];
 };
 
@@ -48,8 +50,9 @@ export class StateFile {
       const read = readResource(document);
       if (read.ok) resources.push(read.value);
     }
-    const { revision, mesh = '', services = [] } = saved; // those two are not there in files of older versions
-    return { revision, resources, mesh, services };
+    // Files of older versions have no scope.
+    const { revision, mesh = '', isScoped = false, services = [] } = saved;
+    return { revision, resources, mesh, isScoped, services };
   }
 
   save(state: SavedState, onError: (error: unknown) => void): void {

@@ -12,6 +12,7 @@ const nothing: Counted = { requests: 0, errors: 0, latency: [] };
 export class TrafficReports {
   readonly #now: () => number;
   readonly #told = new Map<ServiceTraffic, Counted>();
+  /** Up to when all was told. */
   #toldMs: number;
 
   /** `now` is in monotonic ms. */
@@ -35,10 +36,9 @@ export class TrafficReports {
       counted.set(traffic, now);
       entries.push(entryOf(traffic.service, now, before));
     }
-    if (entries.length === 0) return;
     const nowMs = this.#now();
     const seconds = Math.max(1, Math.round((nowMs - this.#toldMs) / 1000));
-    if (!send({ seconds, services: inBounds(entries) })) return;
+    if (entries.length > 0 && !send({ seconds, services: inBounds(entries) })) return;
     this.#toldMs = nowMs;
     for (const [traffic, now] of counted) this.#told.set(traffic, now);
   }

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { Explanation } from '../../shared/routing/explain/explanation.ts';
 import { wireClient } from '../harness/grpc/wire-client.ts';
 import { wireServer } from '../harness/grpc/wire-server.ts';
 import type { Owner } from '../harness/owner.ts';
@@ -209,19 +210,18 @@ t.test('a service that is called no more leaves, and is asked for again when it 
 });
 
 t.test('a service with a request under way does not leave', async (t) => {
-  let answer = () => undefined as unknown;
-  const origin = await scriptedOrigin(
-    t,
-    () =>
-      new Promise((resolve) => {
-        answer = () => resolve(reply());
-      }),
-  );
-  const plane = await pushPlane(t, serviceAt('app', origin.port));
-  const proxy = await pushedProxy(t, plane, { scopeIdleMs: 3000 });
+  let answer = (): unknown => undefined;
+  const later = new Promise<string>((resolve) => {
+    answer = () => resolve(reply());
+  });
+  const slow = await scriptedOrigin(t, () => later);
+  const quick = await scriptedOrigin(t, () => reply());
+  const plane = await pushPlane(t, [...serviceAt('app', slow.port), ...serviceAt('other', quick.port)]);
+  const proxy = await pushedProxy(t, plane, { scopeIdleMs: 1 });
   const client = await rawClient(t, proxy.port);
   client.send(get());
-  await new Promise((resolve) => setTimeout(resolve, 7000));
+  await ask(t, proxy.port, get('/', 'other'));
+  await until(async () => !(await proxy.snapshot()).scope.services.includes('other'), { what: 'the end of the other' });
   t.strictSame((await proxy.snapshot()).scope.services, ['app']);
   answer();
   t.equal((await client.reply()).status, 200);
@@ -310,6 +310,17 @@ t.test('a session finds its instance among those that come later', async (t) => 
     const next = await ask(t, fresh.port, get('/', 'app', `Cookie: ${cookie}\r\n`));
     t.equal(String(next.body), String(first.body));
   }
+});
+
+t.test('explain says of a service that nobody called that the first request asks', async (t) => {
+  const { proxy } = await shop(t);
+  const explain = async () => {
+    const reply = await fetch(`http://127.0.0.1:${proxy.adminPort}/explain?url=http://app/`);
+    return ((await reply.json()) as Explanation).backends[0];
+  };
+  t.match(await explain(), { problem: /not asked for yet: the first request asks/, live: { isKnown: false } });
+  await ask(t, proxy.port, get());
+  t.match(await explain(), { problem: null, live: { isKnown: true }, endpoints: [{ name: 'app-0' }] });
 });
 
 t.test('nothing waits with a control plane that knows no scopes', async (t) => {
