@@ -71,6 +71,8 @@ export type SidecarProcess = RunningProcess & {
 
 export type Snapshot = {
   readonly revision: number;
+  /** `known` is null where the control plane sends all instances. */
+  readonly scope: { readonly services: readonly string[]; readonly known: readonly string[] | null };
   readonly resources: readonly { readonly kind: string; readonly name: string; readonly spec: object }[];
 };
 
