@@ -4,7 +4,7 @@ import type { ServiceTraffic } from './outbound-traffic.ts';
 /** Entries of a report; the services with the fewest requests share the last one, without a name. */
 const mostEntries = 500;
 
-type Counted = { readonly errors: number; readonly latency: readonly number[]; readonly requests: number };
+type Counted = { readonly requests: number; readonly errors: number; readonly latency: readonly number[] };
 
 const nothing: Counted = { requests: 0, errors: 0, latency: [] };
 
@@ -30,9 +30,9 @@ export class TrafficReports {
     const entries: WireServiceReport[] = [];
     for (const traffic of services) {
       const before = this.#told.get(traffic) ?? nothing;
-      const { requests } = traffic;
-      if (requests === before.requests) continue;
-      const now = { requests, errors: traffic.errors, latency: traffic.latency };
+      if (traffic.requests === before.requests) continue;
+      const { errors, latency } = traffic;
+      const now = { requests: sumOf(latency), errors, latency }; // a worker may count while this is read
       counted.set(traffic, now);
       entries.push(entryOf(traffic.service, now, before));
     }
@@ -44,11 +44,11 @@ export class TrafficReports {
   }
 }
 
-/** A worker may count while this is read: the requests are those that have a place in the latencies. */
 function entryOf(service: string, now: Counted, before: Counted): WireServiceReport {
+  const requests = now.requests - before.requests;
+  const errors = Math.min(requests, now.errors - before.errors); // one request may have failed in two ways
   const latency = now.latency.map((count, bucket) => count - (before.latency[bucket] ?? 0));
-  const requests = sumOf(latency);
-  return { service, requests, errors: Math.min(requests, now.errors - before.errors), latency };
+  return { service, requests, errors, latency };
 }
 
 function inBounds(entries: WireServiceReport[]): WireServiceReport[] {
@@ -57,12 +57,13 @@ function inBounds(entries: WireServiceReport[]): WireServiceReport[] {
     (a, b) => Number(b.service !== '') - Number(a.service !== '') || b.requests - a.requests,
   );
   const rest = sorted.slice(mostEntries - 1);
-  const latency = rest[0]!.latency.map((_, bucket) => sumOf(rest.map((one) => one.latency[bucket]!)));
-  const requests = sumOf(latency);
-  return [
-    ...sorted.slice(0, mostEntries - 1),
-    { service: '', requests, errors: sumOf(rest.map(({ errors }) => errors)), latency },
-  ];
+  const shared: WireServiceReport = {
+    service: '',
+    requests: sumOf(rest.map(({ requests }) => requests)),
+    errors: sumOf(rest.map(({ errors }) => errors)),
+    latency: rest[0]!.latency.map((_, bucket) => sumOf(rest.map(({ latency }) => latency[bucket]!))),
+  };
+  return [...sorted.slice(0, mostEntries - 1), shared];
 }
 
 function sumOf(numbers: readonly number[]): number {

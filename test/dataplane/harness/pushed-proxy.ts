@@ -43,6 +43,7 @@ export async function pushedProxy(t: Owner, plane: PushPlane, options: PushedPro
     controlPlane: {
       address: plane.address,
       stateFolder,
+      credentials: null,
       instanceAt: () => null,
       ...(scopeIdleMs === undefined ? {} : { scopeIdleMs }),
     },
