@@ -10,7 +10,7 @@ import { pushPlane } from './harness/push-plane.ts';
 import { type PushedProxy, pushedProxy } from './harness/pushed-proxy.ts';
 import { ask, get, isReset, rawClient } from './harness/raw-client.ts';
 import { echoServer } from './harness/raw-server.ts';
-import { instance, route, service, serviceAt, tcpServiceAt } from './harness/resources.ts';
+import { instance, policy, route, service, serviceAt, tcpServiceAt } from './harness/resources.ts';
 import { reply, scriptedOrigin } from './harness/scripted-origin.ts';
 import { callerOf, originOf } from './http2/calling.ts';
 
@@ -268,7 +268,7 @@ t.test('1,024 requests wait in a worker, and one more is refused', async (t) => 
   t.equal((await call.reply()).header('x-meshlane-reason'), 'overloaded');
 });
 
-t.test('a fallback and a mirror are asked for when they are needed', async (t) => {
+t.test('a mirror is asked for when there is a copy for it', async (t) => {
   const origin = await scriptedOrigin(t, () => reply());
   const plane = await pushPlane(t, [
     ...serviceAt('app', origin.port),
@@ -281,6 +281,22 @@ t.test('a fallback and a mirror are asked for when they are needed', async (t) =
   t.strictSame(plane.scopes.at(-1)?.toSorted(), ['app', 'shadow']);
   const sent = { result: 'sent' };
   await until(async () => (await proxy.metric('meshlane_mirrored_requests_total', sent)) === 1);
+});
+
+t.test('a fallback is asked for when it is needed', async (t) => {
+  const broken = await scriptedOrigin(t, () => reply('', '', 500));
+  const standIn = await scriptedOrigin(t, () => reply('instead'));
+  const breaker = { consecutiveFailures: 1, openFor: '60s', fallback: { service: 'other' } };
+  const plane = await pushPlane(t, [
+    ...serviceAt('app', broken.port),
+    ...serviceAt('other', standIn.port),
+    policy('app', { breaker, retry: { attempts: 0 } }),
+  ]);
+  const proxy = await pushedProxy(t, plane);
+  t.equal((await ask(t, proxy.port, get())).status, 500);
+  t.strictSame(plane.scopes, [['app']]);
+  t.equal(String((await ask(t, proxy.port, get())).body), 'instead');
+  t.strictSame(plane.scopes[1], ['app', 'other']);
 });
 
 t.test('a request that began before a route was changed goes on', async (t) => {
