@@ -9,13 +9,15 @@ import { startPushServer } from './push/push-server.ts';
 import { Registry } from './registry/registry.ts';
 import { follow } from './store/follow.ts';
 import { openStore } from './store/open-store.ts';
+import type { StoreFlags } from './store/store-access.ts';
 
 export type ControlPlaneOptions = {
   /** Where the control API listens; the default is a free port on 127.0.0.1, as for `push`. */
   readonly api?: Address;
   readonly push?: Address;
-  /** `sqlite:FILE`, `sqlite::memory:` (the default) or `etcd://HOST:PORT[,HOST:PORT][/PREFIX]`. */
+  /** `sqlite:FILE`, `sqlite::memory:` (the default) or `etcd://HOST:PORT[,HOST:PORT][/PREFIX]`; `etcds:` for TLS. */
   readonly store?: string;
+  readonly storeAccess?: StoreFlags;
   readonly version?: string;
   /** OTLP/HTTP base URL; the requests of the API are traced when it is given. */
   readonly otlp?: string;
@@ -54,7 +56,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     return closing;
   };
   try {
-    const store = await openStore(options.store ?? 'sqlite::memory:', clock);
+    const store = await openStore(options.store ?? 'sqlite::memory:', clock, options.storeAccess);
     closers.push(() => store.close());
     const catalog = new Catalog(log);
     const following = await follow(store, catalog, log, options.signal);
@@ -68,7 +70,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       () => push.close(),
       () => hub.close(),
     );
-    const view = { name: store.name, isConnected: () => following.isConnected() };
+    const view = { name: store.name, following };
     const tracing = options.otlp === undefined ? null : await startTracing(options.otlp, version);
     if (tracing) closers.push(() => tracing.close());
     const api = await startApiServer(

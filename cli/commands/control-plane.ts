@@ -1,5 +1,6 @@
 import { formatAddress, parseAddress } from '../../shared/discovery/address.ts';
 import { type Command, UsageError } from '../command.ts';
+import { readStoreFlags, storeOptions } from '../store-flags.ts';
 import { untilStopped } from '../until-stopped.ts';
 import { version } from '../version.ts';
 
@@ -16,8 +17,9 @@ export const command: Command = {
     store: {
       value: 'STORE',
       default: 'sqlite:meshlane.db',
-      text: 'sqlite:FILE, sqlite::memory: or etcd://HOST:PORT[,HOST:PORT].',
+      text: 'sqlite:FILE, sqlite::memory:, etcd://HOST:PORT[,HOST:PORT][/PREFIX] or etcds://... for TLS.',
     },
+    ...storeOptions,
     otlp: { value: 'URL', text: 'Trace API requests to this OTLP/HTTP endpoint, such as http://127.0.0.1:4318.' },
   },
   details: [
@@ -48,6 +50,7 @@ export const command: Command = {
       api,
       push,
       store,
+      storeAccess: readStoreFlags(invocation),
       version,
       signal: abort.signal,
       ...(otlp === undefined ? {} : { otlp }),

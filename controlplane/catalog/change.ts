@@ -33,7 +33,7 @@ export type Effect = {
 
 /** Why nothing was done. */
 export type Refusal = {
-  readonly code: 'invalid' | 'in_use' | 'stale' | 'not_found' | 'too_large' | 'unavailable';
+  readonly code: 'invalid' | 'in_use' | 'stale' | 'not_found' | 'too_large' | 'store_full' | 'unavailable';
   readonly detail: string;
   readonly issues: readonly Issue[];
 };

@@ -1,0 +1,146 @@
+/**
+ * Connections to the members of an etcd, in place of etcd3's pool. All calls go to one member until it fails, then to the
+ * next: spread over all of them, a member that hangs would hold up its share of the calls for ever. What a member
+ * certainly did not do is tried at the next one; anything else is not, since a transaction that is sent twice can fail
+ * its own comparison the second time.
+ */
+import { setTimeout as wait } from 'node:timers/promises';
+import type * as RPC from 'etcd3';
+import { Host } from 'etcd3/lib/connection-pool.js';
+import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
+import { isMemberFault, isStaleToken, wasNotDone } from './etcd-errors.ts';
+import { EtcdLogin } from './etcd-login.ts';
+import type { StoreAccess, TlsFiles } from './store-access.ts';
+
+export const callMs = 5_000;
+/** Time in which a cluster has chosen another leader, as a rule. */
+const otherMemberMs = 1_500;
+const roundPauseMs = 100;
+
+type Service = Parameters<RPC.ICallable<Host>['exec']>[0];
+type Unary = (
+  request: unknown,
+  metadata: grpc.Metadata,
+  options: grpc.CallOptions,
+  done: (error: grpc.ServiceError | null, answer: unknown) => void,
+) => void;
+
+export class EtcdConnections implements RPC.ICallable<Host> {
+  readonly callOptionsFactory = undefined;
+  readonly #members: readonly Host[];
+  readonly #login: EtcdLogin | null;
+  #current = 0;
+
+  /** Connects at the first call. */
+  constructor(addresses: readonly string[], { tls, user, passwordFile }: StoreAccess) {
+    const options = {
+      ...channelOptions,
+      'grpc.initial_reconnect_backoff_ms': 100,
+      'grpc.max_reconnect_backoff_ms': 1_000,
+    };
+    this.#members = addresses.map((address) => new Host(address, credentialsOf(tls), options));
+    this.#login =
+      user === undefined || passwordFile === undefined
+        ? null
+        : new EtcdLogin(user, passwordFile, (name, password) => this.#authenticate(name, password));
+  }
+
+  /** A call with an answer; rejects with the error of gRPC. */
+  async exec<T>(service: Service, method: string, request: unknown): Promise<T> {
+    const giveUpMs = performance.now() + otherMemberMs;
+    let hasNewToken = false;
+    for (let tries = 1; ; tries++) {
+      const member = this.#member;
+      try {
+        return await callOnce<T>(member, service, method, request, await this.#metadata());
+      } catch (error) {
+        if (this.#login && isStaleToken(error) && !hasNewToken) {
+          this.#login.forget();
+          hasNewToken = true;
+          continue;
+        }
+        this.markFailed(member, error);
+        const isLast = this.#members.length === 1 || performance.now() >= giveUpMs;
+        if (isLast || !wasNotDone(error)) throw error;
+        if (tries % this.#members.length === 0) await wait(roundPauseMs);
+      }
+    }
+  }
+
+  /** Hands out a client for a stream. */
+  async withConnection<R>(
+    service: Service,
+    use: (connection: { resource: Host; client: grpc.Client; metadata: grpc.Metadata }) => R | Promise<R>,
+  ): Promise<R> {
+    const metadata = await this.#metadata();
+    const resource = this.#member;
+    return use({ resource, client: resource.getServiceClient(service), metadata });
+  }
+
+  markFailed(member: Host, error: unknown): void {
+    if (member === this.#member && isMemberFault(error)) this.moveOn();
+  }
+
+  /** Calls from now on go to the next member. */
+  moveOn(): void {
+    this.#current = (this.#current + 1) % this.#members.length;
+  }
+
+  /** Has the next call log in again: etcd tells a watch that its token is too old only as a lack of permission. */
+  forgetToken(): void {
+    this.#login?.forget();
+  }
+
+  close(): void {
+    for (const member of this.#members) member.close();
+  }
+
+  get #member(): Host {
+    return this.#members[this.#current]!;
+  }
+
+  async #metadata(): Promise<grpc.Metadata> {
+    const metadata = new grpc.Metadata();
+    // A member that lost the others answers with an error, instead of letting calls and watches wait.
+    metadata.set('hasleader', 'true');
+    const token = await this.#login?.token();
+    if (token) metadata.set('token', token);
+    return metadata;
+  }
+
+  async #authenticate(name: string, password: string): Promise<string> {
+    const member = this.#member;
+    try {
+      const answer = await callOnce<RPC.IAuthenticateResponse>(
+        member,
+        'Auth',
+        'authenticate',
+        { name, password },
+        new grpc.Metadata(),
+      );
+      return answer.token;
+    } catch (error) {
+      this.markFailed(member, error);
+      throw error;
+    }
+  }
+}
+
+function callOnce<T>(
+  member: Host,
+  service: Service,
+  method: string,
+  request: unknown,
+  metadata: grpc.Metadata,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const client = member.getServiceClient(service) as unknown as Record<string, Unary>;
+    client[method]!(request, metadata, { deadline: Date.now() + callMs }, (error, answer) =>
+      error ? reject(error) : resolve(answer as T),
+    );
+  });
+}
+
+function credentialsOf(tls: TlsFiles | null): grpc.ChannelCredentials {
+  return tls ? grpc.credentials.createSsl(tls.ca, tls.privateKey, tls.certificate) : grpc.credentials.createInsecure();
+}
