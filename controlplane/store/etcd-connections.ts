@@ -4,9 +4,12 @@
  * certainly did not do is tried at the next one; anything else is not, since a transaction that is sent twice can fail
  * its own comparison the second time.
  */
+import { isIP } from 'node:net';
 import { setTimeout as wait } from 'node:timers/promises';
+import { checkServerIdentity, type PeerCertificate } from 'node:tls';
 import type * as RPC from 'etcd3';
 import { Host } from 'etcd3/lib/connection-pool.js';
+import { parseAddress } from '../../shared/discovery/address.ts';
 import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
 import { isMemberFault, isStaleToken, wasNotDone } from './etcd-errors.ts';
 import { EtcdLogin } from './etcd-login.ts';
@@ -38,7 +41,13 @@ export class EtcdConnections implements RPC.ICallable<Host> {
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 1_000,
     };
-    this.#members = addresses.map((address) => new Host(address, credentialsOf(tls), options));
+    this.#members = addresses.map((address) => {
+      if (tls === null) return new Host(address, grpc.credentials.createInsecure(), options);
+      const { host } = parseAddress(address, '--store');
+      // A name that is an address must not be sent in the handshake, which grpc-js would do; any other will do.
+      const name = isIP(host) ? { 'grpc.ssl_target_name_override': 'etcd' } : {};
+      return new Host(address, credentialsOf(tls, host), { ...options, ...name });
+    });
     this.#login =
       user === undefined || passwordFile === undefined
         ? null
@@ -141,6 +150,8 @@ function callOnce<T>(
   });
 }
 
-function credentialsOf(tls: TlsFiles | null): grpc.ChannelCredentials {
-  return tls ? grpc.credentials.createSsl(tls.ca, tls.privateKey, tls.certificate) : grpc.credentials.createInsecure();
+function credentialsOf({ ca, privateKey, certificate }: TlsFiles, host: string): grpc.ChannelCredentials {
+  return grpc.credentials.createSsl(ca, privateKey, certificate, {
+    checkServerIdentity: (_name, peer) => checkServerIdentity(host, peer as PeerCertificate),
+  });
 }

@@ -30,7 +30,7 @@ export class KnownKeys {
     this.#touched = touched;
     const { entries } = await store.keys('');
     const suspects = this.#unlike(entries).filter((key) => !touched.has(key));
-    if (suspects.length > 0) await wait(settleMs);
+    if (suspects.length > 0) await wait(settleMs, undefined, { ref: false });
     return suspects.filter((key) => !touched.has(key));
   }
 
