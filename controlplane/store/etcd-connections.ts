@@ -11,7 +11,7 @@ import type * as RPC from 'etcd3';
 import { Host } from 'etcd3/lib/connection-pool.js';
 import { parseAddress } from '../../shared/discovery/address.ts';
 import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
-import { isMemberFault, isStaleToken, wasNotDone } from './etcd-errors.ts';
+import { isMemberFault, isStaleToken, wasAbandoned, wasNotDone } from './etcd-errors.ts';
 import { EtcdLogin } from './etcd-login.ts';
 import type { StoreAccess, TlsFiles } from './store-access.ts';
 
@@ -19,6 +19,8 @@ export const callMs = 5_000;
 /** Time in which a cluster has chosen another leader, as a rule. */
 const otherMemberMs = 1_500;
 const roundPauseMs = 100;
+/** Calls that change nothing. */
+const reads: ReadonlySet<string> = new Set(['range', 'leaseTimeToLive']);
 
 type Service = Parameters<RPC.ICallable<Host>['exec']>[0];
 type Unary = (
@@ -26,18 +28,21 @@ type Unary = (
   metadata: grpc.Metadata,
   options: grpc.CallOptions,
   done: (error: grpc.ServiceError | null, answer: unknown) => void,
-) => void;
+) => grpc.ClientUnaryCall;
 
 export class EtcdConnections implements RPC.ICallable<Host> {
   readonly callOptionsFactory = undefined;
   readonly #members: readonly Host[];
   readonly #login: EtcdLogin | null;
+  readonly #underWay = new Map<grpc.ClientUnaryCall, Host>();
   #current = 0;
 
   /** Connects at the first call. */
   constructor(addresses: readonly string[], { tls, user, passwordFile }: StoreAccess) {
     const options = {
       ...channelOptions,
+      // A connection belongs to one of our channels, and ends with it.
+      'grpc.use_local_subchannel_pool': 1,
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 1_000,
     };
@@ -61,7 +66,7 @@ export class EtcdConnections implements RPC.ICallable<Host> {
     for (let tries = 1; ; tries++) {
       const member = this.#member;
       try {
-        return await callOnce<T>(member, service, method, request, await this.#metadata());
+        return await this.#call<T>(member, service, method, request, await this.#metadata());
       } catch (error) {
         if (this.#login && isStaleToken(error) && !hasNewToken) {
           this.#login.forget();
@@ -70,7 +75,7 @@ export class EtcdConnections implements RPC.ICallable<Host> {
         }
         this.markFailed(member, error);
         const isLast = this.#members.length === 1 || performance.now() >= giveUpMs;
-        if (isLast || !wasNotDone(error)) throw error;
+        if (isLast || !(wasNotDone(error) || (wasAbandoned(error) && reads.has(method)))) throw error;
         if (tries % this.#members.length === 0) await wait(roundPauseMs);
       }
     }
@@ -87,12 +92,15 @@ export class EtcdConnections implements RPC.ICallable<Host> {
   }
 
   markFailed(member: Host, error: unknown): void {
-    if (member === this.#member && isMemberFault(error)) this.moveOn();
+    if (member === this.#member && isMemberFault(error)) this.#moveOn();
   }
 
-  /** Calls from now on go to the next member. */
-  moveOn(): void {
-    this.#current = (this.#current + 1) % this.#members.length;
+  /** Leaves a member that says nothing, the connections to it, and the calls: what is sent there may reach nobody. */
+  abandon(): void {
+    const member = this.#member;
+    member.resetAllServices();
+    this.#moveOn();
+    for (const [call, called] of this.#underWay) if (called === member) call.cancel();
   }
 
   /** Has the next call log in again: etcd tells a watch that its token is too old only as a lack of permission. */
@@ -108,6 +116,22 @@ export class EtcdConnections implements RPC.ICallable<Host> {
     return this.#members[this.#current]!;
   }
 
+  #call<T>(member: Host, service: Service, method: string, request: unknown, metadata: grpc.Metadata): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const client = member.getServiceClient(service) as unknown as Record<string, Unary>;
+      const call = client[method]!(request, metadata, { deadline: Date.now() + callMs }, (error, answer) => {
+        this.#underWay.delete(call);
+        if (error) reject(error);
+        else resolve(answer as T);
+      });
+      this.#underWay.set(call, member);
+    });
+  }
+
+  #moveOn(): void {
+    this.#current = (this.#current + 1) % this.#members.length;
+  }
+
   async #metadata(): Promise<grpc.Metadata> {
     const metadata = new grpc.Metadata();
     // A member that lost the others answers with an error, instead of letting calls and watches wait.
@@ -120,34 +144,14 @@ export class EtcdConnections implements RPC.ICallable<Host> {
   async #authenticate(name: string, password: string): Promise<string> {
     const member = this.#member;
     try {
-      const answer = await callOnce<RPC.IAuthenticateResponse>(
-        member,
-        'Auth',
-        'authenticate',
-        { name, password },
-        new grpc.Metadata(),
-      );
-      return answer.token;
+      const request = { name, password };
+      const none = new grpc.Metadata();
+      return (await this.#call<RPC.IAuthenticateResponse>(member, 'Auth', 'authenticate', request, none)).token;
     } catch (error) {
       this.markFailed(member, error);
       throw error;
     }
   }
-}
-
-function callOnce<T>(
-  member: Host,
-  service: Service,
-  method: string,
-  request: unknown,
-  metadata: grpc.Metadata,
-): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const client = member.getServiceClient(service) as unknown as Record<string, Unary>;
-    client[method]!(request, metadata, { deadline: Date.now() + callMs }, (error, answer) =>
-      error ? reject(error) : resolve(answer as T),
-    );
-  });
 }
 
 function credentialsOf({ ca, privateKey, certificate }: TlsFiles, host: string): grpc.ChannelCredentials {

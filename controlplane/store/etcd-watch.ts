@@ -13,7 +13,7 @@ import { type EtcdKeys, endOf } from './etcd-keys.ts';
 import type { StoreEvent, WatchSink } from './store.ts';
 
 /** Silence after which it is asked, and then the time it has to say something. Together they stay well below 5 s. */
-const askAfterMs = 2_000;
+const askAfterMs = 1_000;
 const answerMs = 2_000;
 
 type Stream = RPC.IDuplexStream<RPC.IWatchRequest, RPC.IWatchResponse>;
@@ -42,14 +42,14 @@ export class EtcdWatch {
       const stream = await client.watch();
       this.#stream = stream;
       // Errors of a cancelled stream arrive late; without a listener they would end the process.
-      stream.on('error', (error) => this.#lose('disconnected', textOf(error)));
-      stream.on('end', () => this.#lose('disconnected', 'etcd ended the watch'));
+      stream.on('error', (error) => this.lose('disconnected', textOf(error)));
+      stream.on('end', () => this.lose('disconnected', 'etcd ended the watch'));
       stream.on('data', (response) => this.#take(response));
       if (this.#isOver) return stream.cancel();
       const key = this.#keys.path(prefix);
       stream.write({ create_request: { key, range_end: endOf(key), start_revision: this.#from } });
     } catch (error) {
-      this.#lose('disconnected', textOf(error));
+      this.lose('disconnected', textOf(error));
     }
   }
 
@@ -60,7 +60,8 @@ export class EtcdWatch {
     this.#onEnd();
   }
 
-  #lose(...why: Parameters<WatchSink['onLost']>): void {
+  /** Ends it, and tells why. */
+  lose(...why: Parameters<WatchSink['onLost']>): void {
     if (this.#isOver) return;
     this.close();
     this.#sink.onLost(...why);
@@ -68,8 +69,8 @@ export class EtcdWatch {
 
   #mustAnswer(): void {
     this.#timer = setTimeout(() => {
-      this.#connections.moveOn();
-      this.#lose('disconnected', `etcd was asked and said nothing for ${answerMs / 1000} s`);
+      this.#connections.abandon();
+      this.lose('disconnected', `etcd was asked and said nothing for ${answerMs / 1000} s`);
     }, answerMs);
   }
 
@@ -86,7 +87,7 @@ export class EtcdWatch {
     this.#heard();
     if (response.canceled) this.#connections.forgetToken();
     const end = endOfWatch(response, this.#from);
-    if (end) return this.#lose(...end);
+    if (end) return this.lose(...end);
     if (response.created) this.#sink.onOpen?.();
     for (let i = 0; i < response.events.length; ) {
       const at = response.events[i]!.kv.mod_revision;

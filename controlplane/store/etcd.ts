@@ -10,6 +10,7 @@ import {
   BatchTooLarge,
   type CommitResult,
   type Listing,
+  LoginRefused,
   type Operation,
   type Store,
   type StoreEntry,
@@ -136,7 +137,11 @@ class EtcdStore implements Store {
     try {
       return await answer;
     } catch (error) {
-      throw toStoreError(this.name, error);
+      const fault = toStoreError(this.name, error);
+      // A watch that was opened before would go on, and nobody would see that we are not wanted.
+      if (fault instanceof LoginRefused)
+        for (const watch of [...this.#watches]) watch.lose('disconnected', fault.message);
+      throw fault;
     }
   }
 }

@@ -84,6 +84,9 @@ export type Store = {
 /** The store did not answer. Whether a commit happened is not known. */
 export class StoreUnavailable extends Error {}
 
+/** The store does not know us: nothing was done. */
+export class LoginRefused extends StoreUnavailable {}
+
 /** The store has no room for more: nothing was done. The message says how to make some. */
 export class StoreFull extends StoreUnavailable {}
 

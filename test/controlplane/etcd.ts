@@ -6,6 +6,7 @@ import { type RunningProcess, startProcess } from '../harness/process.ts';
 import { runCommand } from '../harness/run-command.ts';
 import { tempFolder } from '../harness/temp-folder.ts';
 import { until } from '../harness/until.ts';
+import { callApi, type Reply } from './plane.ts';
 
 /** What a member is started with, and what it is started again with to be the same one. */
 export type EtcdMember = {
@@ -51,18 +52,31 @@ export async function startMemberAgain(t: Owner, member: EtcdMember): Promise<Ru
 
 /** Runs etcdctl; rejects with what it said when it fails. */
 export async function etcdctl({ address, tls }: EtcdMember, ...args: readonly string[]): Promise<string> {
+  return etcdctlWith({ address, tls }, args);
+}
+
+async function etcdctlWith(
+  { address, tls }: Pick<EtcdMember, 'address' | 'tls'>,
+  args: readonly string[],
+  input = '',
+): Promise<string> {
   const command = await peer('etcdctl');
   if (command === null) throw new Error('etcdctl cannot be had; use skipWithout first');
   const access = tls
     ? ['--cacert', tls.server.certificate, '--cert', tls.client.certificate, '--key', tls.client.privateKey]
     : [];
   const endpoint = `${tls ? 'https' : 'http'}://${address}`;
-  const done = await runCommand(command, ['--endpoints', endpoint, ...access, ...args], { env: { ETCDCTL_API: '3' } });
+  const options = { env: { ETCDCTL_API: '3' }, input };
+  const done = await runCommand(command, ['--endpoints', endpoint, ...access, ...args], options);
   if (done.code !== 0) throw new Error(`etcdctl ${args.join(' ')}: ${done.stderr}`);
   return done.stdout;
 }
 
-export const root = ['--user', 'root:root-pw'];
+/** Writes a value of any bytes. */
+export async function putByHand({ address }: EtcdMember, key: string, value: string | Buffer): Promise<Reply> {
+  const [encodedKey, encodedValue] = [key, value].map((part) => Buffer.from(part).toString('base64'));
+  return callApi(`http://${address}`, 'POST', '/v3/kv/put', { key: encodedKey, value: encodedValue });
+}
 
 /** Has etcd ask for logins: by root, and by a user `mesh` that may do everything below the prefix. */
 export async function turnAuthOn(etcd: EtcdMember, prefix: string, password: string): Promise<void> {
@@ -73,6 +87,12 @@ export async function turnAuthOn(etcd: EtcdMember, prefix: string, password: str
   await etcdctl(etcd, 'user', 'add', `mesh:${password}`);
   await etcdctl(etcd, 'user', 'grant-role', 'mesh', 'mesh');
   await etcdctl(etcd, 'auth', 'enable');
+}
+
+/** Gives the user `mesh` another password. */
+export async function changePassword(etcd: EtcdMember, password: string): Promise<void> {
+  const args = ['--user', 'root:root-pw', 'user', 'passwd', 'mesh', '--interactive=false'];
+  await etcdctlWith(etcd, args, `${password}\n`);
 }
 
 /** Stops a process until it is told to go on. */

@@ -83,7 +83,7 @@ t.test('etcd behind TLS, a client certificate and a login', needsEtcd, async (t)
     writeFileSync(wrong, 'no');
     await t.rejects(
       (await open({ ...access, passwordFile: wrong })).list(''),
-      /refuses the login; check --store-user and what is in --store-password-file/,
+      /refuses the login; check --store-user and --store-password-file/,
     );
     const other = await openStore(`etcds://${etcd.address}/other`, systemClock, access);
     t.teardown(() => other.close());
