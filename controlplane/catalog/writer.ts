@@ -8,7 +8,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import { messageOf } from '../message-of.ts';
-import { BatchTooLarge, type Operation, type Store, StoreFull } from '../store/store.ts';
+import { BatchTooLarge, LoginRefused, type Operation, type Store, StoreFull } from '../store/store.ts';
 import { type Catalog, writerKey } from './catalog.ts';
 import type { ApplyOptions, Change, Effect, Outcome, Refusal } from './change.ts';
 import { plan, type Step } from './plan.ts';
@@ -131,6 +131,7 @@ export class Writer {
       return result.ok ? result.revision : 'outrun';
     } catch (error) {
       if (error instanceof BatchTooLarge) return refuse('too_large', error.message);
+      if (error instanceof LoginRefused) return refuse('unavailable', error.message);
       if (error instanceof StoreFull) return refuse('store_full', error.message);
       return refuse('unavailable', `the store did not answer, so the change may be stored or not: ${messageOf(error)}`);
     }
