@@ -17,11 +17,12 @@ import type { StoreAccess, TlsFiles } from './store-access.ts';
 
 export const callMs = 5_000;
 /** Time in which a cluster has chosen another leader, as a rule. */
-const otherMemberMs = 1_500;
+const otherMemberMs = 3_000;
 const roundPauseMs = 100;
 /** Calls that change nothing. */
 const reads: ReadonlySet<string> = new Set(['range', 'leaseTimeToLive']);
 
+export type Member = Host;
 type Service = Parameters<RPC.ICallable<Host>['exec']>[0];
 type Unary = (
   request: unknown,
@@ -96,10 +97,9 @@ export class EtcdConnections implements RPC.ICallable<Host> {
   }
 
   /** Leaves a member that says nothing, the connections to it, and the calls: what is sent there may reach nobody. */
-  abandon(): void {
-    const member = this.#member;
+  abandon(member: Member): void {
     member.resetAllServices();
-    this.#moveOn();
+    if (member === this.#member) this.#moveOn();
     for (const [call, called] of this.#underWay) if (called === member) call.cancel();
   }
 

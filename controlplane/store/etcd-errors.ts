@@ -7,7 +7,7 @@ const { CANCELLED, UNAVAILABLE, DEADLINE_EXCEEDED } = grpc.status;
 
 /** The first pattern that fits tells what it is and what to do about it. */
 const faults: readonly (readonly [RegExp, new (message: string) => Error, string])[] = [
-  [/too many operations|request is too large/, BatchTooLarge, 'etcd refuses so much at once'],
+  [/too many operations|request is too large|message larger than max/, BatchTooLarge, 'etcd refuses so much at once'],
   [
     /database space exceeded/,
     StoreFull,

@@ -17,13 +17,13 @@ export class EtcdKeys {
     return path.toString('utf8').slice(this.#root.length);
   }
 
-  stored(kv: IKeyValue): StoreKey {
+  storeKey(kv: IKeyValue): StoreKey {
     return { key: this.key(kv.key), revision: Number(kv.mod_revision) };
   }
 
   entry(kv: IKeyValue): StoreEntry {
     return {
-      ...this.stored(kv),
+      ...this.storeKey(kv),
       value: kv.value.toString('utf8'),
       created: Number(kv.create_revision),
       lease: kv.lease === '0' ? null : kv.lease,

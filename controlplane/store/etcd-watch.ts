@@ -7,7 +7,7 @@
  * the answer does not: etcd before 3.4.25 and 3.5.8 may send it ahead of changes that came before it.
  */
 import type * as RPC from 'etcd3';
-import type { EtcdConnections } from './etcd-connections.ts';
+import type { EtcdConnections, Member } from './etcd-connections.ts';
 import { textOf } from './etcd-errors.ts';
 import { type EtcdKeys, endOf } from './etcd-keys.ts';
 import type { StoreEvent, WatchSink } from './store.ts';
@@ -16,6 +16,7 @@ import type { StoreEvent, WatchSink } from './store.ts';
 const askAfterMs = 1_000;
 const answerMs = 2_000;
 
+type Client = { watch(metadata: unknown): Stream };
 type Stream = RPC.IDuplexStream<RPC.IWatchRequest, RPC.IWatchResponse>;
 
 export class EtcdWatch {
@@ -25,6 +26,7 @@ export class EtcdWatch {
   readonly #sink: WatchSink;
   readonly #onEnd: () => void;
   #stream: Stream | null = null;
+  #member: Member | null = null;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
@@ -36,13 +38,20 @@ export class EtcdWatch {
     this.#onEnd = onEnd;
   }
 
-  async open(client: RPC.WatchClient, prefix: string): Promise<void> {
+  async open(prefix: string): Promise<void> {
     this.#mustAnswer();
     try {
-      const stream = await client.watch();
+      const { stream, member } = await this.#connections.withConnection('Watch', ({ client, metadata, resource }) => ({
+        stream: (client as unknown as Client).watch(metadata),
+        member: resource,
+      }));
       this.#stream = stream;
+      this.#member = member;
       // Errors of a cancelled stream arrive late; without a listener they would end the process.
-      stream.on('error', (error) => this.lose('disconnected', textOf(error)));
+      stream.on('error', (error) => {
+        this.#connections.markFailed(member, error);
+        this.lose('disconnected', textOf(error));
+      });
       stream.on('end', () => this.lose('disconnected', 'etcd ended the watch'));
       stream.on('data', (response) => this.#take(response));
       if (this.#isOver) return stream.cancel();
@@ -69,7 +78,7 @@ export class EtcdWatch {
 
   #mustAnswer(): void {
     this.#timer = setTimeout(() => {
-      this.#connections.abandon();
+      if (this.#member) this.#connections.abandon(this.#member);
       this.lose('disconnected', `etcd was asked and said nothing for ${answerMs / 1000} s`);
     }, answerMs);
   }

@@ -1,6 +1,6 @@
 /** etcd as the store. Of etcd3 only the calls are used: connections, logins and watches are our own. */
 import type * as RPC from 'etcd3';
-import { KVClient, LeaseClient, WatchClient } from 'etcd3';
+import { KVClient, LeaseClient } from 'etcd3';
 import { callMs, EtcdConnections } from './etcd-connections.ts';
 import { toStoreError } from './etcd-errors.ts';
 import { EtcdKeys, endOf } from './etcd-keys.ts';
@@ -34,7 +34,6 @@ class EtcdStore implements Store {
   readonly #connections: EtcdConnections;
   readonly #kv: KVClient;
   readonly #lease: LeaseClient;
-  readonly #watch: WatchClient;
   readonly #renewals: LeaseRenewals;
   readonly #keys: EtcdKeys;
   readonly #watches = new Set<EtcdWatch>();
@@ -45,7 +44,6 @@ class EtcdStore implements Store {
     this.#connections = new EtcdConnections(hosts, access);
     this.#kv = new KVClient(this.#connections);
     this.#lease = new LeaseClient(this.#connections);
-    this.#watch = new WatchClient(this.#connections);
     this.#renewals = new LeaseRenewals(this.#lease, callMs, (error) => toStoreError(name, error));
   }
 
@@ -59,7 +57,7 @@ class EtcdStore implements Store {
   }
 
   async keys(prefix: string): Promise<Listing<StoreKey>> {
-    return this.#read(prefix, true, (kv) => this.#keys.stored(kv));
+    return this.#read(prefix, true, (kv) => this.#keys.storeKey(kv));
   }
 
   async commit(operations: readonly Operation[]): Promise<CommitResult> {
@@ -87,7 +85,7 @@ class EtcdStore implements Store {
   watch(prefix: string, fromRevision: number, sink: WatchSink): { close(): void } {
     const watch = new EtcdWatch(this.#connections, this.#keys, fromRevision, sink, () => this.#watches.delete(watch));
     this.#watches.add(watch);
-    void watch.open(this.#watch, prefix);
+    void watch.open(prefix);
     return { close: () => watch.close() };
   }
 

@@ -81,8 +81,13 @@ async function mark(to: Store, marker: Marker): Promise<void> {
   await to.commit([{ type: 'put', key: markerKey, value: JSON.stringify(marker) }]);
 }
 
+/** Null also for one that somebody broke by hand. */
 function readMarker(value: string | undefined): Marker | null {
-  return value === undefined ? null : (JSON.parse(value) as Marker);
+  try {
+    return JSON.parse(value ?? 'null') as Marker | null;
+  } catch {
+    return null;
+  }
 }
 
 async function remove(to: Store, entries: readonly StoreEntry[]): Promise<number> {
