@@ -1,5 +1,7 @@
 import { type FastifyInstance, sendProblem } from '../../shared/http/fastify.ts';
 import { kinds, plurals } from '../../shared/resources/resource.ts';
+import { mustOwn } from '../access/api-guard.ts';
+import type { Protection } from '../access/protection-metrics.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { PushHub } from '../push/push-hub.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -13,6 +15,7 @@ export type MeshParts = {
   readonly registry: Registry;
   readonly store: { readonly name: string; readonly following: Following };
   readonly version: string;
+  readonly protection: Protection;
 };
 
 /** What the mesh is doing: heartbeats, rollouts, sidecars, status. */
@@ -23,6 +26,7 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
   server.post<{ Params: { name: string } }>('/v1/instances/:name/heartbeat', async (request, reply) => {
     readQuery(request, []);
     const { name } = request.params;
+    mustOwn(request, catalog, name);
     const renewal = await registry.heartbeat(name);
     return renewal
       ? reply.send({ name, ...renewal })
