@@ -8,9 +8,12 @@ import { startApiServer } from './api/api-server.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { Writer } from './catalog/writer.ts';
+import { History } from './history/history.ts';
 import { PushHub } from './push/push-hub.ts';
 import { startPushServer } from './push/push-server.ts';
 import { Registry } from './registry/registry.ts';
+import { RolloutConductor } from './rollout/conductor.ts';
+import { fanOut } from './store/fan-out.ts';
 import { follow } from './store/follow.ts';
 import { openStore } from './store/open-store.ts';
 import type { StoreFlags } from './store/store-access.ts';
@@ -83,13 +86,17 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     const store = await openStore(options.store ?? 'sqlite::memory:', clock, options.storeAccess);
     closers.push(() => store.close());
     const catalog = new Catalog(log);
-    const following = await follow(store, catalog, log, options.signal);
+    const history = new History(store);
+    const following = await follow(store, fanOut(history, catalog), log, options.signal);
     closers.push(() => following.close());
-    const writer = new Writer(catalog, store, clock, gate.recordChange);
+    const writer = new Writer(catalog, store, history, clock, gate.recordChange);
     const registry = new Registry(catalog, writer, store, clock, log);
     closers.push(() => registry.close());
     const hub = new PushHub(catalog, clock, log, options);
-    const push = await startPushServer({ hub, catalog, registry, clock, log, gate, tls }, options.push ?? anyPort);
+    const leadership = { isLeader: true };
+    const conductor = new RolloutConductor({ catalog, writer, store, hub, leadership, clock, log });
+    closers.push(() => conductor.close());
+    const push = await startPushServer({ hub, catalog, registry, clock, gate, tls }, options.push ?? anyPort);
     closers.push(
       () => push.close(),
       () => hub.close(),
@@ -102,6 +109,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         catalog,
         hub,
         registry,
+        history,
+        rollouts: conductor,
         store: view,
         version,
         clock,

@@ -5,6 +5,7 @@ import type { Protection } from '../access/protection-metrics.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { PushHub } from '../push/push-hub.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { RolloutConductor } from '../rollout/conductor.ts';
 import type { Following } from '../store/follow.ts';
 import { toProblem } from './refusal.ts';
 import { readQuery } from './request.ts';
@@ -13,6 +14,7 @@ export type MeshParts = {
   readonly catalog: Catalog;
   readonly hub: PushHub;
   readonly registry: Registry;
+  readonly rollouts: Pick<RolloutConductor, 'outcomes'>;
   readonly store: { readonly name: string; readonly following: Following };
   readonly version: string;
   readonly protection: Protection;

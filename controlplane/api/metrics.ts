@@ -8,7 +8,10 @@ import type { Watches } from './watches.ts';
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** The figures of the control plane, read when somebody scrapes. */
-export function controlPlaneMetrics({ catalog, hub, store, protection }: MeshParts, watches: Watches): MetricRegistry {
+export function controlPlaneMetrics(
+  { catalog, hub, store, rollouts, protection }: MeshParts,
+  watches: Watches,
+): MetricRegistry {
   const registry = new MetricRegistry();
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
@@ -64,6 +67,16 @@ export function controlPlaneMetrics({ catalog, hub, store, protection }: MeshPar
     collect() {
       differences.reset();
       differences.inc(store.following.differences);
+    },
+  });
+  const ended = new Counter({
+    name: 'meshlane_rollouts_total',
+    help: 'Rollouts that this control plane brought to their end: done, or rolledBack.',
+    labelNames: ['outcome'],
+    registers: [registry],
+    collect() {
+      ended.reset();
+      for (const [outcome, count] of Object.entries(rollouts.outcomes)) ended.inc({ outcome }, count);
     },
   });
   addProtectionMetrics(registry, protection);

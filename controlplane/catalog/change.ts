@@ -23,6 +23,13 @@ export type Change =
       readonly precondition?: Precondition;
       /** Leaves a resource that has changed since as it is. */
       readonly onlyAtRevision?: number;
+    }
+  | {
+      /** A rollout goes on or back; not for users. */
+      readonly type: 'rollout';
+      readonly resource: AnyResource;
+      /** Leaves a resource that has changed since as it is. */
+      readonly onlyAtRevision: number;
     };
 
 export type Effect = {
@@ -80,4 +87,8 @@ export type ApplyOptions = {
   readonly by?: string;
   /** The same in full, held to what it may do; absent for what the control plane does by itself. */
   readonly author?: Author;
+  /** Why, for the history. */
+  readonly note?: string;
+  /** Reaches all sidecars at once, whatever the resources say of their rollout. */
+  readonly atOnce?: boolean;
 };

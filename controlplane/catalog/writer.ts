@@ -7,7 +7,10 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import { changesOf, summaryOf } from '../history/entry.ts';
+import type { History } from '../history/history.ts';
 import { messageOf } from '../message-of.ts';
+import { written } from '../rollout/next-state.ts';
 import { BatchTooLarge, LoginRefused, type Operation, type Store, StoreFull } from '../store/store.ts';
 import { type Catalog, writerKey } from './catalog.ts';
 import type { ApplyOptions, Author, Change, Effect, Outcome, Refusal } from './change.ts';
@@ -22,6 +25,8 @@ const longestPauseMs = 20;
 const catchUpMs = 5_000;
 /** The store collects an instance itself when no control plane renewed or removed it for a day. */
 const garbageSeconds = 86_400;
+/** Of registrations that are stored together, as the history has them. */
+const mostAuthors = 5;
 /** Together with the key that every write changes, what every store takes at once. */
 const mostOperations = 100;
 /** Of those that the author of a write may not do, so many are told. */
@@ -39,15 +44,23 @@ type Committed = number | 'outrun' | Refused;
 export class Writer {
   readonly #catalog: Catalog;
   readonly #store: Store;
+  readonly #history: History;
   readonly #clock: Clock;
   readonly #writer = randomUUID();
   readonly #queue = new WriteQueue((writes) => this.#take(writes));
   #writes = 0;
   readonly #onOutcome: OutcomeListener | null;
 
-  constructor(catalog: Catalog, store: Store, clock: Clock, onOutcome: OutcomeListener | null = null) {
+  constructor(
+    catalog: Catalog,
+    store: Store,
+    history: History,
+    clock: Clock,
+    onOutcome: OutcomeListener | null = null,
+  ) {
     this.#catalog = catalog;
     this.#store = store;
+    this.#history = history;
     this.#clock = clock;
     this.#onOutcome = onOutcome;
   }
@@ -72,7 +85,7 @@ export class Writer {
       const seen = this.#catalog.revision;
       const { group, later } = this.#plan(rest);
       if (group.length === 0) return;
-      const result = await this.#commit(group.flatMap(({ steps }) => steps.filter(isToStore)));
+      const result = await this.#commit(group);
       if (result === 'outrun' && this.#clock.monotonicMs() < deadlineMs) {
         rest = [...group.map(({ write }) => write), ...later];
         // Another replica was faster: look at what it did, then decide anew.
@@ -118,14 +131,18 @@ export class Writer {
       }
       const { dryRun = false, pointerOf = () => '' } = write.options;
       const planned = plan(write.changes, this.#catalog, pointerOf);
-      const forbidden = planned.ok ? forbiddenTo(write.options.author, planned.steps) : null;
-      if (!planned.ok) write.settle(planned);
-      else if (forbidden) write.settle(forbidden);
-      else if (dryRun) write.settle({ ok: true, revision: seen, effects: planned.steps.map((step) => toEffect(step)) });
-      else if (planned.steps.some(isToStore)) {
-        group.push({ write, steps: planned.steps });
+      if (!planned.ok) {
+        write.settle(planned);
+        continue;
+      }
+      const steps = planned.steps.map((step) => this.#withRollout(step, write.options));
+      const forbidden = forbiddenTo(write.options.author, steps);
+      if (forbidden) write.settle(forbidden);
+      else if (dryRun) write.settle({ ok: true, revision: seen, effects: steps.map((step) => toEffect(step)) });
+      else if (steps.some(isToStore)) {
+        group.push({ write, steps });
         touch();
-      } else write.settle(unchanged(planned.steps, seen));
+      } else write.settle(unchanged(steps, seen));
     }
     return { group, later };
   }
@@ -137,10 +154,22 @@ export class Writer {
     );
   }
 
+  /** What a user writes starts a rollout; a rollout that goes on has its state already. */
+  #withRollout(step: Step, { atOnce = false }: ApplyOptions): Step {
+    const { action, resource, before } = step;
+    if (resource.status || (action !== 'created' && action !== 'changed')) return step;
+    return { ...step, resource: written(resource, before, this.#nowText(), atOnce) };
+  }
+
+  #nowText(): string {
+    return new Date(this.#clock.wallMs()).toISOString();
+  }
+
   /** The new revision, why there is none, or `outrun` when another replica wrote meanwhile. */
-  async #commit(steps: readonly Step[]): Promise<Committed> {
+  async #commit(group: readonly Planned[]): Promise<Committed> {
     try {
-      const result = await this.#store.commit(this.#operations(steps));
+      const operations = this.#operations(group.flatMap(({ steps }) => steps.filter(isToStore)));
+      const result = await this.#store.commit([...operations, ...(await this.#historyOf(group, operations.length))]);
       return result.ok ? result.revision : 'outrun';
     } catch (error) {
       if (error instanceof BatchTooLarge) return refuse('too_large', error.message);
@@ -157,13 +186,29 @@ export class Writer {
       if (action === 'removed') return { type: 'delete', key, expected, ...former };
       const seconds = resource.kind === 'Instance' ? resource.spec.leaseSeconds : undefined;
       const lease = seconds ? { leaseSeconds: seconds + garbageSeconds } : {};
-      const { kind, name, labels, spec } = resource;
-      return { type: 'put', key, value: JSON.stringify({ kind, name, labels, spec }), expected, ...lease, ...former };
+      const { kind, name, labels, spec, rollout, status } = resource;
+      const value = JSON.stringify({ kind, name, labels, spec, rollout, status });
+      return { type: 'put', key, value, expected, ...lease, ...former };
     });
     this.#writes++;
     const value = `${this.#writer} ${this.#writes}`;
     operations.push({ type: 'put', key: writerKey, value, expected: this.#catalog.writerRevision });
     return operations;
+  }
+
+  /** None for what changes no configuration, unless there is something to be said of it. */
+  async #historyOf(group: readonly Planned[], operations: number): Promise<Operation[]> {
+    const changes = changesOf(group.flatMap(({ steps }) => steps.filter(isToStore)));
+    const notes = group.flatMap(({ write }) => write.options.note ?? []);
+    if (changes.length === 0 && notes.length === 0) return [];
+    const authors = new Set(group.map(({ write }) => write.options.by ?? 'anonymous'));
+    const head = {
+      at: this.#nowText(),
+      by: [...authors].slice(0, mostAuthors).join(', '),
+      summary: summaryOf(changes),
+    };
+    const note = notes.length > 0 ? { note: notes.join('; ') } : {};
+    return this.#history.operations({ ...head, ...note }, changes, this.#store.mostOperations - operations);
   }
 }
 

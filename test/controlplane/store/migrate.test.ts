@@ -6,6 +6,7 @@ import type { Owner } from '../../harness/owner.ts';
 import { skipWithout } from '../../harness/peers.ts';
 import { tempFolder } from '../../harness/temp-folder.ts';
 import { startEtcd } from '../etcd.ts';
+import { type Plane, startPlane } from '../plane.ts';
 import { runCli } from '../run-cli.ts';
 
 const needsEtcd = await skipWithout('etcd');
@@ -67,6 +68,25 @@ t.test('a store in etcd', needsEtcd, async (t) => {
     const json = await migrate(to, back, '-o', 'json');
     t.match(JSON.parse(json.stdout), { from: to, to: back, copied: 281, unchanged: 0, entries: { Service: 250 } });
     t.same(await contentOf(back), await contentOf(from));
+  });
+
+  t.test('has the history of the configuration that the file had', async (t) => {
+    const file = `sqlite:${tempFolder(t)}/history.db`;
+    const [old, copy] = [await startPlane(t, { store: file }), `etcd://${address}/history`];
+    for (const name of ['a', 'b', 'a', 'c']) await old.call('PUT', `/v1/services/${name}`, { labels: { name } });
+    await old.call('DELETE', '/v1/services/b');
+    const summaries = async (plane: Plane) =>
+      (await plane.call('GET', '/v1/history')).body.items.map(
+        ({ revision: _revision, ...item }: { revision: number }) => item,
+      );
+    const before = await summaries(old);
+    t.equal(before.length, 4);
+    await old.close();
+    t.match(await migrate(file, copy), { code: 0, stderr: '' });
+    const plane = await startPlane(t, { store: copy });
+    t.same(await summaries(plane), before);
+    const { items } = (await plane.call('GET', '/v1/history')).body;
+    t.match(await plane.call('GET', `/v1/history/${items[0].revision}`), { status: 200 });
   });
 
   t.test('that is not empty is left alone unless it may be replaced', async (t) => {
