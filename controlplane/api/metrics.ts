@@ -60,15 +60,6 @@ export function controlPlaneMetrics(
       cutOff.inc(hub.slowClosed);
     },
   });
-  const differences = new Counter({
-    name: 'meshlane_control_plane_store_differences_total',
-    help: 'Keys that were not known as the store had them, found by the comparison that is made each minute.',
-    registers: [registry],
-    collect() {
-      differences.reset();
-      differences.inc(store.following.differences);
-    },
-  });
   const ended = new Counter({
     name: 'meshlane_rollouts_total',
     help: 'Rollouts that this control plane brought to their end: done, or rolledBack.',
@@ -77,6 +68,15 @@ export function controlPlaneMetrics(
     collect() {
       ended.reset();
       for (const [outcome, count] of Object.entries(rollouts.outcomes)) ended.inc({ outcome }, count);
+    },
+  });
+  const differences = new Counter({
+    name: 'meshlane_control_plane_store_differences_total',
+    help: 'Keys that were not known as the store had them, found by the comparison that is made each minute.',
+    registers: [registry],
+    collect() {
+      differences.reset();
+      differences.inc(store.following.differences);
     },
   });
   addProtectionMetrics(registry, protection);
