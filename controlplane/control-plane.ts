@@ -4,6 +4,9 @@ import { type Clock, systemClock } from '../shared/time/clock.ts';
 import { startApiServer } from './api/api-server.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { Writer } from './catalog/writer.ts';
+import { Admission } from './holds/admission.ts';
+import { HoldDesk } from './holds/hold-desk.ts';
+import { Leadership } from './leader/leadership.ts';
 import { PushHub } from './push/push-hub.ts';
 import { startPushServer } from './push/push-server.ts';
 import { Registry } from './registry/registry.ts';
@@ -25,6 +28,8 @@ export type ControlPlaneOptions = {
   readonly ackTimeoutMs?: number;
   /** Time after the start in which no rollout counts as done before the sidecars had a chance to come back (5 s). */
   readonly reconnectMs?: number;
+  /** Longest time of one stream to a sidecar (30 min), give or take a fifth. */
+  readonly streamMs?: number;
   /** Stops the wait for a store that cannot be reached. */
   readonly signal?: AbortSignal;
 };
@@ -56,14 +61,21 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   try {
     const store = await openStore(options.store ?? 'sqlite::memory:', clock);
     closers.push(() => store.close());
-    const catalog = new Catalog(log);
+    const catalog = new Catalog(log, clock);
     const following = await follow(store, catalog, log, options.signal);
     closers.push(() => following.close());
+    const leadership = new Leadership(catalog, store, clock, log);
+    closers.push(() => leadership.close());
+    await leadership.start();
     const writer = new Writer(catalog, store, clock);
     const registry = new Registry(catalog, writer, store, clock, log);
     closers.push(() => registry.close());
     const hub = new PushHub(catalog, clock, log, options);
-    const push = await startPushServer({ hub, catalog, registry, clock, log }, options.push ?? anyPort);
+    catalog.subscribeReplaced(() => hub.restart('the store was replaced: connect again for its state'));
+    const admission = new Admission(catalog, store, clock, log);
+    closers.push(() => admission.close());
+    const holds = new HoldDesk(catalog, registry, admission);
+    const push = await startPushServer({ hub, admission, catalog, registry, clock, log }, options.push ?? anyPort);
     closers.push(
       () => push.close(),
       () => hub.close(),
@@ -76,6 +88,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         catalog,
         hub,
         registry,
+        holds,
+        leadership,
         store: view,
         version,
         clock,

@@ -31,6 +31,9 @@ export const command: Command = {
       text: 'YAML or JSON, one or more documents; - reads standard input. May be repeated.',
     },
     'dry-run': { text: 'Check and show what would change; nothing is stored.' },
+    confirm: {
+      text: 'Do it even if it takes away every route, or more than half of a service’s instances.',
+    },
     wait: {
       text: 'Wait until every sidecar has applied it, the ones lost in the last minute too; fails when one refuses it.',
     },
@@ -54,7 +57,8 @@ export const command: Command = {
     const client = new ApiClient(invocation);
     const resources = await readFileDocuments(files);
 
-    const path = `/v1/apply${dryRun ? '?dryRun=true' : ''}`;
+    const query = [...(dryRun ? ['dryRun=true'] : []), ...(invocation.isSet('confirm') ? ['confirm=true'] : [])];
+    const path = `/v1/apply${query.length > 0 ? '?' : ''}${query.join('&')}`;
     const done = (await client.post(path, { resources }, (pointer) => inWords(pointer, resources))) as Effects;
     if (!isJson) process.stdout.write(describe(done));
     if (dryRun || !invocation.isSet('wait')) {

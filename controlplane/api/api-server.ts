@@ -5,6 +5,7 @@ import type { Clock } from '../../shared/time/clock.ts';
 import { addApplyRoute } from './apply-route.ts';
 import { bodyLimitBytes, takeBodies } from './body.ts';
 import { docsPage } from './docs-page.ts';
+import { addHoldRoutes } from './hold-routes.ts';
 import { addMeshRoutes, type MeshParts } from './mesh-routes.ts';
 import { controlPlaneMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
@@ -41,6 +42,7 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
   addResourceRoutes(server, catalog, registry, watches);
   addApplyRoute(server, registry);
   addMeshRoutes(server, parts);
+  addHoldRoutes(server, parts.holds);
 
   const document = openApiDocument(parts.version);
   const page = docsPage(document);

@@ -11,11 +11,14 @@ const mostResources = 10_000;
 /** `POST /v1/apply`: many resources, all or nothing. */
 export function addApplyRoute(server: FastifyInstance, registry: Registry): void {
   server.post('/v1/apply', async (request, reply) => {
-    const dryRun = readSwitch(readQuery(request, ['dryRun']).dryRun, 'dryRun');
+    const query = readQuery(request, ['dryRun', 'confirm']);
+    const dryRun = readSwitch(query.dryRun, 'dryRun');
+    const isAnsweredFor = readSwitch(query.confirm, 'confirm');
     if (request.headers['if-match'] !== undefined || request.headers['if-none-match'] !== undefined)
       throw new ProblemError(invalid('preconditions are for one resource; use PUT with If-Match'));
     const changes = documentsOf(request).map((document): Change => ({ type: 'put', document }));
-    const outcome = await registry.apply(changes, { dryRun, pointerOf: (index) => `/resources/${index}` });
+    const pointerOf = (index: number) => `/resources/${index}`;
+    const outcome = await registry.apply(changes, { dryRun, isAnsweredFor, pointerOf });
     if (!outcome.ok) return sendProblem(reply, toProblem(outcome.refusal));
     if (dryRun) return reply.send(describeDryRun(outcome));
     const { revision, effects } = outcome;

@@ -1,6 +1,8 @@
 import { type FastifyInstance, sendProblem } from '../../shared/http/fastify.ts';
 import { kinds, plurals } from '../../shared/resources/resource.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { HoldDesk } from '../holds/hold-desk.ts';
+import type { Leadership } from '../leader/leadership.ts';
 import type { PushHub } from '../push/push-hub.ts';
 import type { Registry } from '../registry/registry.ts';
 import { toProblem } from './refusal.ts';
@@ -10,6 +12,8 @@ export type MeshParts = {
   readonly catalog: Catalog;
   readonly hub: PushHub;
   readonly registry: Registry;
+  readonly holds: HoldDesk;
+  readonly leadership: Leadership;
   readonly store: { readonly name: string; isConnected(): boolean };
   readonly version: string;
 };
@@ -57,6 +61,9 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
       sidecars: { connected: sidecars.filter((sidecar) => sidecar.connected).length, items: sidecars },
       services: servicesOf(catalog),
       rollout: hub.rollout('latest'),
+      leader: parts.leadership.isLeader,
+      holds: parts.holds.list(),
+      faults: catalog.faults.all(),
     });
   });
 }

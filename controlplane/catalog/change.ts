@@ -33,7 +33,7 @@ export type Effect = {
 
 /** Why nothing was done. */
 export type Refusal = {
-  readonly code: 'invalid' | 'in_use' | 'stale' | 'not_found' | 'too_large' | 'unavailable';
+  readonly code: 'invalid' | 'in_use' | 'held' | 'stale' | 'not_found' | 'too_large' | 'unavailable';
   readonly detail: string;
   readonly issues: readonly Issue[];
 };
@@ -48,4 +48,6 @@ export type ApplyOptions = {
   readonly dryRun?: boolean;
   /** Where each change stands in the request, put before the pointers of its faults; '' when there is only one. */
   readonly pointerOf?: (index: number) => string;
+  /** Somebody answers for what it takes away: a user who confirmed it, or a sidecar that leaves. */
+  readonly isAnsweredFor?: boolean;
 };

@@ -7,13 +7,16 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import { LossGuard } from '../holds/loss-guard.ts';
+import { releaseOf } from '../holds/released.ts';
 import { messageOf } from '../message-of.ts';
 import { BatchTooLarge, type Operation, type Store } from '../store/store.ts';
-import { type Catalog, writerKey } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
 import type { ApplyOptions, Change, Effect, Outcome, Refusal } from './change.ts';
 import { plan, type Step } from './plan.ts';
 import { StoredResource } from './stored-resource.ts';
 import { keysOf, type Write, WriteQueue } from './write-queue.ts';
+import { writerMark } from './writer-mark.ts';
 
 const mostWaiting = 1_000;
 /** Longest time for which one write competes with the ones of other replicas. */
@@ -36,6 +39,7 @@ export class Writer {
   readonly #catalog: Catalog;
   readonly #store: Store;
   readonly #clock: Clock;
+  readonly guard: LossGuard;
   readonly #writer = randomUUID();
   readonly #queue = new WriteQueue((writes) => this.#take(writes));
   #writes = 0;
@@ -44,6 +48,7 @@ export class Writer {
     this.#catalog = catalog;
     this.#store = store;
     this.#clock = clock;
+    this.guard = new LossGuard(catalog, clock);
   }
 
   /** Does all changes at one new revision, or none. Never rejects for what a user or the store did. */
@@ -61,7 +66,7 @@ export class Writer {
       const seen = this.#catalog.revision;
       const { group, later } = this.#plan(rest);
       if (group.length === 0) return;
-      const result = await this.#commit(group.flatMap(({ steps }) => steps.filter(isToStore)));
+      const result = await this.#commit(group);
       if (result === 'outrun' && this.#clock.monotonicMs() < deadlineMs) {
         rest = [...group.map(({ write }) => write), ...later];
         // Another replica was faster: look at what it did, then decide anew.
@@ -95,6 +100,7 @@ export class Writer {
     const group: Planned[] = [];
     const later: Write[] = [];
     const touched = new Set<ResourceKey>();
+    const unanswered: Step[] = [];
     for (const write of writes) {
       const keys = write.changes.filter((change) => !this.#isMoot(change)).flatMap(keysOf);
       const touch = () => {
@@ -105,12 +111,16 @@ export class Writer {
         touch();
         continue;
       }
-      const { dryRun = false, pointerOf = () => '' } = write.options;
+      const { dryRun = false, pointerOf = () => '', isAnsweredFor = false } = write.options;
       const planned = plan(write.changes, this.#catalog, pointerOf);
+      // Writes that are taken together lose together.
+      const loss = planned.ok && !isAnsweredFor ? this.guard.lossOf([...unanswered, ...planned.steps]) : null;
       if (!planned.ok) write.settle(planned);
+      else if (loss !== null) write.settle(refuseLoss(loss));
       else if (dryRun) write.settle({ ok: true, revision: seen, effects: planned.steps.map((step) => toEffect(step)) });
       else if (planned.steps.some(isToStore)) {
         group.push({ write, steps: planned.steps });
+        if (!isAnsweredFor) unanswered.push(...planned.steps);
         touch();
       } else write.settle(unchanged(planned.steps, seen));
     }
@@ -120,14 +130,18 @@ export class Writer {
   /** It does nothing, since what it would put is there. */
   #isMoot(change: Change): boolean {
     return (
-      change.type === 'put' && change.onlyIfMissing === true && keysOf(change).every((key) => this.#catalog.get(key))
+      change.type === 'put' &&
+      change.onlyIfMissing === true &&
+      keysOf(change).every((key) => this.#catalog.get(key) && this.#catalog.isInStore(key))
     );
   }
 
   /** The new revision, why there is none, or `outrun` when another replica wrote meanwhile. */
-  async #commit(steps: readonly Step[]): Promise<Committed> {
+  async #commit(group: readonly Planned[]): Promise<Committed> {
+    const steps = group.flatMap((planned) => planned.steps.filter(isToStore));
+    const isAnsweredFor = group.every(({ write }) => write.options.isAnsweredFor);
     try {
-      const result = await this.#store.commit(this.#operations(steps));
+      const result = await this.#store.commit(this.#operations(steps, isAnsweredFor));
       return result.ok ? result.revision : 'outrun';
     } catch (error) {
       if (error instanceof BatchTooLarge) return refuse('too_large', error.message);
@@ -135,19 +149,29 @@ export class Writer {
     }
   }
 
-  #operations(steps: readonly Step[]): Operation[] {
-    const operations: Operation[] = steps.map(({ action, key, resource, before }) => {
-      const expected = before?.revision ?? 0;
+  #operations(steps: readonly Step[], isAnsweredFor: boolean): Operation[] {
+    const operations: Operation[] = [];
+    const released: ResourceKey[] = [];
+    for (const { action, key, resource, before } of steps) {
+      if (action === 'removed' && !before) {
+        released.push(key);
+        continue;
+      }
+      const expected = this.#catalog.revisionInStore(key);
       const former = before?.lease ? { formerLease: before.lease } : {};
-      if (action === 'removed') return { type: 'delete', key, expected, ...former };
+      if (action === 'removed') {
+        operations.push({ type: 'delete', key, expected, ...former });
+        continue;
+      }
       const seconds = resource.kind === 'Instance' ? resource.spec.leaseSeconds : undefined;
       const lease = seconds ? { leaseSeconds: seconds + garbageSeconds } : {};
       const { kind, name, labels, spec } = resource;
-      return { type: 'put', key, value: JSON.stringify({ kind, name, labels, spec }), expected, ...lease, ...former };
-    });
+      const value = JSON.stringify({ kind, name, labels, spec });
+      operations.push({ type: 'put', key, value, expected, ...lease, ...former });
+    }
+    if (released.length > 0) operations.push(releaseOf(released));
     this.#writes++;
-    const value = `${this.#writer} ${this.#writes}`;
-    operations.push({ type: 'put', key: writerKey, value, expected: this.#catalog.writerRevision });
+    operations.push(writerMark(this.#writer, this.#writes, isAnsweredFor, this.#catalog.writerRevision));
     return operations;
   }
 }
@@ -166,6 +190,10 @@ function toEffect({ action, resource, before }: Step, revision?: number): Effect
 function unchanged(steps: readonly Step[], seen: number): Outcome {
   const last = Math.max(0, ...steps.map(({ resource }) => resource.revision ?? 0));
   return { ok: true, revision: last || seen, effects: steps.map((step) => toEffect(step)) };
+}
+
+function refuseLoss(loss: string): Refused {
+  return refuse('held', `this would take away ${loss}; confirm it with ?confirm=true or --confirm if that is meant`);
 }
 
 function refuse(code: Refusal['code'], detail: string): Refused {

@@ -16,6 +16,7 @@ import {
 import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { Admission } from '../holds/admission.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { CloseReason, PushHub } from './push-hub.ts';
 import { deregister, heartbeat, register } from './registration.ts';
@@ -38,10 +39,13 @@ const codes: Readonly<Record<CloseReason, grpc.status>> = {
   slow: grpc.status.DEADLINE_EXCEEDED,
   replaced: grpc.status.ABORTED,
   stopping: grpc.status.UNAVAILABLE,
+  restarted: grpc.status.UNAVAILABLE,
+  old: grpc.status.UNAVAILABLE,
 };
 
 export type PushServerParts = {
   readonly hub: PushHub;
+  readonly admission: Admission;
   readonly catalog: Catalog;
   readonly registry: Registry;
   readonly clock: Clock;
@@ -50,7 +54,7 @@ export type PushServerParts = {
 
 /** Serves the push protocol; rejects with one line that names the port and the flag when it cannot listen. */
 export async function startPushServer(parts: PushServerParts, address: Address): Promise<PushServer> {
-  const { hub, catalog, registry, clock } = parts;
+  const { hub, admission, catalog, registry, clock } = parts;
   const sockets = new Map<string, Socket>();
   const server = new grpc.Server({
     ...channelOptions,
@@ -60,6 +64,7 @@ export async function startPushServer(parts: PushServerParts, address: Address):
 
   const openStream = (call: Call) => {
     let stream: SidecarStream | null = null;
+    let leaveQueue: (() => void) | null = null;
     const socket = sockets.get(call.getPeer());
     const end = (code: grpc.status, text: string) => {
       clearTimeout(helloTimer);
@@ -73,6 +78,7 @@ export async function startPushServer(parts: PushServerParts, address: Address):
     const helloTimer = setTimeout(() => end(grpc.status.DEADLINE_EXCEEDED, 'no Hello came'), helloTimeoutMs);
     const leave = () => {
       clearTimeout(helloTimer);
+      leaveQueue?.();
       if (stream) hub.remove(stream);
     };
     call.on('data', ({ hello, ack }: WireSidecarMessage) => {
@@ -80,6 +86,7 @@ export async function startPushServer(parts: PushServerParts, address: Address):
         if (ack) stream.ack(ack);
         return;
       }
+      if (leaveQueue) return;
       clearTimeout(helloTimer);
       if (!hello) return end(grpc.status.INVALID_ARGUMENT, 'the first message must be Hello');
       if (!namePattern.test(hello.sidecar))
@@ -88,14 +95,16 @@ export async function startPushServer(parts: PushServerParts, address: Address):
           'Hello.sidecar must be a name of 1 to 253 printable characters without spaces',
         );
       if (hub.isFull) return end(grpc.status.RESOURCE_EXHAUSTED, 'this control plane has as many sidecars as it takes');
-      stream = new SidecarStream(
-        hello,
-        call.getPeer(),
-        catalog,
-        (update) => call.write(update),
-        () => clock.monotonicMs(),
-      );
-      hub.add(stream, (reason, text) => end(codes[reason], text));
+      leaveQueue = admission.enter(hello, () => {
+        stream = new SidecarStream(
+          hello,
+          call.getPeer(),
+          catalog,
+          (update) => call.write(update),
+          () => clock.monotonicMs(),
+        );
+        hub.add(stream, (reason, text) => end(codes[reason], text));
+      });
     });
     call.on('end', () => {
       leave();

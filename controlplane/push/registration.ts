@@ -19,6 +19,7 @@ class StatusError extends Error {
 const codes: Readonly<Record<Refusal['code'], grpc.status>> = {
   invalid: grpc.status.INVALID_ARGUMENT,
   in_use: grpc.status.FAILED_PRECONDITION,
+  held: grpc.status.FAILED_PRECONDITION,
   stale: grpc.status.ABORTED,
   not_found: grpc.status.NOT_FOUND,
   too_large: grpc.status.RESOURCE_EXHAUSTED,
@@ -46,7 +47,7 @@ export async function heartbeat(registry: Registry, { name }: WireInstanceName):
 }
 
 export async function deregister(registry: Registry, { name }: WireInstanceName): Promise<WireLease> {
-  const outcome = await registry.apply([{ type: 'delete', kind: 'Instance', name }]);
+  const outcome = await registry.apply([{ type: 'delete', kind: 'Instance', name }], { isAnsweredFor: true });
   if (!outcome.ok) throw toStatus(outcome.refusal);
   return { revision: outcome.revision, leaseSeconds: 0 };
 }

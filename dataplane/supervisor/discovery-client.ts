@@ -32,6 +32,7 @@ export type DiscoveryEvents = {
 };
 
 export type DiscoveryOptions = {
+  /** Addresses of replicas of one control plane, `HOST:PORT,HOST:PORT`. */
   readonly controlPlane: string;
   readonly sidecar: string;
   readonly service: string;
@@ -47,13 +48,15 @@ const mostErrorText = 256 * 1024;
 
 /**
  * The sidecar's end of the push stream. It comes back after every loss, with full jitter so that many sidecars do not
- * come at once, and keeps the instance of its application registered.
+ * come at once, to the next replica of the control plane in an order of its own, and keeps the instance of its application
+ * registered.
  */
 export class Discovery {
   readonly #options: DiscoveryOptions;
   readonly #events: DiscoveryEvents;
   readonly #log: Log;
-  readonly #client: DiscoveryClient;
+  /** One for each replica; the one in use is the first. A channel that is not used costs nothing. */
+  readonly #clients: DiscoveryClient[];
   #stream: grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate> | null = null;
   #revision = 0;
   #failures = 0;
@@ -68,12 +71,11 @@ export class Discovery {
     this.#options = options;
     this.#events = events;
     this.#log = log;
-    this.#client = new DiscoveryService(options.controlPlane, grpc.credentials.createInsecure(), {
-      ...channelOptions,
-      'grpc.initial_reconnect_backoff_ms': firstBackoffMs,
-      'grpc.min_reconnect_backoff_ms': firstBackoffMs,
-      'grpc.max_reconnect_backoff_ms': mostBackoffMs,
-    }) as unknown as DiscoveryClient;
+    this.#clients = shuffled(options.controlPlane.split(',')).map(newClient);
+  }
+
+  get #client(): DiscoveryClient {
+    return this.#clients[0]!;
   }
 
   start(revision: number): void {
@@ -98,6 +100,7 @@ export class Discovery {
       if (this.#failures === 0 && !this.#isClosed)
         this.#log.warn('the push stream is down, serving what is known', { why });
       this.#events.onConnected(false);
+      this.#clients.push(this.#clients.shift()!);
       this.#reconnect();
     };
     stream.on('data', (update: WireUpdate) => {
@@ -208,8 +211,25 @@ export class Discovery {
     if (this.#retryTimer) clearTimeout(this.#retryTimer);
     if (this.#leaseTimer) clearTimeout(this.#leaseTimer);
     this.#stream?.cancel();
-    this.#client.close();
+    for (const client of this.#clients) client.close();
   }
+}
+
+function newClient(address: string): DiscoveryClient {
+  return new DiscoveryService(address, grpc.credentials.createInsecure(), {
+    ...channelOptions,
+    'grpc.initial_reconnect_backoff_ms': firstBackoffMs,
+    'grpc.min_reconnect_backoff_ms': firstBackoffMs,
+    'grpc.max_reconnect_backoff_ms': mostBackoffMs,
+  }) as unknown as DiscoveryClient;
+}
+
+/** The same in an order of chance, so that sidecars spread over the replicas. */
+function shuffled(addresses: readonly string[]): string[] {
+  return addresses
+    .map((address) => ({ address, rank: Math.random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ address }) => address);
 }
 
 /** An answer stays below the 4 MB that a control plane takes: the more refusals, the shorter the reason of each. */

@@ -291,7 +291,7 @@ t.test('a body in the limit of 8 MiB is read', async (t) => {
   const plane = await startPlane(t);
   const reply = await plane.call(
     'POST',
-    '/v1/apply',
+    ...['apply', 'holds', 'holds/{id}'].map((path) => `/v1/${path}`),
     `{"resources":[${' '.repeat(8 * 1024 * 1024 - 100)}{"kind":"Service","name":"a"}]}`,
   );
   t.equal(reply.status, 200);
