@@ -29,23 +29,26 @@ function beat(t: Test, plane: Plane, names: readonly string[]): () => void {
   return () => clearInterval(timer);
 }
 
-t.test('when most instances of a service fall silent at once they stay, and the hold ends as they come back', async (t) => {
-  const plane = await startPlane(t);
-  await fill(plane, { instances: 4 }, { leaseSeconds: 1 });
-  beat(t, plane, ['echo-1']);
-  const [hold] = await until(async () => {
-    const holds = await holdsOf(plane);
-    return holds[0]?.resources.length === 3 && holds;
-  });
-  t.match(hold, { id: 'leases-echo', cause: 'leases', why: /ran out together: 3 of 4 instances of service "echo"/ });
-  t.equal((await namesOf(plane, 'instances')).length, 4);
-  t.match((await plane.call('GET', '/v1/status')).body.holds, [{ id: 'leases-echo' }]);
-  t.match((await plane.call('GET', '/metrics')).body, /^meshlane_control_plane_held_resources 3$/m);
-  t.ok(plane.logged.some((line) => line.includes('leases ran out together')));
-  beat(t, plane, ['echo-2', 'echo-3', 'echo-4']);
-  await until(async () => (await holdsOf(plane)).length === 0);
-  t.equal((await namesOf(plane, 'instances')).length, 4);
-});
+t.test(
+  'when most instances of a service fall silent at once they stay, and the hold ends as they come back',
+  async (t) => {
+    const plane = await startPlane(t);
+    await fill(plane, { instances: 4 }, { leaseSeconds: 1 });
+    beat(t, plane, ['echo-1']);
+    const [hold] = await until(async () => {
+      const holds = await holdsOf(plane);
+      return holds[0]?.resources.length === 3 && holds;
+    });
+    t.match(hold, { id: 'leases-echo', cause: 'leases', why: /ran out together: 3 of 4 instances of service "echo"/ });
+    t.equal((await namesOf(plane, 'instances')).length, 4);
+    t.match((await plane.call('GET', '/v1/status')).body.holds, [{ id: 'leases-echo' }]);
+    t.match((await plane.call('GET', '/metrics')).body, /^meshlane_control_plane_held_resources 3$/m);
+    t.ok(plane.logged.some((line) => line.includes('leases ran out together')));
+    beat(t, plane, ['echo-2', 'echo-3', 'echo-4']);
+    await until(async () => (await holdsOf(plane)).length === 0);
+    t.equal((await namesOf(plane, 'instances')).length, 4);
+  },
+);
 
 t.test('a few that fall silent are taken out', async (t) => {
   const plane = await startPlane(t);
