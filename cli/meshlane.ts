@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, { summary: string; load(): Promise<{ com
   apply: { summary: 'Create or change resources from a file', load: () => import('./commands/apply.ts') },
   get: { summary: 'Show resources', load: () => import('./commands/get.ts') },
   explain: { summary: 'Say which rule a request would take, and why', load: () => import('./commands/explain.ts') },
+  access: { summary: 'Hash a token, or check an access file', load: () => import('./commands/access.ts') },
   holds: { summary: 'Show what is kept for safety, and decide about it', load: () => import('./commands/holds.ts') },
   status: { summary: 'Show sidecars, instances and the last rollout', load: () => import('./commands/status.ts') },
 };

@@ -1,7 +1,11 @@
 import { type Log, logTo } from '../observability/logging/log.ts';
 import type { Address } from '../shared/discovery/address.ts';
 import { type Clock, systemClock } from '../shared/time/clock.ts';
+import type { Access } from './access/access.ts';
+import { Gate } from './access/gate.ts';
+import { ServerTls, type TlsFiles } from './access/server-tls.ts';
 import { startApiServer } from './api/api-server.ts';
+import { AuditLog } from './audit/audit-log.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { Writer } from './catalog/writer.ts';
 import { Admission } from './holds/admission.ts';
@@ -20,6 +24,16 @@ export type ControlPlaneOptions = {
   /** `sqlite:FILE`, `sqlite::memory:` (the default) or `etcd://HOST:PORT[,HOST:PORT][/PREFIX]`. */
   readonly store?: string;
   readonly version?: string;
+  /** The file that says who may do what; without it everybody may do everything. */
+  readonly access?: string;
+  /** Lets everybody read metrics and documentation. */
+  readonly openMetrics?: boolean;
+  /** What both ports show their callers; without it they speak in the clear. */
+  readonly tls?: TlsFiles;
+  /** Where each change and each refused attempt is written: a path, or `-` for stdout. */
+  readonly auditLog?: string;
+  /** How often the files of access and TLS are looked at (2 s and 5 s). */
+  readonly lookEveryMs?: number;
   /** OTLP/HTTP base URL; the requests of the API are traced when it is given. */
   readonly otlp?: string;
   readonly clock?: Clock;
@@ -38,6 +52,8 @@ export type ControlPlane = {
   readonly apiAddress: Address;
   readonly pushAddress: Address;
   readonly store: string;
+  /** Looks for the audit log by its name again. */
+  reopenAuditLog(): void;
   /** Ends streams and watches, answers what is under way, and closes the store. */
   close(): Promise<void>;
 };
@@ -59,6 +75,14 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     return closing;
   };
   try {
+    const { lookEveryMs } = options;
+    const access = options.access === undefined ? null : await openAccess(options.access, log, clock, lookEveryMs);
+    closers.push(() => access?.close());
+    const tls = options.tls ? await ServerTls.open(options.tls, log, lookEveryMs) : null;
+    closers.push(() => tls?.close());
+    const audit = options.auditLog === undefined ? null : await AuditLog.open(options.auditLog, log);
+    closers.push(() => audit?.close());
+    const gate = new Gate(access, audit, clock);
     const store = await openStore(options.store ?? 'sqlite::memory:', clock);
     closers.push(() => store.close());
     const catalog = new Catalog(log, clock);
@@ -67,7 +91,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     const leadership = new Leadership(catalog, store, clock, log);
     closers.push(() => leadership.close());
     await leadership.start();
-    const writer = new Writer(catalog, store, clock);
+    const writer = new Writer(catalog, store, clock, gate.recordChange);
     const registry = new Registry(catalog, writer, store, clock, log);
     closers.push(() => registry.close());
     const hub = new PushHub(catalog, clock, log, options);
@@ -75,7 +99,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     const admission = new Admission(catalog, store, clock, log);
     closers.push(() => admission.close());
     const holds = new HoldDesk(catalog, registry, admission);
-    const push = await startPushServer({ hub, admission, catalog, registry, clock, log }, options.push ?? anyPort);
+    const pushParts = { hub, admission, catalog, registry, clock, log, gate, tls };
+    const push = await startPushServer(pushParts, options.push ?? anyPort);
     closers.push(
       () => push.close(),
       () => hub.close(),
@@ -94,12 +119,24 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         version,
         clock,
         log,
+        guard: { gate, openMetrics: options.openMetrics ?? false },
+        protection: { gate, audit, files: [access, tls] },
+        tls,
         ...(tracing ? { trace: tracing.traceRequests } : {}),
       },
       options.api ?? anyPort,
     );
-    closers.push(() => api.close());
-    return { apiAddress: api.address, pushAddress: push.address, store: store.name, close };
+    closers.push(
+      () => api.close(),
+      () => tls?.endHandshakes(),
+    );
+    return {
+      apiAddress: api.address,
+      pushAddress: push.address,
+      store: store.name,
+      reopenAuditLog: () => audit?.reopen(),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -110,4 +147,10 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
 async function startTracing(endpoint: string, version: string) {
   const { startTracedApi } = await import('./api/trace-requests.ts');
   return startTracedApi(endpoint, version);
+}
+
+/** Loaded only when asked for: the reader of its file brings TypeBox, some 20 MB. */
+async function openAccess(file: string, log: Log, clock: Clock, everyMs?: number): Promise<Access> {
+  const { Access: Opened } = await import('./access/access.ts');
+  return Opened.open(file, log, clock, everyMs);
 }

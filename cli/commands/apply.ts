@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { durationMs, durationPattern } from '../../shared/time/duration.ts';
-import { ApiClient, apiOption } from '../api-client.ts';
+import { ApiClient, clientOptions } from '../api-client.ts';
 import { type Command, UsageError } from '../command.ts';
 import { documentInWords, readFileDocuments } from '../document-files.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
@@ -38,7 +38,7 @@ export const command: Command = {
       text: 'Wait until every sidecar has applied it, the ones lost in the last minute too; fails when one refuses it.',
     },
     timeout: { value: 'DURATION', default: '30s', text: 'Longest wait.' },
-    api: apiOption,
+    ...clientOptions,
     output: outputOption(forms),
   },
   details: [

@@ -2,6 +2,8 @@ import type { Log } from '../../observability/logging/log.ts';
 import { type Address, listenError } from '../../shared/discovery/address.ts';
 import { closeHttpServer, type FastifyInstance, newHttpServer } from '../../shared/http/fastify.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import { type ApiGuardOptions, guardApi } from '../access/api-guard.ts';
+import type { ServerTls } from '../access/server-tls.ts';
 import { addApplyRoute } from './apply-route.ts';
 import { bodyLimitBytes, takeBodies } from './body.ts';
 import { docsPage } from './docs-page.ts';
@@ -15,6 +17,9 @@ import { Watches } from './watches.ts';
 export type ApiParts = MeshParts & {
   readonly clock: Clock;
   readonly log: Log;
+  readonly guard: ApiGuardOptions;
+  /** Null: in the clear. */
+  readonly tls: ServerTls | null;
   /** Added to each request when tracing is on. */
   readonly trace?: (server: FastifyInstance) => void;
 };
@@ -25,8 +30,9 @@ const mostConnections = 10_000;
 
 /** Serves the control API; rejects with one line that names the port and the flag when it cannot listen. */
 export async function startApiServer(parts: ApiParts, address: Address): Promise<ApiServer> {
-  const { catalog, registry, store, clock, log } = parts;
+  const { catalog, registry, store, clock, log, tls } = parts;
   const server = newHttpServer({
+    ...(tls ? { https: tls.options } : {}),
     bodyLimit: bodyLimitBytes,
     forceCloseConnections: 'idle',
     keepAliveTimeout: 75_000,
@@ -34,11 +40,13 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
     onFault: (error, url) => log.warn('a request failed', { url, error: error.stack }),
   });
   server.server.maxConnections = mostConnections;
+  tls?.attach(server.server);
   const watches = new Watches(catalog, clock);
   const metrics = controlPlaneMetrics(parts, watches);
   takeBodies(server);
   measureRequests(server, metrics);
   parts.trace?.(server);
+  guardApi(server, parts.guard);
   addResourceRoutes(server, catalog, registry, watches);
   addApplyRoute(server, registry);
   addMeshRoutes(server, parts);

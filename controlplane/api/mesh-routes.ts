@@ -1,5 +1,7 @@
 import { type FastifyInstance, sendProblem } from '../../shared/http/fastify.ts';
 import { kinds, plurals } from '../../shared/resources/resource.ts';
+import { mustOwn } from '../access/api-guard.ts';
+import type { Protection } from '../access/protection-metrics.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { HoldDesk } from '../holds/hold-desk.ts';
 import type { Leadership } from '../leader/leadership.ts';
@@ -16,6 +18,7 @@ export type MeshParts = {
   readonly leadership: Leadership;
   readonly store: { readonly name: string; isConnected(): boolean };
   readonly version: string;
+  readonly protection: Protection;
 };
 
 /** What the mesh is doing: heartbeats, rollouts, sidecars, status. */
@@ -26,6 +29,7 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
   server.post<{ Params: { name: string } }>('/v1/instances/:name/heartbeat', async (request, reply) => {
     readQuery(request, []);
     const { name } = request.params;
+    mustOwn(request, catalog, name);
     const renewal = await registry.heartbeat(name);
     return renewal
       ? reply.send({ name, ...renewal })

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry as MetricRegistry } from '../../observability/metrics/prom.ts';
 import type { FastifyInstance } from '../../shared/http/fastify.ts';
 import { kinds } from '../../shared/resources/resource.ts';
+import { addProtectionMetrics } from '../access/protection-metrics.ts';
 import type { MeshParts } from './mesh-routes.ts';
 import type { Watches } from './watches.ts';
 
@@ -8,7 +9,7 @@ const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 /** The figures of the control plane, read when somebody scrapes. */
 export function controlPlaneMetrics(
-  { catalog, hub, holds, leadership, store }: MeshParts,
+  { catalog, hub, holds, leadership, store, protection }: MeshParts,
   watches: Watches,
 ): MetricRegistry {
   const registry = new MetricRegistry();
@@ -75,6 +76,7 @@ export function controlPlaneMetrics(
       cutOff.inc(hub.slowClosed);
     },
   });
+  addProtectionMetrics(registry, protection);
   return registry;
 }
 

@@ -65,7 +65,11 @@ export function openApiDocument(version: string): Json {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     paths: { ...paths, ...meshPaths, ...holdPaths },
-    components: { schemas: schemas() },
+    security: [{ token: [] }, { certificate: [] }],
+    components: {
+      schemas: schemas(),
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' }, certificate: { type: 'mutualTLS' } },
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from '../../shared/http/fastify.ts';
 import { ProblemError, sendProblem } from '../../shared/http/fastify.ts';
 import { type Kind, kinds, plurals } from '../../shared/resources/resource.ts';
+import { authorOf } from '../access/api-guard.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ApplyOptions, Change, Outcome } from '../catalog/change.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -53,7 +54,8 @@ export function addResourceRoutes(
 
 function readOptions(request: FastifyRequest): ApplyOptions {
   const { dryRun, confirm } = readQuery(request, ['dryRun', 'confirm']);
-  return { dryRun: readSwitch(dryRun, 'dryRun'), isAnsweredFor: readSwitch(confirm, 'confirm') };
+  const isAnsweredFor = readSwitch(confirm, 'confirm');
+  return { dryRun: readSwitch(dryRun, 'dryRun'), isAnsweredFor, ...authorOf(request) };
 }
 
 async function answer(

@@ -31,9 +31,29 @@ export type Effect = {
   readonly resource: AnyResource;
 };
 
+/** What a change does to one resource. */
+export type Touch = {
+  readonly action: Effect['action'];
+  /** As it will be; as it was last when removed. */
+  readonly resource: AnyResource;
+  readonly before: { readonly resource: AnyResource } | undefined;
+};
+
+/** Who asks for a change. */
+export type Author = {
+  readonly who: string;
+  readonly how: 'token' | 'certificate' | 'anonymous' | 'internal';
+  /** Where the request came from. */
+  readonly peer: string;
+  /** The request, such as `PUT /v1/routes/:name`. */
+  readonly action: string;
+  /** Why the author may not do this; null when it may. */
+  faultOf(touch: Touch): string | null;
+};
+
 /** Why nothing was done. */
 export type Refusal = {
-  readonly code: 'invalid' | 'in_use' | 'held' | 'stale' | 'not_found' | 'too_large' | 'unavailable';
+  readonly code: 'invalid' | 'in_use' | 'held' | 'stale' | 'not_found' | 'too_large' | 'unavailable' | 'forbidden';
   readonly detail: string;
   readonly issues: readonly Issue[];
 };
@@ -48,6 +68,10 @@ export type ApplyOptions = {
   readonly dryRun?: boolean;
   /** Where each change stands in the request, put before the pointers of its faults; '' when there is only one. */
   readonly pointerOf?: (index: number) => string;
+  /** Who wants it, as history tells it. */
+  readonly by?: string;
+  /** The same in full, held to what it may do; absent for what the control plane does by itself. */
+  readonly author?: Author;
   /** Somebody answers for what it takes away: a user who confirmed it, or a sidecar that leaves. */
   readonly isAnsweredFor?: boolean;
 };

@@ -12,7 +12,7 @@ import { releaseOf } from '../holds/released.ts';
 import { messageOf } from '../message-of.ts';
 import { BatchTooLarge, type Operation, type Store } from '../store/store.ts';
 import type { Catalog } from './catalog.ts';
-import type { ApplyOptions, Change, Effect, Outcome, Refusal } from './change.ts';
+import type { ApplyOptions, Author, Change, Effect, Outcome, Refusal } from './change.ts';
 import { plan, type Step } from './plan.ts';
 import { StoredResource } from './stored-resource.ts';
 import { keysOf, type Write, WriteQueue } from './write-queue.ts';
@@ -25,9 +25,13 @@ const longestPauseMs = 20;
 const catchUpMs = 5_000;
 /** The store collects an instance itself when no control plane renewed or removed it for a day. */
 const garbageSeconds = 86_400;
-
 /** Together with the key that every write changes, what every store takes at once. */
 const mostOperations = 100;
+/** Of those that the author of a write may not do, so many are told. */
+const mostFaults = 20;
+
+/** Hears what became of each set of changes. */
+export type OutcomeListener = (changes: readonly Change[], options: ApplyOptions, outcome: Outcome) => void;
 
 /** A write that may be committed. */
 type Planned = { readonly write: Write; readonly steps: readonly Step[] };
@@ -43,19 +47,26 @@ export class Writer {
   readonly #writer = randomUUID();
   readonly #queue = new WriteQueue((writes) => this.#take(writes));
   #writes = 0;
+  readonly #onOutcome: OutcomeListener | null;
 
-  constructor(catalog: Catalog, store: Store, clock: Clock) {
+  constructor(catalog: Catalog, store: Store, clock: Clock, onOutcome: OutcomeListener | null = null) {
     this.#catalog = catalog;
     this.#store = store;
     this.#clock = clock;
+    this.#onOutcome = onOutcome;
     this.guard = new LossGuard(catalog, clock);
   }
 
   /** Does all changes at one new revision, or none. Never rejects for what a user or the store did. */
   apply(changes: readonly Change[], options: ApplyOptions = {}): Promise<Outcome> {
-    if (this.#queue.length >= mostWaiting)
-      return Promise.resolve(refuse('unavailable', `more than ${mostWaiting} writes are waiting; try again`));
-    return new Promise((settle, fail) => this.#queue.add({ changes, options, settle, fail }));
+    return new Promise((resolve, fail) => {
+      const settle = (outcome: Outcome) => {
+        this.#onOutcome?.(changes, options, outcome);
+        resolve(outcome);
+      };
+      if (this.#queue.length < mostWaiting) this.#queue.add({ changes, options, settle, fail });
+      else settle(refuse('unavailable', `more than ${mostWaiting} writes are waiting; try again`));
+    });
   }
 
   /** Writes that do not touch the same resources become one commit; the others have the next ones. */
@@ -113,9 +124,11 @@ export class Writer {
       }
       const { dryRun = false, pointerOf = () => '', isAnsweredFor = false } = write.options;
       const planned = plan(write.changes, this.#catalog, pointerOf);
+      const forbidden = planned.ok ? forbiddenTo(write.options.author, planned.steps) : null;
       // Writes that are taken together lose together.
       const loss = planned.ok && !isAnsweredFor ? this.guard.lossOf([...unanswered, ...planned.steps]) : null;
       if (!planned.ok) write.settle(planned);
+      else if (forbidden) write.settle(forbidden);
       else if (loss !== null) write.settle(refuseLoss(loss));
       else if (dryRun) write.settle({ ok: true, revision: seen, effects: planned.steps.map((step) => toEffect(step)) });
       else if (planned.steps.some(isToStore)) {
@@ -174,6 +187,12 @@ export class Writer {
     operations.push(writerMark(this.#writer, this.#writes, isAnsweredFor, this.#catalog.writerRevision));
     return operations;
   }
+}
+
+/** The refusal of steps that their author may not take; null when it may. */
+function forbiddenTo(author: Author | undefined, steps: readonly Step[]): Refused | null {
+  const faults = author ? steps.flatMap((step) => author.faultOf(step) ?? []) : [];
+  return faults.length > 0 ? refuse('forbidden', faults.slice(0, mostFaults).join('; ')) : null;
 }
 
 function isToStore({ action }: Step): boolean {

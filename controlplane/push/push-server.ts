@@ -3,6 +3,7 @@
  * that reads nothing can be cut: ending its stream would wait behind the bytes it does not take.
  */
 import { createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import type { Log } from '../../observability/logging/log.ts';
 import { type Address, listenError } from '../../shared/discovery/address.ts';
 import {
@@ -15,6 +16,10 @@ import {
 } from '../../shared/discovery/discovery.ts';
 import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import { CallInterceptor } from '../access/call-interceptor.ts';
+import type { Gate } from '../access/gate.ts';
+import { type Pass, type PushCaller, PushGuard } from '../access/push-guard.ts';
+import type { ServerTls } from '../access/server-tls.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Admission } from '../holds/admission.ts';
 import type { Registry } from '../registry/registry.ts';
@@ -50,21 +55,28 @@ export type PushServerParts = {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
+  readonly gate: Gate;
+  /** Null: in the clear. */
+  readonly tls: ServerTls | null;
 };
 
 /** Serves the push protocol; rejects with one line that names the port and the flag when it cannot listen. */
 export async function startPushServer(parts: PushServerParts, address: Address): Promise<PushServer> {
-  const { hub, admission, catalog, registry, clock } = parts;
+  const { hub, admission, catalog, registry, clock, tls } = parts;
   const sockets = new Map<string, Socket>();
+  const guard = new PushGuard(parts.gate, catalog);
+  const interceptor = new CallInterceptor(guard, (peer) => sockets.get(peer));
   const server = new grpc.Server({
     ...channelOptions,
     'grpc.max_receive_message_length': longestMessageBytes,
     'grpc.max_concurrent_streams': mostCalls,
+    interceptors: [interceptor.intercept],
   });
 
   const openStream = (call: Call) => {
     let stream: SidecarStream | null = null;
     let leaveQueue: (() => void) | null = null;
+    let pass: Pass | null = null;
     const socket = sockets.get(call.getPeer());
     const end = (code: grpc.status, text: string) => {
       clearTimeout(helloTimer);
@@ -80,6 +92,7 @@ export async function startPushServer(parts: PushServerParts, address: Address):
       clearTimeout(helloTimer);
       leaveQueue?.();
       if (stream) hub.remove(stream);
+      pass?.release();
     };
     call.on('data', ({ hello, ack }: WireSidecarMessage) => {
       if (stream) {
@@ -95,6 +108,9 @@ export async function startPushServer(parts: PushServerParts, address: Address):
           'Hello.sidecar must be a name of 1 to 253 printable characters without spaces',
         );
       if (hub.isFull) return end(grpc.status.RESOURCE_EXHAUSTED, 'this control plane has as many sidecars as it takes');
+      const claim = guard.claim(interceptor.callerOf(call), hello, (why) => end(grpc.status.PERMISSION_DENIED, why));
+      if (typeof claim === 'string') return end(grpc.status.PERMISSION_DENIED, claim);
+      pass = claim;
       leaveQueue = admission.enter(hello, () => {
         stream = new SidecarStream(
           hello,
@@ -116,21 +132,29 @@ export async function startPushServer(parts: PushServerParts, address: Address):
 
   server.addService(DiscoveryService.service, {
     stream: openStream,
-    register: unary((request: WireRegistration) => register(registry, request)),
-    heartbeat: unary((request: WireInstanceName) => heartbeat(registry, request)),
-    deregister: unary((request: WireInstanceName) => {
+    register: unary(interceptor, (request: WireRegistration, { by }) => register(registry, request, by)),
+    heartbeat: unary(interceptor, (request: WireInstanceName, caller) => {
+      guard.mustOwn(caller, request.name);
+      return heartbeat(registry, request);
+    }),
+    deregister: unary(interceptor, (request: WireInstanceName, caller) => {
+      guard.mustOwn(caller, request.name);
       hub.leave(request.name);
-      return deregister(registry, request);
+      return deregister(registry, request, caller.by);
     }),
   });
 
   const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-  const listener = createServer({ noDelay: true }, (socket) => {
+  const accept = (socket: Socket) => {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
     sockets.set(peer, socket);
     socket.once('close', () => sockets.delete(peer));
     injector.injectConnection(socket);
-  });
+  };
+  const listener = tls
+    ? createTlsServer({ ...tls.options, ALPNProtocols: ['h2'], noDelay: true }, accept)
+    : createServer({ noDelay: true }, accept);
+  tls?.attach(listener);
   listener.maxConnections = mostConnections;
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   listener.once('error', (error) => reject(listenError(error, address, '--push')));
@@ -154,9 +178,13 @@ export async function startPushServer(parts: PushServerParts, address: Address):
   };
 }
 
-function unary<Request>(answer: (request: Request) => Promise<WireLease>): grpc.handleUnaryCall<Request, WireLease> {
+function unary<Request>(
+  interceptor: CallInterceptor,
+  answer: (request: Request, caller: PushCaller) => Promise<WireLease>,
+): grpc.handleUnaryCall<Request, WireLease> {
   return (call, callback) => {
-    answer(call.request).then(
+    const work = async () => answer(call.request, interceptor.callerOf(call));
+    work().then(
       (lease) => callback(null, lease),
       (error: unknown) => callback(error as grpc.ServiceError),
     );

@@ -1,4 +1,5 @@
 import type { Log } from '../../observability/logging/log.ts';
+import { parseAddress } from '../../shared/discovery/address.ts';
 import {
   type DiscoveryClient,
   DiscoveryService,
@@ -14,6 +15,8 @@ import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
 import { readResource } from '../../shared/resources/read.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource, InstanceResource } from '../../shared/resources/schema.ts';
+import type { ControlPlaneCredentials } from './control-plane-credentials.ts';
+import { RefusalPauses } from './refusal-pauses.ts';
 
 /** A change that has been read and checked. */
 export type Change = {
@@ -37,6 +40,8 @@ export type DiscoveryOptions = {
   readonly sidecar: string;
   readonly service: string;
   readonly version: string;
+  /** What the control plane is shown, and known by; null: nothing, in the clear. */
+  readonly credentials: ControlPlaneCredentials | null;
 };
 
 const firstBackoffMs = 100;
@@ -55,8 +60,11 @@ export class Discovery {
   readonly #options: DiscoveryOptions;
   readonly #events: DiscoveryEvents;
   readonly #log: Log;
-  /** One for each replica; the one in use is the first. A channel that is not used costs nothing. */
-  readonly #clients: DiscoveryClient[];
+  readonly #streamRefusals: RefusalPauses;
+  readonly #leaseRefusals: RefusalPauses;
+  /** Of the replicas of the control plane; the first one is in use. */
+  readonly #addresses: string[];
+  #client: DiscoveryClient;
   #stream: grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate> | null = null;
   #revision = 0;
   #failures = 0;
@@ -71,11 +79,46 @@ export class Discovery {
     this.#options = options;
     this.#events = events;
     this.#log = log;
-    this.#clients = shuffled(options.controlPlane.split(',')).map(newClient);
+    this.#streamRefusals = new RefusalPauses(log, 'the push stream');
+    this.#leaseRefusals = new RefusalPauses(log, 'the registration');
+    this.#addresses = shuffled(options.controlPlane.split(','));
+    this.#client = this.#newClient();
+    if (options.credentials)
+      options.credentials.onRenewed = (needsConnection) => this.#takeCredentials(needsConnection);
   }
 
-  get #client(): DiscoveryClient {
-    return this.#clients[0]!;
+  /** A new certificate is shown on a new connection, a new token with the next call; what was refused is tried again now. */
+  #takeCredentials(needsConnection: boolean): void {
+    if (this.#isClosed) return;
+    this.#streamRefusals.reset();
+    this.#leaseRefusals.reset();
+    if (needsConnection) {
+      const old = this.#client;
+      this.#client = this.#newClient();
+      this.#stream?.cancel();
+      old.close();
+    }
+    if (this.#retryTimer) {
+      clearTimeout(this.#retryTimer);
+      this.#connect();
+    }
+    if (this.#leaseTimer) {
+      clearTimeout(this.#leaseTimer);
+      void this.#renew(true);
+    }
+  }
+
+  /** Of several replicas the next one is tried. */
+  #useNextReplica(): void {
+    if (this.#isClosed || this.#addresses.length < 2) return;
+    this.#addresses.push(this.#addresses.shift()!);
+    const old = this.#client;
+    this.#client = this.#newClient();
+    old.close();
+  }
+
+  #newClient(): DiscoveryClient {
+    return newClient(this.#addresses[0]!, this.#options.credentials);
   }
 
   start(revision: number): void {
@@ -92,31 +135,33 @@ export class Discovery {
     const hello = { sidecar, service, version, revision: this.#revision, mesh: '', scoped: false, services: [] };
     stream.write({ hello });
     let isOver = false;
-    const onOver = (why: string) => {
+    const onOver = (why: string, error: { code?: grpc.status; message: string } = { message: why }) => {
       if (isOver) return;
       isOver = true;
       if (this.#stream === stream) this.#stream = null;
       stream.cancel();
-      if (this.#failures === 0 && !this.#isClosed)
+      const pauseMs = this.#streamRefusals.after(error);
+      if (this.#failures === 0 && !this.#isClosed && pauseMs === null)
         this.#log.warn('the push stream is down, serving what is known', { why });
       this.#events.onConnected(false);
-      this.#clients.push(this.#clients.shift()!);
-      this.#reconnect();
+      this.#useNextReplica();
+      this.#reconnect(pauseMs);
     };
     stream.on('data', (update: WireUpdate) => {
       if (this.#failures > 0) this.#log.info('the push stream is up again');
       this.#failures = 0;
+      this.#streamRefusals.reset();
       this.#events.onConnected(true);
       this.#work = this.#work.then(() => this.#apply(update, stream)).catch((error: unknown) => onOver(String(error)));
     });
-    stream.on('error', (error) => onOver(error.message));
+    stream.on('error', (error: grpc.ServiceError) => onOver(error.message, error));
     stream.on('end', () => onOver('the control plane ended it'));
   }
 
-  #reconnect(): void {
+  #reconnect(pauseMs: number | null): void {
     if (this.#isClosed || this.#retryTimer) return;
     const most = Math.min(mostBackoffMs, firstBackoffMs * 2 ** Math.min(this.#failures++, 10));
-    this.#retryTimer = setTimeout(() => this.#connect(), Math.random() * most);
+    this.#retryTimer = setTimeout(() => this.#connect(), pauseMs ?? Math.random() * most);
   }
 
   async #apply(update: WireUpdate, stream: grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate>): Promise<void> {
@@ -159,6 +204,7 @@ export class Discovery {
   }
 
   async #renew(isNew: boolean): Promise<void> {
+    this.#leaseTimer = null;
     const instance = this.#instance;
     if (instance === null || this.#isClosed) return;
     const lease = instance.spec.leaseSeconds ?? 15;
@@ -174,6 +220,7 @@ export class Discovery {
         this.#log.warn('the registration was refused', { why: message });
       registersNext = isNew || code === grpc.status.NOT_FOUND;
       againMs = registersNext && !isNew ? 0 : Math.min(againMs, 200 + Math.random() * 800);
+      againMs = this.#leaseRefusals.after({ code, message }) ?? againMs;
     }
     if (this.#instance !== null && !this.#isClosed)
       this.#leaseTimer = setTimeout(() => void this.#renew(registersNext), againMs);
@@ -211,13 +258,17 @@ export class Discovery {
     if (this.#retryTimer) clearTimeout(this.#retryTimer);
     if (this.#leaseTimer) clearTimeout(this.#leaseTimer);
     this.#stream?.cancel();
-    for (const client of this.#clients) client.close();
+    this.#client.close();
+    this.#options.credentials?.close();
   }
 }
 
-function newClient(address: string): DiscoveryClient {
-  return new DiscoveryService(address, grpc.credentials.createInsecure(), {
+function newClient(address: string, credentials: DiscoveryOptions['credentials']): DiscoveryClient {
+  const channel = credentials?.channelTo(parseAddress(address, '--control-plane').host);
+  return new DiscoveryService(address, channel?.credentials ?? grpc.credentials.createInsecure(), {
     ...channelOptions,
+    ...channel?.options,
+    ...(credentials ? { interceptors: [credentials.interceptor] } : {}),
     'grpc.initial_reconnect_backoff_ms': firstBackoffMs,
     'grpc.min_reconnect_backoff_ms': firstBackoffMs,
     'grpc.max_reconnect_backoff_ms': mostBackoffMs,

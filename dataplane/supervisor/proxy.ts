@@ -14,6 +14,7 @@ import type { TransportKind } from '../transport/open.ts';
 import type { WorkerListener } from '../worker/messages.ts';
 import { startAdmin } from './admin.ts';
 import type { CertificateWatch } from './certificate-files.ts';
+import type { ControlPlaneCredentials, CredentialFiles } from './control-plane-credentials.ts';
 import type { Change, Discovery } from './discovery-client.ts';
 import type { HealthChecks } from './health-checks.ts';
 import { policiesThatOutlast } from './idle-times.ts';
@@ -30,6 +31,8 @@ export type ProxyOptions = {
   readonly controlPlane: {
     readonly address: string;
     readonly stateFolder: string;
+    /** What it is shown, and known by; null: nothing. */
+    readonly credentials: CredentialFiles | null;
     /** Makes the instance to register once the inbound port is known; null registers nothing. */
     instanceAt(inbound: Address): InstanceResource | null;
   } | null;
@@ -139,7 +142,7 @@ class Supervisor implements RunningProxy {
     await checkPortsAreFree(proxy.spec);
     await this.#startAdmin();
     if (controlPlane === null) await this.#applyStatic();
-    else await this.#firstConfiguration(controlPlane.address);
+    else await this.#firstConfiguration(controlPlane.address, controlPlane.credentials);
     await this.#listen();
     // When the stream and the registration are up; this thread carries no requests, so it may pause now.
     setTimeout(compactHeap, compactAfterMs).unref();
@@ -213,15 +216,16 @@ class Supervisor implements RunningProxy {
   }
 
   /** From disk when there is something, and from the control plane as soon as it answers. */
-  async #firstConfiguration(controlPlane: string): Promise<void> {
+  async #firstConfiguration(controlPlane: string, files: CredentialFiles | null): Promise<void> {
     const { proxy, log, version } = this.#options;
     await this.#loadState();
     const { Discovery } = await import('./discovery-client.ts');
+    const credentials = files && (await openCredentials(files, log));
     const first = new Promise<void>((resolve) => {
       this.#onFirstConfiguration = resolve;
     });
     this.#discovery = new Discovery(
-      { controlPlane, sidecar: proxy.name, service: proxy.spec.service ?? '', version },
+      { controlPlane, sidecar: proxy.name, service: proxy.spec.service ?? '', version, credentials },
       {
         onChange: (change) => this.#apply(change),
         onConnected: (isConnected) => {
@@ -397,4 +401,10 @@ function gauge(name: string, help: string, value: number): string {
 
 function counter(name: string, help: string, value: number): string {
   return `# HELP ${name} ${help}\n# TYPE ${name} counter\n${name} ${value}\n`;
+}
+
+/** A sidecar without them does without their module. */
+async function openCredentials(files: CredentialFiles, log: Log): Promise<ControlPlaneCredentials> {
+  const { ControlPlaneCredentials: Opened } = await import('./control-plane-credentials.ts');
+  return Opened.open(files, log);
 }

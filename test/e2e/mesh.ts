@@ -31,7 +31,7 @@ export async function startPlane(
   store: string,
   at: { api: string; push: string } = { api: ':0', push: ':0' },
 ): Promise<PlaneProcess> {
-  const args = [meshlane, 'control-plane', '--api', at.api, '--push', at.push, '--store', store];
+  const args = [meshlane, 'control-plane', '--insecure', '--api', at.api, '--push', at.push, '--store', store];
   const { places, ...running } = await start(t, args);
   const api = places['api']!;
   const call: PlaneProcess['call'] = (method, path, body) => callApi(`http://${api}`, method, path, body);
