@@ -30,6 +30,7 @@ export class Leadership {
   readonly #unsubscribe: () => void;
   #term: Term | null = null;
   #trustedUntilMs = 0;
+  #hasSeenAnother = false;
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | null = null;
   #closed = false;
@@ -98,7 +99,10 @@ export class Leadership {
       else this.#stepDown();
       return;
     }
-    if (this.#catalog.meta(leaderKey)) return;
+    if (this.#catalog.meta(leaderKey)) {
+      this.#hasSeenAnother = true;
+      return;
+    }
     const value = JSON.stringify({ id: this.#id });
     const result = await this.#store.commit([{ type: 'put', key: leaderKey, value, expected: 0, leaseSeconds }]);
     if (!result.ok) return;
@@ -106,7 +110,7 @@ export class Leadership {
     if (entry?.value !== value || entry.lease === null) return;
     this.#term = { lease: entry.lease, revision: entry.revision };
     this.#trustedUntilMs = askedMs + trustedMs;
-    this.#log.info('this control plane leads');
+    if (this.#hasSeenAnother) this.#log.info('this control plane leads now');
   }
 
   #stepDown(): void {

@@ -1,4 +1,7 @@
-import { echo, type Plane, toEcho } from '../plane.ts';
+import { echo, type Reply, toEcho } from '../plane.ts';
+
+/** A control plane as far as its API goes. */
+type Api = { call(method: string, path: string, body?: unknown): Promise<Reply> };
 
 export const instance = (name: string, more: object = {}) => ({
   kind: 'Instance',
@@ -9,7 +12,7 @@ export const instance = (name: string, more: object = {}) => ({
 export const route = (name: string) => ({ kind: 'Route', name, ...toEcho });
 
 /** Service echo with so many instances, `echo-1` onwards, and routes `r1` onwards. */
-export async function fill(plane: Pick<Plane, 'call'>, { instances = 0, routes = 0 }, more: object = {}) {
+export async function fill(plane: Api, { instances = 0, routes = 0 }, more: object = {}) {
   const resources = [
     echo,
     ...Array.from({ length: instances }, (_, i) => instance(`echo-${i + 1}`, more)),
@@ -19,7 +22,7 @@ export async function fill(plane: Pick<Plane, 'call'>, { instances = 0, routes =
   if (reply.status !== 200) throw new Error(JSON.stringify(reply.body));
 }
 
-export async function namesOf(plane: Pick<Plane, 'call'>, plural: string): Promise<string[]> {
+export async function namesOf(plane: Api, plural: string): Promise<string[]> {
   const { body } = await plane.call('GET', `/v1/${plural}`);
   return body.items.map(({ name }: { name: string }) => name);
 }
