@@ -8,12 +8,15 @@ import { startApiServer } from './api/api-server.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { Writer } from './catalog/writer.ts';
+import { History } from './history/history.ts';
 import { Admission } from './holds/admission.ts';
 import { HoldDesk } from './holds/hold-desk.ts';
 import { Leadership } from './leader/leadership.ts';
 import { PushHub } from './push/push-hub.ts';
 import { startPushServer } from './push/push-server.ts';
 import { Registry } from './registry/registry.ts';
+import { RolloutConductor } from './rollout/conductor.ts';
+import { fanOut } from './store/fan-out.ts';
 import { follow } from './store/follow.ts';
 import { openStore } from './store/open-store.ts';
 
@@ -86,21 +89,26 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     const store = await openStore(options.store ?? 'sqlite::memory:', clock);
     closers.push(() => store.close());
     const catalog = new Catalog(log, clock);
-    const following = await follow(store, catalog, log, options.signal);
+    const history = new History(store);
+    const following = await follow(store, fanOut(history, catalog), log, options.signal);
     closers.push(() => following.close());
     const leadership = new Leadership(catalog, store, clock, log);
     closers.push(() => leadership.close());
     await leadership.start();
-    const writer = new Writer(catalog, store, clock, gate.recordChange);
+    const writer = new Writer(catalog, store, history, clock, gate.recordChange);
     const registry = new Registry(catalog, writer, store, clock, log);
     closers.push(() => registry.close());
     const hub = new PushHub(catalog, clock, log, options);
     catalog.subscribeReplaced(() => hub.restart('the store was replaced: connect again for its state'));
+    const conductor = new RolloutConductor({ catalog, writer, store, hub, leadership, clock, log });
+    closers.push(() => conductor.close());
     const admission = new Admission(catalog, store, clock, log);
     closers.push(() => admission.close());
     const holds = new HoldDesk(catalog, registry, admission);
-    const pushParts = { hub, admission, catalog, registry, clock, log, gate, tls };
-    const push = await startPushServer(pushParts, options.push ?? anyPort);
+    const push = await startPushServer(
+      { hub, admission, catalog, registry, clock, gate, tls },
+      options.push ?? anyPort,
+    );
     closers.push(
       () => push.close(),
       () => hub.close(),
@@ -115,6 +123,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         registry,
         holds,
         leadership,
+        history,
+        rollouts: conductor,
         store: view,
         version,
         clock,

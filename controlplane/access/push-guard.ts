@@ -1,9 +1,9 @@
-import type { Socket } from 'node:net';
 import type { WireHello } from '../../shared/discovery/discovery.ts';
 import { grpc } from '../../shared/grpc/grpc.ts';
+import type { ServerCall } from '../../shared/grpc/server/server-call.ts';
+import { StatusError } from '../../shared/grpc/server/status-error.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ApplyOptions } from '../catalog/change.ts';
-import { StatusError } from '../push/registration.ts';
 import type { Gate, Refused, Visit, Visitor } from './gate.ts';
 import type { Need } from './grant.ts';
 import { needOfCall } from './needs.ts';
@@ -40,7 +40,11 @@ export class PushGuard {
   }
 
   /** Lets a call in, by the value of its `authorization` or the certificate of its connection; or says how it ends. */
-  admit(path: string, authorization: string | undefined, socket: Socket): PushCaller | StatusError {
+  admit({
+    path,
+    authorization,
+    socket,
+  }: Pick<ServerCall<unknown>, 'path' | 'authorization' | 'socket'>): PushCaller | StatusError {
     const need = needOfCall(path);
     const visit = { authorization, socket, action: path.slice(path.lastIndexOf('/') + 1), what: [] };
     const visitor = this.#gate.admit(need, visit);

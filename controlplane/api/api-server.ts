@@ -4,17 +4,21 @@ import { closeHttpServer, type FastifyInstance, newHttpServer } from '../../shar
 import type { Clock } from '../../shared/time/clock.ts';
 import { type ApiGuardOptions, guardApi } from '../access/api-guard.ts';
 import type { ServerTls } from '../access/server-tls.ts';
+import type { History } from '../history/history.ts';
 import { addApplyRoute } from './apply-route.ts';
 import { bodyLimitBytes, takeBodies } from './body.ts';
 import { docsPage } from './docs-page.ts';
+import { addHistoryRoutes } from './history-routes.ts';
 import { addHoldRoutes } from './hold-routes.ts';
 import { addMeshRoutes, type MeshParts } from './mesh-routes.ts';
 import { controlPlaneMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
+import { addPlanRoute } from './plan-route.ts';
 import { addResourceRoutes } from './resource-routes.ts';
 import { Watches } from './watches.ts';
 
 export type ApiParts = MeshParts & {
+  readonly history: History;
   readonly clock: Clock;
   readonly log: Log;
   readonly guard: ApiGuardOptions;
@@ -50,6 +54,8 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
   addResourceRoutes(server, catalog, registry, watches);
   addApplyRoute(server, registry);
   addMeshRoutes(server, parts);
+  addPlanRoute(server, catalog, registry);
+  addHistoryRoutes(server, catalog, registry, parts.history);
   addHoldRoutes(server, parts.holds);
 
   const document = openApiDocument(parts.version);

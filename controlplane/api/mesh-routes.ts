@@ -7,6 +7,7 @@ import type { HoldDesk } from '../holds/hold-desk.ts';
 import type { Leadership } from '../leader/leadership.ts';
 import type { PushHub } from '../push/push-hub.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { RolloutConductor } from '../rollout/conductor.ts';
 import { toProblem } from './refusal.ts';
 import { readQuery } from './request.ts';
 
@@ -16,6 +17,7 @@ export type MeshParts = {
   readonly registry: Registry;
   readonly holds: HoldDesk;
   readonly leadership: Leadership;
+  readonly rollouts: Pick<RolloutConductor, 'outcomes'>;
   readonly store: { readonly name: string; isConnected(): boolean };
   readonly version: string;
   readonly protection: Protection;

@@ -9,7 +9,7 @@ const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 /** The figures of the control plane, read when somebody scrapes. */
 export function controlPlaneMetrics(
-  { catalog, hub, holds, leadership, store, protection }: MeshParts,
+  { catalog, hub, holds, leadership, store, rollouts, protection }: MeshParts,
   watches: Watches,
 ): MetricRegistry {
   const registry = new MetricRegistry();
@@ -74,6 +74,16 @@ export function controlPlaneMetrics(
     collect() {
       cutOff.reset();
       cutOff.inc(hub.slowClosed);
+    },
+  });
+  const ended = new Counter({
+    name: 'meshlane_rollouts_total',
+    help: 'Rollouts that this control plane brought to their end: done, or rolledBack.',
+    labelNames: ['outcome'],
+    registers: [registry],
+    collect() {
+      ended.reset();
+      for (const [outcome, count] of Object.entries(rollouts.outcomes)) ended.inc({ outcome }, count);
     },
   });
   addProtectionMetrics(registry, protection);

@@ -83,6 +83,7 @@ function entry(
 /** A refused document may have any shape. */
 function nameOf(change: Change): string {
   if (change.type === 'delete') return `${change.kind}/${change.name}`;
+  if (change.type === 'rollout') return `${change.resource.kind}/${change.resource.name}`;
   const { kind, name } = { ...(change.document as object | null), ...change.path } as {
     kind?: unknown;
     name?: unknown;

@@ -273,7 +273,8 @@ export class Catalog implements ResourceSet, FollowSink {
     const read = readResource(document);
     if (read.ok && keyOf(read.value) === entry.key) {
       this.faults.end(entry.key);
-      return new StoredResource(read.value, entry);
+      const { kind, name } = read.value;
+      return new StoredResource(read.value, entry, this.stored(kind, name));
     }
     const why = read.ok ? 'its name is not its key' : formatIssues(read.issues);
     this.faults.add(entry, why, new Date(this.#clock.wallMs()).toISOString());

@@ -23,6 +23,13 @@ export type Change =
       readonly precondition?: Precondition;
       /** Leaves a resource that has changed since as it is. */
       readonly onlyAtRevision?: number;
+    }
+  | {
+      /** A rollout goes on or back; not for users. */
+      readonly type: 'rollout';
+      readonly resource: AnyResource;
+      /** Leaves a resource that has changed since as it is. */
+      readonly onlyAtRevision: number;
     };
 
 export type Effect = {
@@ -74,4 +81,8 @@ export type ApplyOptions = {
   readonly author?: Author;
   /** Somebody answers for what it takes away: a user who confirmed it, or a sidecar that leaves. */
   readonly isAnsweredFor?: boolean;
+  /** Why, for the history. */
+  readonly note?: string;
+  /** Reaches all sidecars at once, whatever the resources say of their rollout. */
+  readonly atOnce?: boolean;
 };

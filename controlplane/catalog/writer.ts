@@ -7,9 +7,12 @@ import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import { changesOf, summaryOf } from '../history/entry.ts';
+import type { History } from '../history/history.ts';
 import { LossGuard } from '../holds/loss-guard.ts';
 import { releaseOf } from '../holds/released.ts';
 import { messageOf } from '../message-of.ts';
+import { written } from '../rollout/next-state.ts';
 import { BatchTooLarge, type Operation, type Store } from '../store/store.ts';
 import type { Catalog } from './catalog.ts';
 import type { ApplyOptions, Author, Change, Effect, Outcome, Refusal } from './change.ts';
@@ -25,6 +28,8 @@ const longestPauseMs = 20;
 const catchUpMs = 5_000;
 /** The store collects an instance itself when no control plane renewed or removed it for a day. */
 const garbageSeconds = 86_400;
+/** Of registrations that are stored together, as the history has them. */
+const mostAuthors = 5;
 /** Together with the key that every write changes, what every store takes at once. */
 const mostOperations = 100;
 /** Of those that the author of a write may not do, so many are told. */
@@ -42,6 +47,7 @@ type Committed = number | 'outrun' | Refused;
 export class Writer {
   readonly #catalog: Catalog;
   readonly #store: Store;
+  readonly #history: History;
   readonly #clock: Clock;
   readonly guard: LossGuard;
   readonly #writer = randomUUID();
@@ -49,9 +55,16 @@ export class Writer {
   #writes = 0;
   readonly #onOutcome: OutcomeListener | null;
 
-  constructor(catalog: Catalog, store: Store, clock: Clock, onOutcome: OutcomeListener | null = null) {
+  constructor(
+    catalog: Catalog,
+    store: Store,
+    history: History,
+    clock: Clock,
+    onOutcome: OutcomeListener | null = null,
+  ) {
     this.#catalog = catalog;
     this.#store = store;
+    this.#history = history;
     this.#clock = clock;
     this.#onOutcome = onOutcome;
     this.guard = new LossGuard(catalog, clock);
@@ -124,18 +137,22 @@ export class Writer {
       }
       const { dryRun = false, pointerOf = () => '', isAnsweredFor = false } = write.options;
       const planned = plan(write.changes, this.#catalog, pointerOf);
-      const forbidden = planned.ok ? forbiddenTo(write.options.author, planned.steps) : null;
+      if (!planned.ok) {
+        write.settle(planned);
+        continue;
+      }
+      const steps = planned.steps.map((step) => this.#withRollout(step, write.options));
+      const forbidden = forbiddenTo(write.options.author, steps);
       // Writes that are taken together lose together.
-      const loss = planned.ok && !isAnsweredFor ? this.guard.lossOf([...unanswered, ...planned.steps]) : null;
-      if (!planned.ok) write.settle(planned);
-      else if (forbidden) write.settle(forbidden);
+      const loss = isAnsweredFor ? null : this.guard.lossOf([...unanswered, ...steps]);
+      if (forbidden) write.settle(forbidden);
       else if (loss !== null) write.settle(refuseLoss(loss));
-      else if (dryRun) write.settle({ ok: true, revision: seen, effects: planned.steps.map((step) => toEffect(step)) });
-      else if (planned.steps.some(isToStore)) {
-        group.push({ write, steps: planned.steps });
-        if (!isAnsweredFor) unanswered.push(...planned.steps);
+      else if (dryRun) write.settle({ ok: true, revision: seen, effects: steps.map((step) => toEffect(step)) });
+      else if (steps.some(isToStore)) {
+        group.push({ write, steps });
+        if (!isAnsweredFor) unanswered.push(...steps);
         touch();
-      } else write.settle(unchanged(planned.steps, seen));
+      } else write.settle(unchanged(steps, seen));
     }
     return { group, later };
   }
@@ -149,12 +166,24 @@ export class Writer {
     );
   }
 
+  /** What a user writes starts a rollout; a rollout that goes on has its state already. */
+  #withRollout(step: Step, { atOnce = false }: ApplyOptions): Step {
+    const { action, resource, before } = step;
+    if (resource.status || (action !== 'created' && action !== 'changed')) return step;
+    return { ...step, resource: written(resource, before, this.#nowText(), atOnce) };
+  }
+
+  #nowText(): string {
+    return new Date(this.#clock.wallMs()).toISOString();
+  }
+
   /** The new revision, why there is none, or `outrun` when another replica wrote meanwhile. */
   async #commit(group: readonly Planned[]): Promise<Committed> {
-    const steps = group.flatMap((planned) => planned.steps.filter(isToStore));
     const isAnsweredFor = group.every(({ write }) => write.options.isAnsweredFor);
     try {
-      const result = await this.#store.commit(this.#operations(steps, isAnsweredFor));
+      const steps = group.flatMap((planned) => planned.steps.filter(isToStore));
+      const operations = this.#operations(steps, isAnsweredFor);
+      const result = await this.#store.commit([...operations, ...(await this.#historyOf(group, operations.length))]);
       return result.ok ? result.revision : 'outrun';
     } catch (error) {
       if (error instanceof BatchTooLarge) return refuse('too_large', error.message);
@@ -178,14 +207,29 @@ export class Writer {
       }
       const seconds = resource.kind === 'Instance' ? resource.spec.leaseSeconds : undefined;
       const lease = seconds ? { leaseSeconds: seconds + garbageSeconds } : {};
-      const { kind, name, labels, spec } = resource;
-      const value = JSON.stringify({ kind, name, labels, spec });
+      const { kind, name, labels, spec, rollout, status } = resource;
+      const value = JSON.stringify({ kind, name, labels, spec, rollout, status });
       operations.push({ type: 'put', key, value, expected, ...lease, ...former });
     }
     if (released.length > 0) operations.push(releaseOf(released));
     this.#writes++;
     operations.push(writerMark(this.#writer, this.#writes, isAnsweredFor, this.#catalog.writerRevision));
     return operations;
+  }
+
+  /** None for what changes no configuration, unless there is something to be said of it. */
+  async #historyOf(group: readonly Planned[], operations: number): Promise<Operation[]> {
+    const changes = changesOf(group.flatMap(({ steps }) => steps.filter(isToStore)));
+    const notes = group.flatMap(({ write }) => write.options.note ?? []);
+    if (changes.length === 0 && notes.length === 0) return [];
+    const authors = new Set(group.map(({ write }) => write.options.by ?? 'anonymous'));
+    const head = {
+      at: this.#nowText(),
+      by: [...authors].slice(0, mostAuthors).join(', '),
+      summary: summaryOf(changes),
+    };
+    const note = notes.length > 0 ? { note: notes.join('; ') } : {};
+    return this.#history.operations({ ...head, ...note }, changes, this.#store.mostOperations - operations);
   }
 }
 

@@ -69,7 +69,7 @@ export class HoldDesk {
     const resources = this.#resourcesOf(hold);
     if (hold.cause === 'listing')
       return this.#applyInParts(
-        resources.map(({ resource }): Change => ({ type: 'put', document: resource, precondition: 'absent' })),
+        resources.map(({ resource }): Change => ({ type: 'put', document: resource, onlyIfMissing: true })),
         mostPuts,
       );
     for (const { resource } of resources) await this.#registry.heartbeat(resource.name);

@@ -1,20 +1,9 @@
 import type { WireInstanceName, WireLease, WireRegistration } from '../../shared/discovery/discovery.ts';
 import { formatIssues } from '../../shared/errors/problem.ts';
 import { grpc } from '../../shared/grpc/grpc.ts';
+import { StatusError } from '../../shared/grpc/server/status-error.ts';
 import type { ApplyOptions, Refusal } from '../catalog/change.ts';
 import type { Registry } from '../registry/registry.ts';
-
-/** An answer other than the one asked for, as grpc-js wants it. */
-export class StatusError extends Error {
-  readonly code: grpc.status;
-  readonly details: string;
-
-  constructor(code: grpc.status, details: string) {
-    super(details);
-    this.code = code;
-    this.details = details;
-  }
-}
 
 const codes: Readonly<Record<Refusal['code'], grpc.status>> = {
   invalid: grpc.status.INVALID_ARGUMENT,

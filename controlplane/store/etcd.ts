@@ -93,7 +93,7 @@ class EtcdStore implements Store {
   async commit(operations: readonly Operation[]): Promise<CommitResult> {
     if (operations.length > mostOperations)
       throw new BatchTooLarge(
-        `etcd takes at most ${mostOperations - 1} resources in one request; apply them in smaller parts`,
+        `etcd takes at most ${mostOperations - 2} resources in one request; apply them in smaller parts`,
       );
     const leases = await this.#grantLeases(operations);
     const compare: RPC.ICompare[] = [];

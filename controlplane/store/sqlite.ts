@@ -19,8 +19,8 @@ import {
 } from './store.ts';
 
 const changesKept = 1_000;
-/** A request of 10,000 resources, and the key that guards it. */
-const mostOperations = 10_001;
+/** A request of 10,000 resources, the key that guards it, and its entry in the history. */
+const mostOperations = 10_002;
 const sweepMs = 200;
 
 const schema = `
@@ -98,7 +98,7 @@ class SqliteStore implements Store {
     this.#mustBeOpen();
     if (operations.length > mostOperations)
       throw new BatchTooLarge(
-        `SQLite takes at most ${mostOperations - 1} resources in one request; apply them in smaller parts`,
+        `SQLite takes at most ${mostOperations - 2} resources in one request; apply them in smaller parts`,
       );
     const revision = this.#revision + 1;
     const events: StoreEvent[] = [];

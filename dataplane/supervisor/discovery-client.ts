@@ -7,6 +7,7 @@ import {
   type WireKey,
   type WireLease,
   type WireRejection,
+  type WireReport,
   type WireSidecarMessage,
   type WireUpdate,
 } from '../../shared/discovery/discovery.ts';
@@ -26,12 +27,20 @@ export type Change = {
   resources: AnyResource[];
   removed: ResourceKey[];
   rejected: ResourceKey[];
+  /** Id of the mesh; empty where it has none. */
+  mesh: string;
+  /** The control plane tells of the services in the scope only. Changes that are not full do not say it anew. */
+  isScoped: boolean;
+  /** Services whose instances are here from this change on. */
+  services: readonly string[];
 };
 
 export type DiscoveryEvents = {
   /** Puts a change in force; resolves with the reason when it cannot be. */
   onChange(change: Change): Promise<string | null>;
   onConnected(isConnected: boolean): void;
+  /** The services whose instances are to be sent. */
+  scope(): string[];
 };
 
 export type DiscoveryOptions = {
@@ -67,6 +76,9 @@ export class Discovery {
   #client: DiscoveryClient;
   #stream: grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate> | null = null;
   #revision = 0;
+  #mesh = '';
+  /** The scope is still to be told, when the control plane takes more. */
+  #isScopeDue = false;
   #failures = 0;
   #isClosed = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -121,8 +133,10 @@ export class Discovery {
     return newClient(this.#addresses[0]!, this.#options.credentials);
   }
 
-  start(revision: number): void {
+  /** `revision` and `mesh` are those of the configuration in force. */
+  start(revision: number, mesh: string): void {
     this.#revision = revision;
+    this.#mesh = mesh;
     this.#connect();
   }
 
@@ -132,8 +146,9 @@ export class Discovery {
     const stream = this.#client.stream();
     this.#stream = stream;
     const { sidecar, service, version } = this.#options;
-    const hello = { sidecar, service, version, revision: this.#revision, mesh: '', scoped: false, services: [] };
-    stream.write({ hello });
+    const inForce = { revision: this.#revision, mesh: this.#mesh };
+    stream.write({ hello: { sidecar, service, version, ...inForce, scoped: true, services: this.#events.scope() } });
+    this.#isScopeDue = false;
     let isOver = false;
     const onOver = (why: string, error: { code?: grpc.status; message: string } = { message: why }) => {
       if (isOver) return;
@@ -153,6 +168,9 @@ export class Discovery {
       this.#streamRefusals.reset();
       this.#events.onConnected(true);
       this.#work = this.#work.then(() => this.#apply(update, stream)).catch((error: unknown) => onOver(String(error)));
+    });
+    stream.on('drain', () => {
+      if (this.#isScopeDue) this.tellScope();
     });
     stream.on('error', (error: grpc.ServiceError) => onOver(error.message, error));
     stream.on('end', () => onOver('the control plane ended it'));
@@ -179,9 +197,14 @@ export class Discovery {
       resources,
       removed,
       rejected: rejected.map(({ key }): ResourceKey => `${key.kind}/${key.name}`),
+      mesh: update.mesh,
+      isScoped: update.mesh !== '' || update.services.length > 0, // an old control plane fills neither
+      services: update.services,
     });
-    if (refusal === null) this.#revision = update.revision;
-    else {
+    if (refusal === null) {
+      this.#revision = update.revision;
+      this.#mesh = update.mesh;
+    } else {
       const told = new Set(rejected.map(({ key }) => `${key.kind}/${key.name}`));
       const refuse = (key: WireKey, revision: number) => {
         if (!told.has(`${key.kind}/${key.name}`) && rejected.length < mostRejections)
@@ -193,6 +216,24 @@ export class Discovery {
     for (const { key, error } of rejected)
       this.#log.warn('refused a resource', { kind: key.kind, name: key.name, error });
     if (this.#stream === stream) stream.write({ ack: { revision: update.revision, rejected: inBounds(rejected) } });
+  }
+
+  // --- what is called -------------------------------------------------------------------------------------------------
+
+  /** Tells the scope as it is now; a stream that is made later begins with it. */
+  tellScope(): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    this.#isScopeDue = stream.writableNeedDrain;
+    if (!this.#isScopeDue) stream.write({ scope: { services: this.#events.scope() } });
+  }
+
+  /** False when the control plane takes no report now. */
+  report(report: WireReport): boolean {
+    const stream = this.#stream;
+    if (stream === null || stream.writableNeedDrain) return false;
+    stream.write({ report });
+    return true;
   }
 
   // --- registration -------------------------------------------------------------------------------------------------

@@ -12,15 +12,17 @@ export function byHand(store: string) {
     delete: (key: string) => callApi(url, 'POST', '/v3/kv/deleterange', { key: path(key) }),
     /** Everything, as `etcdctl del --prefix` does. */
     wipe: () => callApi(url, 'POST', '/v3/kv/deleterange', { key: path(''), range_end: base64(`/${folder}0`) }),
-    keys: async (): Promise<string[]> => {
+    /** Keys of the resources. */
+    resources: async (): Promise<string[]> => {
       const range = { key: path(''), range_end: base64(`/${folder}0`), keys_only: true };
       const { body } = await callApi(url, 'POST', '/v3/kv/range', range);
       const kvs: { key: string }[] = body.kvs ?? [];
-      return kvs.map(({ key }) =>
+      const keys = kvs.map(({ key }) =>
         Buffer.from(key, 'base64')
           .toString()
           .slice(folder!.length + 2),
       );
+      return keys.filter((key) => /^[A-Z]/.test(key)).sort();
     },
   };
 }

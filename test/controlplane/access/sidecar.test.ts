@@ -32,6 +32,7 @@ async function startSidecar(t: Owner, plane: GuardedPlane, files: Partial<Creden
       if (isConnected && !started.isConnected) started.connections++;
       started.isConnected = isConnected;
     },
+    scope: () => [],
   };
   const discovery = new Discovery(options, events, log);
   t.teardown(() => discovery.close());
@@ -43,7 +44,7 @@ async function startSidecar(t: Owner, plane: GuardedPlane, files: Partial<Creden
     connections: 0,
     register: () => discovery.register((read as { value: InstanceResource }).value),
   };
-  discovery.start(0);
+  discovery.start(0, '');
   return started;
 }
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { type SidecarProcess, startApp, startSidecar } from '../../e2e/mesh.ts';
+import { acquaint, type SidecarProcess, startApp, startSidecar } from '../../e2e/mesh.ts';
 import { skipWithout } from '../../harness/peers.ts';
 import { tempFolder } from '../../harness/temp-folder.ts';
 import { until } from '../../harness/until.ts';
@@ -22,7 +22,7 @@ t.test('sidecars of a control plane that is killed move over to the others', nee
     startSidecar(t, { push, state, name: 'echo-1', service: 'echo', app, more: ['--lease', '2'] }),
     startSidecar(t, { push, state, name: 'caller', service: 'caller' }),
   ]);
-  await until(() => hasResource(caller, 'Instance', 'echo-1'), { what: 'the instance at the caller' });
+  await acquaint(caller, 'echo', 1);
 
   // One after the other, so that every sidecar has to move.
   for (const [i, replica] of replicas.slice(0, 2).entries()) {

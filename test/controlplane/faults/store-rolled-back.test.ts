@@ -57,5 +57,5 @@ t.test('an etcd that is restored from a backup', needsEtcd, async (t) => {
 
   t.equal((await plane.call('POST', `/v1/holds/${hold.id}`, { confirm: false })).status, 200);
   t.same(await holdsOf(plane), []);
-  t.ok((await byHand(store).keys()).includes('Route/later'));
+  t.ok((await byHand(store).resources()).includes('Route/later'));
 });
