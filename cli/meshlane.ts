@@ -7,6 +7,7 @@ const commands: Readonly<Record<string, { summary: string; load(): Promise<{ com
     summary: 'The control API and the push stream',
     load: () => import('./commands/control-plane.ts'),
   },
+  store: { summary: 'Copy what a store holds into another', load: () => import('./commands/store.ts') },
   collector: { summary: 'Takes spans, shows traces, forwards them', load: () => import('./commands/collector.ts') },
   apply: { summary: 'Create or change resources from a file', load: () => import('./commands/apply.ts') },
   get: { summary: 'Show resources', load: () => import('./commands/get.ts') },

@@ -19,13 +19,15 @@ import { RolloutConductor } from './rollout/conductor.ts';
 import { fanOut } from './store/fan-out.ts';
 import { follow } from './store/follow.ts';
 import { openStore } from './store/open-store.ts';
+import type { StoreFlags } from './store/store-access.ts';
 
 export type ControlPlaneOptions = {
   /** Where the control API listens; the default is a free port on 127.0.0.1, as for `push`. */
   readonly api?: Address;
   readonly push?: Address;
-  /** `sqlite:FILE`, `sqlite::memory:` (the default) or `etcd://HOST:PORT[,HOST:PORT][/PREFIX]`. */
+  /** `sqlite:FILE`, `sqlite::memory:` (the default) or `etcd://HOST:PORT[,HOST:PORT][/PREFIX]`; `etcds:` for TLS. */
   readonly store?: string;
+  readonly storeAccess?: StoreFlags;
   readonly version?: string;
   /** The file that says who may do what; without it everybody may do everything. */
   readonly access?: string;
@@ -86,7 +88,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     const audit = options.auditLog === undefined ? null : await AuditLog.open(options.auditLog, log);
     closers.push(() => audit?.close());
     const gate = new Gate(access, audit, clock);
-    const store = await openStore(options.store ?? 'sqlite::memory:', clock);
+    const store = await openStore(options.store ?? 'sqlite::memory:', clock, options.storeAccess);
     closers.push(() => store.close());
     const catalog = new Catalog(log, clock);
     const history = new History(store);
@@ -113,7 +115,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       () => push.close(),
       () => hub.close(),
     );
-    const view = { name: store.name, isConnected: () => following.isConnected() };
+    const view = { name: store.name, following };
     const tracing = options.otlp === undefined ? null : await startTracing(options.otlp, version);
     if (tracing) closers.push(() => tracing.close());
     const api = await startApiServer(

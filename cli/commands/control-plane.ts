@@ -1,6 +1,7 @@
 import { formatAddress, parseAddress } from '../../shared/discovery/address.ts';
 import { type Command, UsageError } from '../command.ts';
 import { protectionOf } from '../protection-flags.ts';
+import { readStoreFlags, storeOptions } from '../store-flags.ts';
 import { untilStopped } from '../until-stopped.ts';
 import { version } from '../version.ts';
 
@@ -17,8 +18,9 @@ export const command: Command = {
     store: {
       value: 'STORE',
       default: 'sqlite:meshlane.db',
-      text: 'sqlite:FILE, sqlite::memory: or etcd://HOST:PORT[,HOST:PORT].',
+      text: 'sqlite:FILE, sqlite::memory:, etcd://HOST:PORT[,HOST:PORT][/PREFIX] or etcds://... for TLS.',
     },
+    ...storeOptions,
     access: { value: 'FILE', text: 'Who may do what: tokens, identities and their roles. See docs/access.md' },
     'tls-cert': { value: 'FILE', text: 'Certificate that both ports show, PEM; read again when it changes.' },
     'tls-key': { value: 'FILE', text: 'Its private key, PEM.' },
@@ -63,6 +65,7 @@ export const command: Command = {
       api,
       push,
       store,
+      storeAccess: readStoreFlags(invocation),
       version,
       ...protection,
       signal: abort.signal,

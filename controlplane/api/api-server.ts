@@ -71,7 +71,8 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
   server.get('/', (_request, reply) => reply.redirect('/docs'));
   server.get('/healthz', (_request, reply) => reply.type('text/plain').send('ok\n'));
   server.get('/readyz', (_request, reply) => {
-    const why = isStopping ? 'stopping' : store.isConnected() ? null : 'the store cannot be reached';
+    const { problem } = store.following;
+    const why = isStopping ? 'stopping' : problem && `the store cannot be reached: ${problem}`;
     return reply
       .status(why ? 503 : 200)
       .type('text/plain')

@@ -8,6 +8,7 @@ import type { Leadership } from '../leader/leadership.ts';
 import type { PushHub } from '../push/push-hub.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { RolloutConductor } from '../rollout/conductor.ts';
+import type { Following } from '../store/follow.ts';
 import { toProblem } from './refusal.ts';
 import { readQuery } from './request.ts';
 
@@ -18,7 +19,7 @@ export type MeshParts = {
   readonly holds: HoldDesk;
   readonly leadership: Leadership;
   readonly rollouts: Pick<RolloutConductor, 'outcomes'>;
-  readonly store: { readonly name: string; isConnected(): boolean };
+  readonly store: { readonly name: string; readonly following: Following };
   readonly version: string;
   readonly protection: Protection;
 };
@@ -62,7 +63,7 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
     return reply.send({
       version: parts.version,
       revision: catalog.revision,
-      store: { name: parts.store.name, connected: parts.store.isConnected() },
+      store: { name: parts.store.name, connected: parts.store.following.problem === null },
       resources: Object.fromEntries(kinds.map((kind) => [plurals[kind], catalog.count(kind)])),
       sidecars: { connected: sidecars.filter((sidecar) => sidecar.connected).length, items: sidecars },
       services: servicesOf(catalog),

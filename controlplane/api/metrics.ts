@@ -28,7 +28,7 @@ export function controlPlaneMetrics(
     () => catalog.revision,
   );
   gauge('meshlane_control_plane_store_connected', '1 while the store can be followed.', () =>
-    store.isConnected() ? 1 : 0,
+    store.following.problem === null ? 1 : 0,
   );
   gauge('meshlane_control_plane_sidecars', 'Connected sidecars.', () => hub.connected);
   gauge(
@@ -84,6 +84,15 @@ export function controlPlaneMetrics(
     collect() {
       ended.reset();
       for (const [outcome, count] of Object.entries(rollouts.outcomes)) ended.inc({ outcome }, count);
+    },
+  });
+  const differences = new Counter({
+    name: 'meshlane_control_plane_store_differences_total',
+    help: 'Keys that were not known as the store had them, found by the comparison that is made each minute.',
+    registers: [registry],
+    collect() {
+      differences.reset();
+      differences.inc(store.following.differences);
     },
   });
   addProtectionMetrics(registry, protection);

@@ -31,6 +31,11 @@ export const problemTable = {
     title: 'The request is too large',
     text: 'The body is above the limit, or the store does not take so many changes at once. Apply them in smaller parts.',
   },
+  store_full: {
+    status: 507,
+    title: 'The store is full',
+    text: 'Nothing was stored. Reading still works. The detail says how to make room.',
+  },
   unavailable: {
     status: 503,
     title: 'The store does not answer',

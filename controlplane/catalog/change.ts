@@ -60,7 +60,16 @@ export type Author = {
 
 /** Why nothing was done. */
 export type Refusal = {
-  readonly code: 'invalid' | 'in_use' | 'held' | 'stale' | 'not_found' | 'too_large' | 'unavailable' | 'forbidden';
+  readonly code:
+    | 'invalid'
+    | 'in_use'
+    | 'held'
+    | 'stale'
+    | 'not_found'
+    | 'too_large'
+    | 'store_full'
+    | 'unavailable'
+    | 'forbidden';
   readonly detail: string;
   readonly issues: readonly Issue[];
 };

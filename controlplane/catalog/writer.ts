@@ -13,7 +13,7 @@ import { LossGuard } from '../holds/loss-guard.ts';
 import { releaseOf } from '../holds/released.ts';
 import { messageOf } from '../message-of.ts';
 import { written } from '../rollout/next-state.ts';
-import { BatchTooLarge, type Operation, type Store } from '../store/store.ts';
+import { BatchTooLarge, LoginRefused, type Operation, type Store, StoreFull } from '../store/store.ts';
 import type { Catalog } from './catalog.ts';
 import type { ApplyOptions, Author, Change, Effect, Outcome, Refusal } from './change.ts';
 import { plan, type Step } from './plan.ts';
@@ -187,6 +187,8 @@ export class Writer {
       return result.ok ? result.revision : 'outrun';
     } catch (error) {
       if (error instanceof BatchTooLarge) return refuse('too_large', error.message);
+      if (error instanceof LoginRefused) return refuse('unavailable', error.message);
+      if (error instanceof StoreFull) return refuse('store_full', error.message);
       return refuse('unavailable', `the store did not answer, so the change may be stored or not: ${messageOf(error)}`);
     }
   }

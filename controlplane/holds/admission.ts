@@ -4,11 +4,11 @@ import type { WireHello } from '../../shared/discovery/discovery.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../message-of.ts';
+import { meshKey, readMeshId } from '../store/mesh-id.ts';
 import type { Store } from '../store/store.ts';
 import { acceptanceOf, acceptedKey, acceptedOrigins } from './accepted.ts';
 import { admissionOf } from './admission-rule.ts';
 
-const meshKey = 'meta/mesh';
 const askAgainMs = 500;
 
 type Waiting = {
@@ -144,13 +144,7 @@ export class Admission {
   }
 
   #noteMesh(): void {
-    const entry = this.#catalog.meta(meshKey);
-    if (!entry) return;
-    try {
-      const { id } = JSON.parse(entry.value) as { id?: unknown };
-      if (typeof id === 'string') this.#known.add(id);
-    } catch {
-      this.#log.warn('the id of the mesh in the store cannot be read', { key: meshKey });
-    }
+    const mesh = readMeshId(this.#catalog.meta(meshKey));
+    if (mesh !== '') this.#known.add(mesh);
   }
 }

@@ -8,6 +8,7 @@ import type { OutgoingMessage } from '../../shared/grpc/server/outgoing-message.
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import type { Catalog, CatalogChange } from '../catalog/catalog.ts';
+import { meshKey, readMeshId } from '../store/mesh-id.ts';
 import { MeshFeed, type Pending } from './mesh-feed.ts';
 import { Pacer } from './pacer.ts';
 import { describeRollout, RevisionLog, type Rollout } from './rollouts.ts';
@@ -40,7 +41,6 @@ const sweepMs = 500;
 /** Longest time of one stream, with jitter, so that sidecars spread over the control planes that are there now. */
 const longestStreamMs = 30 * 60_000;
 const streamJitter = 0.2;
-const meshKey = 'meta/mesh';
 
 /** Sidecars try again to connect every 2.4 s at the slowest; so long after a start, all that are there are back. */
 export const reconnectMs = 5_000;
@@ -224,13 +224,9 @@ export class PushHub {
   }
 
   #readMesh(): void {
-    const text = this.#catalog.meta(meshKey)?.value;
-    try {
-      const { id } = text === undefined ? { id: '' } : (JSON.parse(text) as { id?: unknown });
-      this.#feed.mesh = typeof id === 'string' ? id : '';
-    } catch {
-      this.#log.warn('the id of the mesh in the store cannot be read and is left out', { key: meshKey });
-    }
+    const id = readMeshId(this.#catalog.meta(meshKey));
+    // One that is broken or gone is mended by whoever follows the store.
+    if (id !== '') this.#feed.mesh = id;
   }
 
   #disconnected(): Gone[] {

@@ -12,6 +12,7 @@ const codes: Readonly<Record<Refusal['code'], grpc.status>> = {
   stale: grpc.status.ABORTED,
   not_found: grpc.status.NOT_FOUND,
   too_large: grpc.status.RESOURCE_EXHAUSTED,
+  store_full: grpc.status.RESOURCE_EXHAUSTED,
   unavailable: grpc.status.UNAVAILABLE,
   forbidden: grpc.status.PERMISSION_DENIED,
 };

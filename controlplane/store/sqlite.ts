@@ -14,6 +14,7 @@ import {
   type StoreChange,
   type StoreEntry,
   type StoreEvent,
+  type StoreKey,
   StoreUnavailable,
   type WatchSink,
 } from './store.ts';
@@ -92,6 +93,12 @@ class SqliteStore implements Store {
     this.#mustBeOpen();
     const rows = this.#statements.list.all(prefix, `${prefix}\u{10ffff}`) as Row[];
     return { revision: this.#revision, entries: rows.map(toEntry) };
+  }
+
+  async keys(prefix: string): Promise<Listing<StoreKey>> {
+    this.#mustBeOpen();
+    const entries = this.#statements.keys.all(prefix, `${prefix}\u{10ffff}`) as StoreKey[];
+    return { revision: this.#revision, entries };
   }
 
   async commit(operations: readonly Operation[]): Promise<CommitResult> {
@@ -220,6 +227,7 @@ function prepare(database: DatabaseSync) {
   return {
     get: database.prepare('SELECT * FROM entry WHERE key = ?'),
     list: database.prepare('SELECT * FROM entry WHERE key >= ? AND key < ? ORDER BY key'),
+    keys: database.prepare('SELECT key, revision FROM entry WHERE key >= ? AND key < ? ORDER BY key'),
     leased: database.prepare('SELECT * FROM entry WHERE lease_seconds IS NOT NULL'),
     put: database.prepare(
       'INSERT OR REPLACE INTO entry (key, value, revision, created, lease_seconds) VALUES (?, ?, ?, ?, ?)',

@@ -22,6 +22,8 @@ export type GrpcServerOptions = ConnectionLimits & {
   readonly flag: string;
   /** Milliseconds that only grow. */
   readonly now: () => number;
+  /** Time between two looks at who is silent (5 s). */
+  readonly sweepMs?: number;
 };
 
 export type GrpcServer = {
@@ -30,8 +32,7 @@ export type GrpcServer = {
   close(): Promise<void>;
 };
 
-/** A peer that was silent for two sweeps is asked for a sign of life, after another one it is gone. */
-const sweepMs = 5_000;
+/** A peer that was silent for two sweeps is asked for a sign of life, after another one it is gone: 15 s. */
 const sweepsUntilPing = 2;
 const sweepsUntilGone = 3;
 const closingMs = 1_000;
@@ -40,7 +41,7 @@ const closingMs = 1_000;
 export async function startGrpcServer(options: GrpcServerOptions, address: Address): Promise<GrpcServer> {
   const connections = new Set<Connection>();
   const methods = new Map(Object.entries(options.methods));
-  const { newListener = (accept) => createServer({ noDelay: true }, accept) } = options;
+  const { sweepMs = 5_000, newListener = (accept) => createServer({ noDelay: true }, accept) } = options;
   const listener = newListener((socket) => {
     const connection = new Connection(socket, methods, options, options.now);
     connections.add(connection);
@@ -56,7 +57,7 @@ export async function startGrpcServer(options: GrpcServerOptions, address: Addre
     for (const connection of connections) {
       connection.quietSweeps++;
       if (connection.quietSweeps === sweepsUntilPing) connection.ping();
-      else if (connection.quietSweeps > sweepsUntilGone) connection.destroy();
+      else if (connection.quietSweeps >= sweepsUntilGone) connection.destroy();
     }
   }, sweepMs);
   sweeper.unref();

@@ -33,7 +33,7 @@ export type EchoServer = GrpcServer & {
 /** A server that says what it hears: Say once, Chat every time; Fail says NOT_FOUND, or breaks when it hears `break`. */
 export async function startEchoServer(
   t: Owner,
-  { mostCalls = 3, mostMessageBytes = 100_000, mostConnections = 100 } = {},
+  { mostCalls = 3, mostMessageBytes = 100_000, mostConnections = 100, sweepMs = 5_000 } = {},
 ): Promise<EchoServer> {
   const ended: string[] = [];
   const server = await startGrpcServer(
@@ -41,6 +41,7 @@ export async function startEchoServer(
       mostCalls,
       mostMessageBytes,
       mostConnections,
+      sweepMs,
       flag: '--port',
       now: systemClock.monotonicMs,
       methods: {

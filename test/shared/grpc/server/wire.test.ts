@@ -194,6 +194,16 @@ t.test('floods of frames that bring nothing end the connection', async (t) => {
   }
 });
 
+t.test('a peer that shows no sign of life is gone, one that answers a ping stays', async (t) => {
+  const server = await startEchoServer(t, { sweepMs: 200 });
+  const dead = await frameClient(t, server.address.port, { acknowledges: false });
+  const alive = await frameClient(t, server.address.port);
+  await dead.closed();
+  const pings = () => alive.frames.filter(({ type }) => type === FrameType.ping).length;
+  await until(() => pings() >= 2);
+  t.notOk(alive.isClosed);
+});
+
 t.test('what is no HTTP/2 is closed', async (t) => {
   const server = await startEchoServer(t);
   for (const noise of [Buffer.from('GET / HTTP/1.1\r\n\r\n'), Buffer.alloc(24)]) {
