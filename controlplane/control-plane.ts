@@ -9,6 +9,9 @@ import { AuditLog } from './audit/audit-log.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { Writer } from './catalog/writer.ts';
 import { History } from './history/history.ts';
+import { Admission } from './holds/admission.ts';
+import { HoldDesk } from './holds/hold-desk.ts';
+import { Leadership } from './leader/leadership.ts';
 import { PushHub } from './push/push-hub.ts';
 import { startPushServer } from './push/push-server.ts';
 import { Registry } from './registry/registry.ts';
@@ -44,6 +47,8 @@ export type ControlPlaneOptions = {
   readonly ackTimeoutMs?: number;
   /** Time after the start in which no rollout counts as done before the sidecars had a chance to come back (5 s). */
   readonly reconnectMs?: number;
+  /** Longest time of one stream to a sidecar (30 min), give or take a fifth. */
+  readonly streamMs?: number;
   /** Stops the wait for a store that cannot be reached. */
   readonly signal?: AbortSignal;
 };
@@ -85,18 +90,27 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     const gate = new Gate(access, audit, clock);
     const store = await openStore(options.store ?? 'sqlite::memory:', clock, options.storeAccess);
     closers.push(() => store.close());
-    const catalog = new Catalog(log);
+    const catalog = new Catalog(log, clock);
     const history = new History(store);
     const following = await follow(store, fanOut(history, catalog), log, options.signal);
     closers.push(() => following.close());
+    const leadership = new Leadership(catalog, store, clock, log);
+    closers.push(() => leadership.close());
+    await leadership.start();
     const writer = new Writer(catalog, store, history, clock, gate.recordChange);
     const registry = new Registry(catalog, writer, store, clock, log);
     closers.push(() => registry.close());
     const hub = new PushHub(catalog, clock, log, options);
-    const leadership = { isLeader: true };
+    catalog.subscribeReplaced(() => hub.restart('the store was replaced: connect again for its state'));
     const conductor = new RolloutConductor({ catalog, writer, store, hub, leadership, clock, log });
     closers.push(() => conductor.close());
-    const push = await startPushServer({ hub, catalog, registry, clock, gate, tls }, options.push ?? anyPort);
+    const admission = new Admission(catalog, store, clock, log);
+    closers.push(() => admission.close());
+    const holds = new HoldDesk(catalog, registry, admission);
+    const push = await startPushServer(
+      { hub, admission, catalog, registry, clock, gate, tls },
+      options.push ?? anyPort,
+    );
     closers.push(
       () => push.close(),
       () => hub.close(),
@@ -109,6 +123,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         catalog,
         hub,
         registry,
+        holds,
+        leadership,
         history,
         rollouts: conductor,
         store: view,

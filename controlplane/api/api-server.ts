@@ -9,6 +9,7 @@ import { addApplyRoute } from './apply-route.ts';
 import { bodyLimitBytes, takeBodies } from './body.ts';
 import { docsPage } from './docs-page.ts';
 import { addHistoryRoutes } from './history-routes.ts';
+import { addHoldRoutes } from './hold-routes.ts';
 import { addMeshRoutes, type MeshParts } from './mesh-routes.ts';
 import { controlPlaneMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
@@ -55,6 +56,7 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
   addMeshRoutes(server, parts);
   addPlanRoute(server, catalog, registry);
   addHistoryRoutes(server, catalog, registry, parts.history);
+  addHoldRoutes(server, parts.holds);
 
   const document = openApiDocument(parts.version);
   const page = docsPage(document);
