@@ -7,6 +7,7 @@ import { formatIssues } from '../../shared/errors/problem.ts';
 import { readProxy, readResource } from '../../shared/resources/read.ts';
 import type { InstanceResource, ProxyDocument } from '../../shared/resources/schema.ts';
 import { type Command, type Invocation, UsageError } from '../command.ts';
+import { credentialOptions, credentialsOf } from '../credential-flags.ts';
 import { labelsOf } from '../labels-flag.ts';
 import { limitsOf } from '../limits-flag.ts';
 import { untilStopped } from '../until-stopped.ts';
@@ -17,7 +18,11 @@ export const command: Command = {
   summary: 'A sidecar proxy: carries the traffic of one workload by the rules of the mesh.',
   options: {
     config: { value: 'FILE', text: 'Static resources and one Proxy document; no control plane.' },
-    'control-plane': { value: 'HOST:PORT', text: 'Push address of the control plane, such as 127.0.0.1:15010.' },
+    'control-plane': {
+      value: 'HOST:PORT,...',
+      text: 'Push address of the control plane, such as 127.0.0.1:15010; of each replica when it has several.',
+    },
+    ...credentialOptions,
     service: { value: 'NAME', text: 'The service this workload is an instance of.' },
     'app-port': { value: 'PORT', text: 'Where the application listens; registers the instance.' },
     'app-address': { value: 'HOST', default: '127.0.0.1', text: 'Host of the application.' },
@@ -76,6 +81,7 @@ async function run(invocation: Invocation): Promise<number> {
     throw new UsageError('give either --config FILE or --control-plane HOST:PORT. See: meshlane proxy --help');
   const idle = file === undefined ? undefined : saidByFile.find((name) => invocation.isSet(name));
   if (idle !== undefined) throw new UsageError(`--${idle} does nothing with --config: the file says it all`);
+  const credentials = credentialsOf(invocation);
   const configuration = file === undefined ? fromFlags(invocation) : withFlags(await fromFile(file), invocation);
   const { proxy } = configuration;
 
@@ -87,8 +93,12 @@ async function run(invocation: Invocation): Promise<number> {
       controlPlane === undefined
         ? null
         : {
-            address: formatAddress(parseAddress(controlPlane, '--control-plane')),
+            address: controlPlane
+              .split(',')
+              .map((one) => formatAddress(parseAddress(one, '--control-plane')))
+              .join(','),
             stateFolder: invocation.flag('state')!,
+            credentials,
             instanceAt: (inbound) => instanceOf(invocation, proxy, inbound),
           },
     version,

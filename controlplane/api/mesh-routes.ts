@@ -1,8 +1,14 @@
 import { type FastifyInstance, sendProblem } from '../../shared/http/fastify.ts';
 import { kinds, plurals } from '../../shared/resources/resource.ts';
+import { mustOwn } from '../access/api-guard.ts';
+import type { Protection } from '../access/protection-metrics.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { HoldDesk } from '../holds/hold-desk.ts';
+import type { Leadership } from '../leader/leadership.ts';
 import type { PushHub } from '../push/push-hub.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { RolloutConductor } from '../rollout/conductor.ts';
+import type { Following } from '../store/follow.ts';
 import type { XdsHub } from '../xds/xds-hub.ts';
 import { toProblem } from './refusal.ts';
 import { readQuery } from './request.ts';
@@ -11,10 +17,14 @@ export type MeshParts = {
   readonly catalog: Catalog;
   readonly hub: PushHub;
   readonly registry: Registry;
-  readonly store: { readonly name: string; isConnected(): boolean };
+  readonly holds: HoldDesk;
+  readonly leadership: Leadership;
+  readonly rollouts: Pick<RolloutConductor, 'outcomes'>;
+  readonly store: { readonly name: string; readonly following: Following };
   readonly version: string;
   /** Left out where xDS is not served. */
   readonly xds?: XdsHub;
+  readonly protection: Protection;
 };
 
 /** What the mesh is doing: heartbeats, rollouts, sidecars, status. */
@@ -25,6 +35,7 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
   server.post<{ Params: { name: string } }>('/v1/instances/:name/heartbeat', async (request, reply) => {
     readQuery(request, []);
     const { name } = request.params;
+    mustOwn(request, catalog, name);
     const renewal = await registry.heartbeat(name);
     return renewal
       ? reply.send({ name, ...renewal })
@@ -55,11 +66,14 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
     return reply.send({
       version: parts.version,
       revision: catalog.revision,
-      store: { name: parts.store.name, connected: parts.store.isConnected() },
+      store: { name: parts.store.name, connected: parts.store.following.problem === null },
       resources: Object.fromEntries(kinds.map((kind) => [plurals[kind], catalog.count(kind)])),
       sidecars: { connected: sidecars.filter((sidecar) => sidecar.connected).length, items: sidecars },
       services: servicesOf(catalog),
       rollout: hub.rollout('latest'),
+      leader: parts.leadership.isLeader,
+      holds: parts.holds.list(),
+      faults: catalog.faults.all(),
     });
   });
 }

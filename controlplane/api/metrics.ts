@@ -1,13 +1,17 @@
 import { Counter, Gauge, Histogram, Registry as MetricRegistry } from '../../observability/metrics/prom.ts';
 import type { FastifyInstance } from '../../shared/http/fastify.ts';
 import { kinds } from '../../shared/resources/resource.ts';
+import { addProtectionMetrics } from '../access/protection-metrics.ts';
 import type { MeshParts } from './mesh-routes.ts';
 import type { Watches } from './watches.ts';
 
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** The figures of the control plane, read when somebody scrapes. */
-export function controlPlaneMetrics({ catalog, hub, store, xds }: MeshParts, watches: Watches): MetricRegistry {
+export function controlPlaneMetrics(
+  { catalog, hub, holds, leadership, store, rollouts, protection, xds }: MeshParts,
+  watches: Watches,
+): MetricRegistry {
   const registry = new MetricRegistry();
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
@@ -24,7 +28,7 @@ export function controlPlaneMetrics({ catalog, hub, store, xds }: MeshParts, wat
     () => catalog.revision,
   );
   gauge('meshlane_control_plane_store_connected', '1 while the store can be followed.', () =>
-    store.isConnected() ? 1 : 0,
+    store.following.problem === null ? 1 : 0,
   );
   gauge('meshlane_control_plane_sidecars', 'Connected sidecars.', () => hub.connected);
   gauge(
@@ -40,6 +44,22 @@ export function controlPlaneMetrics({ catalog, hub, store, xds }: MeshParts, wat
     'Connected clients of xDS that refused the last they were sent of some type.',
     () => xds?.refusing ?? 0,
   );
+  gauge(
+    'meshlane_control_plane_held_resources',
+    'Resources that are served although the store lost them or their lease ran out.',
+    () => catalog.holds.size,
+  );
+  gauge(
+    'meshlane_control_plane_held_sidecars',
+    'Sidecars that are left with what they have until somebody decides.',
+    () => holds.heldSidecars,
+  );
+  gauge(
+    'meshlane_control_plane_faulty_entries',
+    'Entries of the store that cannot be read as resources.',
+    () => catalog.faults.size,
+  );
+  gauge('meshlane_control_plane_leader', '1 at the control plane that leads.', () => (leadership.isLeader ? 1 : 0));
   gauge('meshlane_control_plane_watches', 'Open watches of the control API.', () => watches.size);
   gauge('meshlane_control_plane_resident_memory_bytes', 'Resident memory of the process.', () =>
     process.memoryUsage.rss(),
@@ -62,6 +82,26 @@ export function controlPlaneMetrics({ catalog, hub, store, xds }: MeshParts, wat
       cutOff.inc(hub.slowClosed);
     },
   });
+  const ended = new Counter({
+    name: 'meshlane_rollouts_total',
+    help: 'Rollouts that this control plane brought to their end: done, or rolledBack.',
+    labelNames: ['outcome'],
+    registers: [registry],
+    collect() {
+      ended.reset();
+      for (const [outcome, count] of Object.entries(rollouts.outcomes)) ended.inc({ outcome }, count);
+    },
+  });
+  const differences = new Counter({
+    name: 'meshlane_control_plane_store_differences_total',
+    help: 'Keys that were not known as the store had them, found by the comparison that is made each minute.',
+    registers: [registry],
+    collect() {
+      differences.reset();
+      differences.inc(store.following.differences);
+    },
+  });
+  addProtectionMetrics(registry, protection);
   return registry;
 }
 

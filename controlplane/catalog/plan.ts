@@ -5,12 +5,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Issue } from '../../shared/errors/problem.ts';
 import { readResource } from '../../shared/resources/read.ts';
-import { checkReferences, PolicyIndex, usersOfService } from '../../shared/resources/references.ts';
+import { checkReferences, PolicyIndex, type ResourceSet, usersOfService } from '../../shared/resources/references.ts';
 import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import { type AnyResource, isKind } from '../../shared/resources/schema.ts';
+import { WithStable } from '../rollout/with-stable.ts';
 import type { Catalog } from './catalog.ts';
 import type { Change, Precondition, Refusal } from './change.ts';
 import { Faults } from './faults.ts';
+import { inStore } from './in-store.ts';
 import { Overlay } from './overlay.ts';
 import type { StoredResource } from './stored-resource.ts';
 
@@ -20,6 +22,7 @@ export type Step = {
   readonly key: ResourceKey;
   /** What is to be stored; what was stored when removed or unchanged. */
   readonly resource: AnyResource;
+  /** What the store has; undefined as well for what is only held. */
   readonly before: StoredResource | undefined;
 };
 
@@ -30,7 +33,7 @@ export type Plan =
 type Put = { readonly at: string; readonly read: AnyResource | null; readonly raw: AnyResource };
 
 export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (index: number) => string): Plan {
-  const overlay = new Overlay(catalog);
+  const overlay = new Overlay(inStore(catalog));
   const faults = new Faults();
   const stale: string[] = [];
   const missing: string[] = [];
@@ -48,15 +51,23 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
     const at = pointerOf(index);
     if (change.type === 'delete') {
       const key: ResourceKey = `${change.kind}/${change.name}`;
-      const before = catalog.stored(change.kind, change.name);
+      const known = catalog.stored(change.kind, change.name);
+      const before = catalog.isInStore(key) ? known : undefined;
       once(key, at);
-      if (change.onlyAtRevision !== undefined && before?.revision !== change.onlyAtRevision) return;
-      if (!holds(change.precondition, before)) stale.push(staleText(key, before));
-      else if (!before) missing.push(`${key} does not exist`);
+      if (change.onlyAtRevision !== undefined && known?.revision !== change.onlyAtRevision) return;
+      if (!isMet(change.precondition, before)) stale.push(staleText(key, before));
+      else if (!known) missing.push(`${key} does not exist`);
       else {
         overlay.remove(key);
-        steps.push({ action: 'removed', key, resource: before.resource, before });
+        steps.push({ action: 'removed', key, resource: known.resource, before });
       }
+      return;
+    }
+    if (change.type === 'rollout') {
+      const { resource, onlyAtRevision } = change;
+      const before = catalog.stored(resource.kind, resource.name);
+      if (before?.revision === onlyAtRevision && catalog.isInStore(before.key))
+        steps.push({ action: 'changed', key: keyOf(resource), resource, before });
       return;
     }
     const document = withPath(change.document, change.path, at, faults);
@@ -65,36 +76,49 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
     const raw = (read.ok ? read.value : document) as AnyResource;
     if (!isKind(raw?.kind) || typeof raw.name !== 'string') return;
     const key = keyOf(raw);
-    const before = catalog.stored(raw.kind, raw.name);
+    const known = catalog.stored(raw.kind, raw.name);
+    const before = catalog.isInStore(key) ? known : undefined;
     if (change.onlyIfMissing && before) return;
     once(key, at);
-    if (!holds(change.precondition, before)) stale.push(staleText(key, before));
-    overlay.put(key, read.ok ? read.value : null);
-    puts.push({ at, read: read.ok ? read.value : null, raw });
-    if (read.ok) steps.push(toStep(key, read.value, before));
+    if (!isMet(change.precondition, before)) stale.push(staleText(key, before));
+    // Where a default is enough, what is held comes back as it was.
+    const wanted = change.onlyIfMissing && known ? known.resource : read.ok ? read.value : null;
+    overlay.put(key, wanted);
+    puts.push({ at, read: wanted, raw });
+    if (wanted) steps.push(toStep(key, wanted, before, catalog.revisionInStore(key)));
   });
 
   // Only now is the whole change laid over the catalog.
-  const policies = new PolicyIndex(overlay);
+  const inForce = new WithStable(overlay, catalog);
+  const policies = new PolicyIndex(inForce);
   for (const { at, raw } of puts) faults.add(at, checkReferences(raw, overlay, policies));
   if (faults.count > 0) return refuse('invalid', `Nothing was stored: ${faults.summary}.`, faults.told);
   if (stale.length > 0) return refuse('stale', stale.join('; '));
   if (missing.length > 0) return refuse('not_found', missing.join('; '));
   const inUse = steps.flatMap(({ action, resource }) =>
-    action === 'removed' && resource.kind === 'Service' ? usersText(resource.name, overlay) : [],
+    action === 'removed' && resource.kind === 'Service' ? usersText(resource.name, inForce) : [],
   );
   if (inUse.length > 0) return refuse('in_use', inUse.join('; '));
   return { ok: true, steps };
 }
 
-function toStep(key: ResourceKey, resource: AnyResource, before: StoredResource | undefined): Step {
+/** `inStore`: another revision than `before` has, when the entry was broken since and `before` is the last good one. */
+function toStep(key: ResourceKey, resource: AnyResource, before: StoredResource | undefined, inStore: number): Step {
   if (!before) return { action: 'created', key, resource, before };
   const isSame =
+    before.revision === inStore &&
     isDeepStrictEqual(before.resource.spec, resource.spec) &&
-    isDeepStrictEqual(before.resource.labels, resource.labels);
+    isDeepStrictEqual(before.resource.labels, resource.labels) &&
+    isDeepStrictEqual(before.resource.rollout, resource.rollout) &&
+    !isWithdrawn(before);
   return isSame
     ? { action: 'unchanged', key, resource: before.resource, before }
     : { action: 'changed', key, resource, before };
+}
+
+/** Its rollout failed and there is nothing to go back to, so the same again is another try. */
+function isWithdrawn({ rollout }: StoredResource): boolean {
+  return rollout?.state === 'rolledBack' && !rollout.isRestored;
 }
 
 /** The document without what only the mesh sets, and with the kind and name of its path. */
@@ -110,7 +134,7 @@ function withPath(input: unknown, path: Extract<Change, { type: 'put' }>['path']
   return { ...document, ...path };
 }
 
-function holds(precondition: Precondition | undefined, before: StoredResource | undefined): boolean {
+function isMet(precondition: Precondition | undefined, before: StoredResource | undefined): boolean {
   if (precondition === undefined) return true;
   if (precondition === 'absent') return before === undefined;
   if (before === undefined) return false;
@@ -121,8 +145,8 @@ function staleText(key: ResourceKey, before: StoredResource | undefined): string
   return before ? `${key} is at revision ${before.revision}; read it again and retry` : `${key} does not exist`;
 }
 
-function usersText(service: string, overlay: Overlay): string[] {
-  const users = usersOfService(service, overlay).map(keyOf);
+function usersText(service: string, set: ResourceSet): string[] {
+  const users = [...new Set(usersOfService(service, set).map(keyOf))];
   if (users.length === 0) return [];
   const more = users.length > 20 ? ` and ${users.length - 20} more` : '';
   return [`Service/${service} is used by ${users.slice(0, 20).join(', ')}${more}; remove or change them first`];

@@ -72,5 +72,6 @@ export function keysOf(change: Change): ResourceKey[] {
 /** As it is given; a document is not to be trusted. */
 function nameOf(change: Change): { kind?: unknown; name?: unknown } {
   if (change.type === 'delete') return change;
+  if (change.type === 'rollout') return change.resource;
   return change.path ?? (change.document as { kind?: unknown; name?: unknown } | null) ?? {};
 }

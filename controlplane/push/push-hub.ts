@@ -1,14 +1,20 @@
 /**
- * All streams to the sidecars: hands every change of the catalog to each, closes the ones that stopped answering, and
+ * All streams to the sidecars: hands the changes of the catalog to each, closes the ones that stopped answering, and
  * knows how far each rollout has come.
  */
 import type { Log } from '../../observability/logging/log.ts';
+import type { WireHello, WireReport } from '../../shared/discovery/discovery.ts';
+import type { OutgoingMessage } from '../../shared/grpc/server/outgoing-message.ts';
+import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { Clock } from '../../shared/time/clock.ts';
-import type { Catalog } from '../catalog/catalog.ts';
+import type { Catalog, CatalogChange } from '../catalog/catalog.ts';
+import { meshKey, readMeshId } from '../store/mesh-id.ts';
+import { MeshFeed, type Pending } from './mesh-feed.ts';
+import { Pacer } from './pacer.ts';
 import { describeRollout, RevisionLog, type Rollout } from './rollouts.ts';
-import type { SidecarStream } from './sidecar-stream.ts';
+import { SidecarStream } from './sidecar-stream.ts';
 
-export type CloseReason = 'slow' | 'replaced' | 'stopping';
+export type CloseReason = 'slow' | 'replaced' | 'stopping' | 'restarted' | 'old';
 type Closer = (reason: CloseReason, text: string) => void;
 
 export type SidecarStatus = {
@@ -32,24 +38,36 @@ const rememberMs = 60_000;
 const mostStreams = 10_000;
 const mostRemembered = 1_000;
 const sweepMs = 500;
+/** Longest time of one stream, with jitter, so that sidecars spread over the control planes that are there now. */
+const longestStreamMs = 30 * 60_000;
+const streamJitter = 0.2;
 
 /** Sidecars try again to connect every 2.4 s at the slowest; so long after a start, all that are there are back. */
 export const reconnectMs = 5_000;
 
+type OpenStream = { readonly stream: SidecarStream; readonly close: Closer; readonly endsMs: number };
 type Gone = { readonly status: SidecarStatus; readonly atMs: number; hasLeft: boolean };
 
 export class PushHub {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #ackTimeoutMs: number;
+  readonly #longestStreamMs: number;
   readonly #backBeforeMs: number;
+  readonly #catalog: Catalog;
   /** Services of the sidecars that registered before the start and are not back yet, by sidecar. */
   readonly #awaited = new Map<string, string>();
   #hasHeard = false;
-  readonly #streams = new Map<string, { readonly stream: SidecarStream; readonly close: Closer }>();
+  readonly #feed: MeshFeed;
+  readonly #pacer: Pacer;
+  /** Changed since the last round over the streams. */
+  #pending = new Map<ResourceKey, Pending>();
+  #pendingRevision = 0;
+  readonly #streams = new Map<string, OpenStream>();
+  readonly #reportListeners = new Set<(sidecar: string, report: WireReport) => void>();
   readonly #gone = new Map<string, Gone>();
-  readonly #revisions: RevisionLog;
-  readonly #unsubscribe: () => void;
+  #revisions: RevisionLog;
+  readonly #unsubscribe: readonly (() => void)[];
   readonly #timer: NodeJS.Timeout;
   /** Closed because they did not answer, since the start. */
   slowClosed = 0;
@@ -58,22 +76,31 @@ export class PushHub {
     catalog: Catalog,
     clock: Clock,
     log: Log,
-    { ackTimeoutMs: timeoutMs = ackTimeoutMs, reconnectMs: windowMs = reconnectMs } = {},
+    { ackTimeoutMs: timeoutMs = ackTimeoutMs, reconnectMs: windowMs = reconnectMs, streamMs = longestStreamMs } = {},
   ) {
+    this.#catalog = catalog;
+    this.#feed = new MeshFeed(catalog);
     this.#clock = clock;
     this.#log = log;
     this.#ackTimeoutMs = timeoutMs;
+    this.#longestStreamMs = streamMs;
     this.#backBeforeMs = clock.monotonicMs() + windowMs;
     // An instance with a lease has the name of its sidecar; one without was written by somebody else.
     for (const { resource } of catalog.sorted('Instance'))
       if (resource.kind === 'Instance' && resource.spec.leaseSeconds)
         this.#awaited.set(resource.name, resource.spec.service);
     this.#revisions = new RevisionLog(catalog);
-    this.#unsubscribe = catalog.subscribe((change) => {
-      this.#revisions.take(change);
-      for (const { kind, name } of change.removed) if (kind === 'Instance') this.#awaited.delete(name);
-      for (const { stream } of this.#streams.values()) stream.offer(change);
-    });
+    this.#pacer = new Pacer(
+      () => this.#publish(),
+      () => clock.monotonicMs(),
+    );
+    this.#readMesh();
+    this.#unsubscribe = [
+      catalog.subscribe((change) => this.#take(change)),
+      catalog.subscribeMeta((key) => {
+        if (key === meshKey) this.#readMesh();
+      }),
+    ];
     this.#timer = setInterval(() => this.#sweep(), Math.min(sweepMs, timeoutMs / 4));
     this.#timer.unref();
   }
@@ -87,7 +114,8 @@ export class PushHub {
   }
 
   /** Takes a stream in and sends it everything. A stream of the same sidecar that is still there is closed. */
-  add(stream: SidecarStream, close: Closer): void {
+  open(hello: WireHello, peer: string, write: (message: OutgoingMessage) => void, close: Closer): SidecarStream {
+    const stream = new SidecarStream(hello, peer, this.#feed, write, () => this.#clock.monotonicMs());
     const { sidecar } = stream.hello;
     const old = this.#streams.get(sidecar);
     if (old) {
@@ -97,8 +125,10 @@ export class PushHub {
     this.#gone.delete(sidecar);
     this.#awaited.delete(sidecar);
     this.#hasHeard = true;
-    this.#streams.set(sidecar, { stream, close });
+    const ageMs = this.#longestStreamMs * (1 + streamJitter * (2 * Math.random() - 1));
+    this.#streams.set(sidecar, { stream, close, endsMs: this.#clock.monotonicMs() + ageMs });
     stream.sendAll();
+    return stream;
   }
 
   /** Takes a stream out; one that was replaced already is no longer here. */
@@ -106,6 +136,7 @@ export class PushHub {
     const { sidecar } = stream.hello;
     if (this.#streams.get(sidecar)?.stream !== stream) return;
     this.#streams.delete(sidecar);
+    stream.close();
     const atMs = this.#clock.monotonicMs();
     this.#gone.set(sidecar, { status: statusOf(stream, false), atMs, hasLeft: stream.hasLeft });
     if (this.#gone.size > mostRemembered) this.#gone.delete(this.#gone.keys().next().value!);
@@ -117,6 +148,16 @@ export class PushHub {
     if (stream) stream.hasLeft = true;
     const gone = this.#gone.get(sidecar);
     if (gone) gone.hasLeft = true;
+  }
+
+  /** Calls the listener with what sidecars say of their requests; returns what ends that. */
+  onReport(listener: (sidecar: string, report: WireReport) => void): () => void {
+    this.#reportListeners.add(listener);
+    return () => this.#reportListeners.delete(listener);
+  }
+
+  report(sidecar: string, report: WireReport): void {
+    for (const listener of this.#reportListeners) listener(sidecar, report);
   }
 
   /** Connected sidecars and the ones that left in the last minute, by name. */
@@ -139,11 +180,53 @@ export class PushHub {
     return describeRollout(number, resources, streams, { gone, awaited, isTooEarly: isEarly && !this.#hasHeard });
   }
 
+  /** Ends all streams, so that every sidecar comes back and gets everything anew: the revisions here are others now. */
+  restart(why: string): void {
+    for (const { stream, close } of [...this.#streams.values()]) {
+      this.remove(stream);
+      close('restarted', why);
+    }
+    this.#gone.clear();
+    this.#revisions = new RevisionLog(this.#catalog);
+    this.#pendingRevision = this.#catalog.revision;
+    this.#publish();
+  }
+
   close(): void {
     clearInterval(this.#timer);
-    this.#unsubscribe();
+    this.#pacer.close();
+    for (const end of this.#unsubscribe) end();
     for (const { close } of this.#streams.values()) close('stopping', 'the control plane stops');
     this.#streams.clear();
+  }
+
+  #take(change: CatalogChange): void {
+    this.#revisions.take(change);
+    for (const key of change.removed) {
+      if (key.kind === 'Instance') this.#awaited.delete(key.name);
+      this.#pending.set(`${key.kind}/${key.name}`, { key, stored: null });
+    }
+    for (const stored of change.changed) {
+      const { kind, name } = stored.resource;
+      this.#pending.set(stored.key, { key: { kind, name }, stored });
+    }
+    this.#pendingRevision = change.revision;
+    this.#pacer.ask();
+  }
+
+  /** One round over the streams that have to hear of what changed. */
+  #publish(): void {
+    const pending = this.#pending;
+    this.#pending = new Map();
+    const { config, services } = this.#feed.publish(this.#pendingRevision, pending.values());
+    for (const { stream } of this.#streams.values()) if (config || !stream.isScoped) stream.offer();
+    if (!config) for (const { streams } of services) for (const stream of streams) stream.offer();
+  }
+
+  #readMesh(): void {
+    const id = readMeshId(this.#catalog.meta(meshKey));
+    // One that is broken or gone is mended by whoever follows the store.
+    if (id !== '') this.#feed.mesh = id;
   }
 
   #disconnected(): Gone[] {
@@ -154,8 +237,17 @@ export class PushHub {
 
   #sweep(): void {
     this.#disconnected();
+    let edition = this.#feed.now.edition;
+    for (const { stream } of this.#streams.values()) edition = Math.min(edition, stream.edition);
+    this.#feed.forget(edition);
     if (this.#clock.monotonicMs() >= this.#backBeforeMs) this.#awaited.clear();
-    for (const { stream, close } of this.#streams.values()) {
+    const nowMs = this.#clock.monotonicMs();
+    for (const { stream, close, endsMs } of this.#streams.values()) {
+      if (endsMs <= nowMs && stream.waitingMs === 0) {
+        this.remove(stream);
+        close('old', 'reconnect: the stream has come to its longest age');
+        continue;
+      }
       if (stream.waitingMs < this.#ackTimeoutMs) continue;
       this.slowClosed++;
       const { sidecar } = stream.hello;

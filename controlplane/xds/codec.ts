@@ -4,6 +4,7 @@
  */
 import type { grpc } from '../../shared/grpc/grpc.ts';
 import { loadProto } from '../../shared/grpc/load-proto.ts';
+import { messageOf } from '../message-of.ts';
 
 /** One message. A field that holds an Any holds the message itself, with its type as `@type`. */
 export type Message = { readonly [field: string]: unknown };
@@ -37,6 +38,18 @@ const definitions = loadProto(new URL('./proto/discovery.proto', import.meta.url
 export const aggregatedDiscovery = (
   at('envoy.service.discovery.v3.AggregatedDiscoveryService') as unknown as grpc.ServiceClientConstructor
 ).service;
+
+const stream = aggregatedDiscovery['StreamAggregatedResources'] as grpc.MethodDefinition<WireRequest, WireResponse>;
+export const { path: streamPath, responseSerialize: encodeResponse } = stream;
+
+/** Throws a RangeError for what is no request. */
+export function decodeRequest(bytes: Buffer): WireRequest {
+  try {
+    return stream.requestDeserialize(bytes);
+  } catch (error) {
+    throw new RangeError(messageOf(error), { cause: error });
+  }
+}
 
 /** Codes a resource as responses carry it. */
 export function encodeResource(messageType: string, message: Message): WireAny {

@@ -17,14 +17,19 @@ export type NodeFacts = {
   readonly viewer: Viewer;
 };
 
-/** Reads a node; throws a RangeError that names the field for one that cannot be served. */
-export function nodeFacts({ id, cluster, metadata, user_agent_name, user_agent_version }: WireNode): NodeFacts {
-  if (!/^[\x21-\x7e]{1,253}$/.test(id))
-    throw new RangeError('node.id must be a name of 1 to 253 printable characters without spaces');
+/** Reads a node; a text names the field for which it cannot be served. */
+export function nodeFacts({
+  id,
+  cluster,
+  metadata,
+  user_agent_name,
+  user_agent_version,
+}: WireNode): NodeFacts | string {
+  if (!/^[\x21-\x7e]{1,253}$/.test(id)) return 'node.id must be a name of 1 to 253 printable characters without spaces';
   const fields = metadata?.fields ?? {};
   const port = fields['meshlane.listener_port']?.['numberValue'] ?? defaultListenerPort;
   if (!Number.isInteger(port) || Number(port) < 1 || Number(port) > 65_535)
-    throw new RangeError('node.metadata meshlane.listener_port must be a port from 1 to 65535');
+    return 'node.metadata meshlane.listener_port must be a port from 1 to 65535';
   const workload = {
     service: cluster === '' ? null : cluster.slice(0, longestName),
     namespace: textOf(fields['meshlane.namespace']),

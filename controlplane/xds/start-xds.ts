@@ -1,16 +1,14 @@
-import type { Log } from '../../observability/logging/log.ts';
 import type { Address } from '../../shared/discovery/address.ts';
-import type { Catalog } from '../catalog/catalog.ts';
 import { XdsHub } from './xds-hub.ts';
-import { startXdsServer } from './xds-server.ts';
+import { startXdsServer, type XdsServerParts } from './xds-server.ts';
 
 export type Xds = { readonly hub: XdsHub; readonly address: Address; close(): Promise<void> };
 
 /** Starts the xDS face of a control plane. */
-export async function startXds(catalog: Catalog, version: string, log: Log, address: Address): Promise<Xds> {
-  const hub = new XdsHub(catalog);
+export async function startXds(parts: Omit<XdsServerParts, 'hub'>, address: Address): Promise<Xds> {
+  const hub = new XdsHub(parts.catalog);
   try {
-    const server = await startXdsServer({ hub, log, identifier: `meshlane ${version}` }, address);
+    const server = await startXdsServer({ ...parts, hub }, address);
     return {
       hub,
       address: server.address,

@@ -1,86 +1,99 @@
 import type { Log } from '../../observability/logging/log.ts';
 import { grpc } from '../../shared/grpc/grpc.ts';
-import { messageOf } from '../message-of.ts';
-import type { WireRequest, WireResponse } from './codec.ts';
+import { OutgoingMessage } from '../../shared/grpc/server/outgoing-message.ts';
+import type { CallHandler, ServerCall } from '../../shared/grpc/server/server-call.ts';
+import { StatusError } from '../../shared/grpc/server/status-error.ts';
+import type { Pass, PushCaller, PushGuard } from '../access/push-guard.ts';
+import { encodeResponse, type WireRequest } from './codec.ts';
 import { nodeFacts } from './node-facts.ts';
 import { type ResourceType, resourceTypes, typeUrls } from './resource-type.ts';
 import type { Response } from './subscription.ts';
 import type { XdsClient, XdsHub } from './xds-hub.ts';
 
-type Call = grpc.ServerDuplexStream<WireRequest, WireResponse>;
-export type CallParts = { readonly hub: XdsHub; readonly log: Log; readonly identifier: string };
+export type CallParts = {
+  readonly hub: XdsHub;
+  readonly log: Log;
+  readonly guard: PushGuard;
+  readonly caller: PushCaller;
+  /** What the control plane calls itself. */
+  readonly identifier: string;
+};
 
 const firstRequestMs = 15_000;
+/** Time a closed stream has for its last words to be read. */
+const lastWordsMs = 1_000;
 const mostNames = 10_000;
 const longestName = 1_024;
 const longestLogged = 1_024;
 const namelessNode = { id: '', cluster: '', user_agent_name: '', user_agent_version: '', metadata: null };
 const typeOf: ReadonlyMap<string, ResourceType> = new Map(resourceTypes.map((type) => [typeUrls[type], type]));
 
-/** One stream of one client, between gRPC and the hub. */
-export class XdsCall {
-  readonly #call: Call;
+/** One stream of one client, between gRPC and the hub: nothing until the first request has said who it is. */
+export class XdsCall implements CallHandler<WireRequest> {
+  readonly #call: ServerCall<WireRequest>;
   readonly #parts: CallParts;
   readonly #timer: NodeJS.Timeout;
   #client: XdsClient | null = null;
-  #hasEnded = false;
+  #pass: Pass | null = null;
 
-  constructor(call: Call, parts: CallParts) {
+  constructor(call: ServerCall<WireRequest>, parts: CallParts) {
     this.#call = call;
     this.#parts = parts;
     this.#timer = setTimeout(() => this.#end(grpc.status.DEADLINE_EXCEEDED, 'no request came'), firstRequestMs);
-    call.on('data', (request: WireRequest) => this.#take(request));
-    call.on('end', () => {
-      this.#leave();
-      call.end();
-    });
-    call.on('cancelled', () => this.#leave());
-    call.on('error', () => this.#leave());
   }
 
-  #take(request: WireRequest): void {
-    if (this.#hasEnded) return;
+  onMessage(request: WireRequest): void {
     clearTimeout(this.#timer);
     const fault = faultOf(request);
     if (fault !== null) return this.#end(grpc.status.INVALID_ARGUMENT, fault);
-    this.#client ??= this.#enter(request);
+    const client = this.#client ?? this.#enter(request);
+    if (client instanceof StatusError) return this.#end(client.code, client.message);
     const type = typeOf.get(request.type_url);
     // Clients may ask for what is not there, such as secrets, and go on without an answer.
-    if (this.#client === null || type === undefined) return;
-    if (request.error_detail) this.#tellRefusal(this.#client, type, request.error_detail.message);
-    this.#parts.hub.ask(this.#client, type, request);
+    if (type === undefined) return;
+    if (request.error_detail) this.#tellRefusal(client, type, request.error_detail.message);
+    this.#parts.hub.ask(client, type, request);
   }
 
-  /** Null when the client cannot be served, which ends the stream. */
-  #enter({ node }: WireRequest): XdsClient | null {
-    const { hub } = this.#parts;
-    if (hub.isFull) {
-      this.#end(grpc.status.RESOURCE_EXHAUSTED, 'this control plane has as many xDS clients as it takes');
-      return null;
-    }
-    try {
-      const client: XdsClient = {
-        node: nodeFacts(node ?? namelessNode),
-        peer: this.#call.getPeer(),
-        write: (type, response) => this.#write(type, response),
-        end: () => this.#end(grpc.status.UNAVAILABLE, 'the control plane stops'),
-      };
-      hub.add(client);
-      return client;
-    } catch (error) {
-      this.#end(grpc.status.INVALID_ARGUMENT, messageOf(error));
-      return null;
-    }
+  onEnd(): void {
+    this.#leave();
+    this.#call.end(grpc.status.OK);
+  }
+
+  onCancel(): void {
+    this.#leave();
+  }
+
+  /** Takes the client in, or says why it cannot be served. */
+  #enter(request: WireRequest): XdsClient | StatusError {
+    const { hub, guard, caller } = this.#parts;
+    const node = nodeFacts(request.node ?? namelessNode);
+    if (typeof node === 'string') return new StatusError(grpc.status.INVALID_ARGUMENT, node);
+    if (hub.isFull)
+      return new StatusError(grpc.status.RESOURCE_EXHAUSTED, 'this control plane has as many xDS clients as it takes');
+    const denied = (why: string) => this.#end(grpc.status.PERMISSION_DENIED, why);
+    const pass = guard.claim(caller, { sidecar: node.id, service: node.viewer.workload?.service ?? '' }, denied);
+    if (typeof pass === 'string') return new StatusError(grpc.status.PERMISSION_DENIED, pass);
+    this.#pass = pass;
+    this.#client = {
+      node,
+      peer: this.#call.peer,
+      write: (type, response) => this.#write(type, response),
+      end: () => this.#end(grpc.status.UNAVAILABLE, 'the control plane stops'),
+    };
+    hub.add(this.#client);
+    return this.#client;
   }
 
   #write(type: ResourceType, { version, nonce, resources }: Response): void {
-    this.#call.write({
+    const message = encodeResponse({
       version_info: version,
       nonce,
       type_url: typeUrls[type],
       resources: resources.map(({ any }) => any),
       control_plane: { identifier: this.#parts.identifier },
     });
+    this.#call.send(new OutgoingMessage([message]));
   }
 
   #tellRefusal({ node }: XdsClient, type: ResourceType, error: string): void {
@@ -91,15 +104,17 @@ export class XdsCall {
     });
   }
 
-  #leave(): void {
-    this.#hasEnded = true;
-    clearTimeout(this.#timer);
-    if (this.#client) this.#parts.hub.remove(this.#client);
-  }
-
+  /** A peer that does not even read its status within a second loses the connection. */
   #end(code: grpc.status, details: string): void {
     this.#leave();
-    if (!this.#call.cancelled) this.#call.emit('error', { code, details });
+    this.#call.end(code, details);
+    setTimeout(() => this.#call.cutUnlessRead(), lastWordsMs).unref();
+  }
+
+  #leave(): void {
+    clearTimeout(this.#timer);
+    if (this.#client) this.#parts.hub.remove(this.#client);
+    this.#pass?.release();
   }
 }
 

@@ -15,6 +15,7 @@ import { filterFaults } from './filters/filter-faults.ts';
 import type { ProxyListener } from './proxy.ts';
 import { rateLimitFaults } from './rate-limit-faults.ts';
 import { type Kind, kinds, listOf } from './resource.ts';
+import { noRollout, rolloutFaults } from './rollout-faults.ts';
 import { ruleNameFaults } from './rule-name-faults.ts';
 import {
   type AnyResource,
@@ -55,7 +56,7 @@ export function readResource(input: unknown): Parsed<AnyResource> {
       ...ruleNameFaults(document as RouteResource),
     );
   if (kind === 'Policy') issues.push(...balancingFaults(document as PolicyResource));
-  issues.push(...rateLimitFaults(document as AnyResource));
+  issues.push(...rateLimitFaults(document as AnyResource), ...rolloutFaults(document as AnyResource));
   return issues.length === 0 ? { ok: true, value: document as AnyResource } : { ok: false, issues };
 }
 
@@ -120,10 +121,11 @@ function checkAddressRanges(proxy: Partial<ProxyDocument> | null): Issue[] {
 function faultsOf(kind: Kind | 'Proxy', document: unknown): Issue[] {
   const validate = validators[kind];
   if (validate(document)) return [];
-  return (validate.errors ?? []).map((error) => ({
-    pointer: pointerOf(error),
-    message: messageOf(error, valueAt(document, error.instancePath), parentSchemaOf(kind, error)),
-  }));
+  return (validate.errors ?? []).map((error) => {
+    const pointer = pointerOf(error);
+    if (kind === 'Instance' && pointer === '/rollout') return { pointer, message: noRollout };
+    return { pointer, message: messageOf(error, valueAt(document, error.instancePath), parentSchemaOf(kind, error)) };
+  });
 }
 
 type ParentSchema = { description?: string; properties?: Record<string, unknown> };

@@ -34,6 +34,7 @@ const benches: Readonly<Record<string, { summary: string; load(): Promise<{ comm
     summary: 'Registration, discovery, health check, balancing decision, local call',
     load: () => import('./registry/registry.ts'),
   },
+  push: { summary: 'Changes of the mesh to thousands of simulated sidecars', load: () => import('./push.ts') },
   rss: { summary: 'Memory of a sidecar with the shop’s configuration', load: () => import('./rss.ts') },
 };
 

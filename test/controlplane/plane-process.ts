@@ -14,7 +14,7 @@ export async function startPlaneProcess(
 ): Promise<PlaneProcess> {
   const running = await startProcess({
     command: process.execPath,
-    args: [main, 'control-plane', '--api', api, '--push', push, '--store', store, ...flags],
+    args: [main, 'control-plane', '--insecure', '--api', api, '--push', push, '--store', store, ...flags],
     ready: /^ready: /,
     t,
   });

@@ -1,6 +1,8 @@
 import t from 'tap';
 import { Catalog } from '../../controlplane/catalog/catalog.ts';
 import { Writer } from '../../controlplane/catalog/writer.ts';
+import { History } from '../../controlplane/history/history.ts';
+import { fanOut } from '../../controlplane/store/fan-out.ts';
 import { follow } from '../../controlplane/store/follow.ts';
 import { openStore } from '../../controlplane/store/open-store.ts';
 import type { Operation, Store } from '../../controlplane/store/store.ts';
@@ -22,19 +24,20 @@ async function startWriter(t: Owner, answer?: (operations: readonly Operation[])
         await store.commit([{ type: 'put', key: 'meta/writer', value: 'another replica' }]);
         return { ok: false as const };
       }
-      commits.push(operations.map(({ key }) => key).filter((key) => !key.startsWith('meta/')));
+      commits.push(operations.map(({ key }) => key).filter((key) => !/^(meta|history)\//.test(key)));
       return store.commit(operations);
     },
     list: (prefix: string) => store.list(prefix),
     watch: (...args: Parameters<Store['watch']>) => store.watch(...args),
   });
   const catalog = new Catalog(silent);
-  const following = await follow(counted, catalog, silent);
+  const history = new History(counted);
+  const following = await follow(counted, fanOut(history, catalog), silent);
   t.teardown(async () => {
     following.close();
     await store.close();
   });
-  const writer = new Writer(catalog, counted, systemClock);
+  const writer = new Writer(catalog, counted, history, systemClock);
   await writer.apply([{ type: 'put', document: { kind: 'Service', name: 'echo', spec: {} } }]);
   commits.length = 0;
   return { writer, catalog, commits };

@@ -24,7 +24,7 @@ export async function startMesh(rig: Rig, name: StoreName): Promise<Mesh> {
   const [api, push] = [await local(), await local()];
   const store =
     name === 'sqlite' ? `sqlite:${join(rig.folder, 'registry.db')}` : `etcd://${(await startEtcd(rig.owner)).address}`;
-  const flags = ['--api', api, '--push', push, '--store', store];
+  const flags = ['--insecure', '--api', api, '--push', push, '--store', store];
   await startProcess({
     ...onProxyCpu(rig.place, process.execPath, [mainFile, 'control-plane', ...flags]),
     cwd: root,
