@@ -1,7 +1,7 @@
 import type { Labels } from '../../shared/resources/resource.ts';
 
 /** A cluster that takes calls and has nobody to answer them; no service can be called so. */
-export const noInstances = 'meshlane_no_instances';
+export const noInstances = 'meshlane/no-instances';
 
 /** `reviews`, or `reviews?version=v2` for the instances that carry these labels. */
 export function clusterName(service: string, labels: Labels | undefined): string {

@@ -1,7 +1,7 @@
 import { type Message, typeUrl } from './codec.ts';
 
 /** Name of the listener, and of the route configuration, of an Envoy beside an application. */
-export const outbound = 'meshlane_outbound';
+export const outbound = 'meshlane/outbound';
 
 /** LDS for Envoy: one listener for all that an application sends out, on loopback. */
 export function outboundListener(port: number): Message {

@@ -1,3 +1,4 @@
+// @alone: changes have to be there within a second.
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
 import { request } from '../../../shared/http/undici.ts';

@@ -1,3 +1,4 @@
+// @alone: changes have to be there within a second.
 import t from 'tap';
 import { until } from '../../harness/until.ts';
 import { grpcClient } from './grpc-client.ts';

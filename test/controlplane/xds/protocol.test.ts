@@ -79,7 +79,7 @@ t.test('an answer to an older response is ignored', async (t) => {
 
 t.test('what is named comes before what names it, and what was named goes last', async (t) => {
   const plane = await restartablePlane(t);
-  const name = 'meshlane_outbound';
+  const name = 'meshlane/outbound';
   const to = (backend: string) => route('shop', ['shop'], [{ backends: [{ service: backend }] }]);
   await plane.apply(service('a'), to('a'));
   const client = new RawClient(t, plane.xdsPort);

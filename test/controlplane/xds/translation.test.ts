@@ -229,13 +229,13 @@ t.test('rules become actions', async (t) => {
     'gRPC knows one timeout',
   );
   const [empty] = routesTo(withRule({ backends: [] }), grpcClient);
-  t.strictSame(empty!['route'], { cluster: 'meshlane_no_instances' }, 'gRPC clients refuse other answers');
-  t.match(resource('clusters', 'meshlane_no_instances', [cart]), { name: 'meshlane_no_instances' });
+  t.strictSame(empty!['route'], { cluster: 'meshlane/no-instances' }, 'gRPC clients refuse other answers');
+  t.match(resource('clusters', 'meshlane/no-instances', [cart]), { name: 'meshlane/no-instances' });
 });
 
 t.test('hosts are chosen as our proxies choose them', async (t) => {
   const hosts = (documents: readonly object[]) => {
-    const found = resource('routes', 'meshlane_outbound', documents) as { virtual_hosts?: { domains: string[] }[] };
+    const found = resource('routes', 'meshlane/outbound', documents) as { virtual_hosts?: { domains: string[] }[] };
     return (found.virtual_hosts ?? []).flatMap(({ domains }) => domains);
   };
   const named = service('cart.shop');
