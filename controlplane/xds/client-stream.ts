@@ -7,7 +7,7 @@ import type { WireRequest } from './codec.ts';
 import type { MeshView } from './mesh-view.ts';
 import { type ResourceType, resourceTypes } from './resource-type.ts';
 import { type Response, Subscription, type SubscriptionStatus } from './subscription.ts';
-import type { XdsResource } from './translation.ts';
+import type { XdsResource } from './translate/translation.ts';
 
 const nothing: ReadonlyMap<string, XdsResource> = new Map();
 

@@ -8,17 +8,17 @@ import type { RouteEntry } from '../../shared/routing/candidate.ts';
 import { chooseHost } from '../../shared/routing/explain/host-choice.ts';
 import { routeEntries } from '../../shared/routing/route-entries.ts';
 import type { Workload } from '../../shared/routing/source.ts';
-import type { ClientKind } from './client-kind.ts';
-import { clusterName, noInstances } from './cluster-name.ts';
-import { clusterMessage } from './clusters.ts';
-import { endpointsMessage } from './endpoints.ts';
 import type { Instances } from './instances.ts';
-import { apiListener, outbound, outboundListener } from './listeners.ts';
-import type { MeshConfig } from './mesh-config.ts';
 import type { ResourceType } from './resource-type.ts';
-import { entryOfService, routeConfiguration, virtualHost } from './routes.ts';
-import type { RuleOrigin } from './rule-origin.ts';
-import { type LeftOut, Translation, type XdsResource } from './translation.ts';
+import type { ClientKind } from './translate/client-kind.ts';
+import { clusterName, noInstances } from './translate/cluster-name.ts';
+import { clusterMessage } from './translate/clusters.ts';
+import { endpointsMessage } from './translate/endpoints.ts';
+import { apiListener, outbound, outboundListener } from './translate/listeners.ts';
+import type { MeshConfig } from './translate/mesh-config.ts';
+import { entryOfService, routeConfiguration, virtualHost } from './translate/routes.ts';
+import type { RuleOrigin } from './translate/rule-origin.ts';
+import { type LeftOut, Translation, type XdsResource } from './translate/translation.ts';
 
 /** Whom a view is for. */
 export type Viewer = {

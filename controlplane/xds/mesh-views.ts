@@ -1,8 +1,8 @@
 import type { Catalog } from '../catalog/catalog.ts';
 import type { StoredResource } from '../catalog/stored-resource.ts';
 import type { Instances } from './instances.ts';
-import { MeshConfig } from './mesh-config.ts';
 import { MeshView, type Viewer } from './mesh-view.ts';
+import { MeshConfig } from './translate/mesh-config.ts';
 
 /** What was found out about the configuration as it is now. */
 type Now = {

@@ -1,7 +1,7 @@
 import type { Labels } from '../../shared/resources/resource.ts';
-import { clientKind } from './client-kind.ts';
 import type { WireNode } from './codec.ts';
 import type { Viewer } from './mesh-view.ts';
+import { clientKind } from './translate/client-kind.ts';
 
 /** Where our own sidecars listen for what their application sends out. */
 export const defaultListenerPort = 15_001;

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import type { WireRequest } from './codec.ts';
 import type { MeshView } from './mesh-view.ts';
 import { isSentWhole, type ResourceType } from './resource-type.ts';
-import type { XdsResource } from './translation.ts';
+import type { XdsResource } from './translate/translation.ts';
 
 export type Response = { readonly version: string; readonly nonce: string; readonly resources: readonly XdsResource[] };
 export type Refused = { readonly version: string; readonly error: string };

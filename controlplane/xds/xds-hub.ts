@@ -6,7 +6,7 @@ import { MeshViews } from './mesh-views.ts';
 import { defaultListenerPort, type NodeFacts } from './node-facts.ts';
 import type { ResourceType } from './resource-type.ts';
 import type { Response, SubscriptionStatus } from './subscription.ts';
-import type { LeftOut } from './translation.ts';
+import type { LeftOut } from './translate/translation.ts';
 
 export type XdsStatus = {
   readonly items: readonly {

@@ -8,6 +8,7 @@ import { peer, skipWithout } from '../../harness/peers.ts';
 import { startProcess } from '../../harness/process.ts';
 import { tempFolder } from '../../harness/temp-folder.ts';
 import { until } from '../../harness/until.ts';
+import { everything } from './everything.ts';
 import { namedServer } from './named-servers.ts';
 import { instance, type RestartablePlane, restartablePlane, route, service } from './restartable-plane.ts';
 
@@ -119,6 +120,24 @@ t.test('an Envoy follows services, instances and routes', await skipWithout('env
     t.equal(refused, null, `${type} are taken`);
     t.match(version, /^\d+-[0-9a-f]{12}$/);
   }
+});
+
+t.test('an Envoy takes everything that is translated', await skipWithout('envoy'), async (t) => {
+  const plane = await restartablePlane(t);
+  await plane.apply(...everything);
+  const envoy = await startEnvoy(t, plane);
+  const answer = await until(() => envoy.ask('cart-0', '/said/so'), isUp);
+  t.equal(answer, '418');
+  t.equal(await envoy.ask('cart-0', '/moved'), '308 https://cart-0:443/full');
+  t.equal(await envoy.ask('cart-0', '/nobody'), '500');
+  const { body } = await plane.call('GET', '/v1/xds');
+  for (const [type, { refused }] of Object.entries<{ refused: unknown }>(body.items[0].types))
+    t.equal(refused, null, type);
+  t.strictSame(body.leftOut, []);
+
+  await plane.apply(instance('cart-0-a', 'cart-0', await namedServer(t, 'a')));
+  await plane.call('DELETE', '/v1/instances/cart-0-b');
+  await until(async () => (await envoy.ask('cart-0', '/rewritten/1?q=1')) === 'a /full?q=1', withinASecond);
 });
 
 t.test(

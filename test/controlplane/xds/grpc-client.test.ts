@@ -1,6 +1,7 @@
 // @alone: changes have to be there within a second.
 import t from 'tap';
 import { until } from '../../harness/until.ts';
+import { everything } from './everything.ts';
 import { grpcClient } from './grpc-client.ts';
 import { namedGrpcServer } from './named-servers.ts';
 import { instance, restartablePlane, route, service } from './restartable-plane.ts';
@@ -87,4 +88,15 @@ t.test('a rule without an instance fails the calls of a gRPC client, and no othe
   const cart = grpcClient(t, 'cart', plane.xdsPort);
   t.equal(await cart.reached('Get'), 'a');
   t.equal(await cart.reached('AddItem'), 'UNAVAILABLE');
+});
+
+t.test('a gRPC client takes everything that is translated', async (t) => {
+  const plane = await restartablePlane(t);
+  await plane.apply(...everything);
+  const cart = grpcClient(t, 'cart-1', plane.xdsPort);
+  t.equal(await cart.reached('Get'), 'UNAVAILABLE', 'no route is for this call');
+  const { body } = await plane.call('GET', '/v1/xds');
+  const { types } = body.items[0];
+  t.strictSame(Object.keys(types).sort(), ['clusters', 'endpoints', 'listeners', 'routes']);
+  for (const [type, { refused }] of Object.entries<{ refused: unknown }>(types)) t.equal(refused, null, type);
 });

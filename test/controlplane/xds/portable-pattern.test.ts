@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import t from 'tap';
-import { whyNotPortable } from '../../../controlplane/xds/portable-pattern.ts';
+import { whyNotPortable } from '../../../controlplane/xds/translate/portable-pattern.ts';
 import { peer, skipWithout } from '../../harness/peers.ts';
 import { runCommand } from '../../harness/run-command.ts';
 import { tempFolder } from '../../harness/temp-folder.ts';

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import t from 'tap';
 import type { Message } from '../../../controlplane/xds/codec.ts';
-import { MeshConfig } from '../../../controlplane/xds/mesh-config.ts';
-import { virtualHost } from '../../../controlplane/xds/routes.ts';
-import { Translation } from '../../../controlplane/xds/translation.ts';
+import { MeshConfig } from '../../../controlplane/xds/translate/mesh-config.ts';
+import { virtualHost } from '../../../controlplane/xds/translate/routes.ts';
+import { Translation } from '../../../controlplane/xds/translate/translation.ts';
 import type { RouteResource } from '../../../shared/resources/schema.ts';
 import type { RequestView } from '../../../shared/routing/request-view.ts';
 import { routeEntries } from '../../../shared/routing/route-entries.ts';

@@ -1,7 +1,7 @@
 import { Catalog } from '../../../controlplane/catalog/catalog.ts';
 import { Instances } from '../../../controlplane/xds/instances.ts';
-import { MeshConfig } from '../../../controlplane/xds/mesh-config.ts';
 import { MeshView, type Viewer } from '../../../controlplane/xds/mesh-view.ts';
+import { MeshConfig } from '../../../controlplane/xds/translate/mesh-config.ts';
 import { readResource } from '../../../shared/resources/read.ts';
 import { keyOf } from '../../../shared/resources/resource.ts';
 import type { AnyResource } from '../../../shared/resources/schema.ts';

@@ -1,7 +1,7 @@
-import type { PathMatch } from '../../shared/resources/route-match.ts';
-import type { RouteEntry } from '../../shared/routing/candidate.ts';
-import { PathTemplate } from '../../shared/routing/path-template.ts';
-import { byAge, byConditions, byFields, byNames, byPattern } from '../../shared/routing/precedence.ts';
+import type { PathMatch } from '../../../shared/resources/route-match.ts';
+import type { RouteEntry } from '../../../shared/routing/candidate.ts';
+import { PathTemplate } from '../../../shared/routing/path-template.ts';
+import { byAge, byConditions, byFields, byNames, byPattern } from '../../../shared/routing/precedence.ts';
 
 const stores = ['grpc', 'exact', 'template', 'pattern', 'prefix'] as const;
 type Store = (typeof stores)[number];

@@ -1,9 +1,9 @@
-import { policyDefaults } from '../../shared/resources/policy-defaults.ts';
-import type { ServiceResource } from '../../shared/resources/schema.ts';
+import { policyDefaults } from '../../../shared/resources/policy-defaults.ts';
+import type { ServiceResource } from '../../../shared/resources/schema.ts';
+import { type Message, typeUrl } from '../codec.ts';
 import type { ClientKind } from './client-kind.ts';
 import { balancing } from './cluster-balancing.ts';
 import { outlierDetection } from './cluster-outliers.ts';
-import { type Message, typeUrl } from './codec.ts';
 import type { MeshConfig } from './mesh-config.ts';
 import type { Translation } from './translation.ts';
 import { durationOf, field, wrapped } from './values.ts';

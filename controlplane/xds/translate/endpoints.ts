@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
-import type { Labels } from '../../shared/resources/resource.ts';
-import type { InstanceResource, ServiceResource } from '../../shared/resources/schema.ts';
-import type { Message } from './codec.ts';
+import type { Labels } from '../../../shared/resources/resource.ts';
+import type { InstanceResource, ServiceResource } from '../../../shared/resources/schema.ts';
+import type { Message } from '../codec.ts';
 import type { Translation } from './translation.ts';
 import { wrapped } from './values.ts';
 

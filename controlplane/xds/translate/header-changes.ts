@@ -1,6 +1,6 @@
-import type { HeaderModifier } from '../../shared/resources/filters/header-modifier.ts';
-import type { BackendFilter } from '../../shared/resources/filters.ts';
-import type { Message } from './codec.ts';
+import type { HeaderModifier } from '../../../shared/resources/filters/header-modifier.ts';
+import type { BackendFilter } from '../../../shared/resources/filters.ts';
+import type { Message } from '../codec.ts';
 import { listField } from './values.ts';
 
 /** The changes of header fields among some filters. */

@@ -1,4 +1,4 @@
-import type { Labels } from '../../shared/resources/resource.ts';
+import type { Labels } from '../../../shared/resources/resource.ts';
 
 /** A cluster that takes calls and has nobody to answer them; no service can be called so. */
 export const noInstances = 'meshlane/no-instances';

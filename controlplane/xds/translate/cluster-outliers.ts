@@ -1,5 +1,5 @@
-import { durationMs } from '../../shared/time/duration.ts';
-import type { Message } from './codec.ts';
+import { durationMs } from '../../../shared/time/duration.ts';
+import type { Message } from '../codec.ts';
 import type { MeshConfig } from './mesh-config.ts';
 import type { Translation } from './translation.ts';
 import { milliseconds, wrapped } from './values.ts';

@@ -1,7 +1,7 @@
-import type { FieldMatch, RouteMatch } from '../../shared/resources/route-match.ts';
-import { compilePattern } from '../../shared/routing/pattern.ts';
+import type { FieldMatch, RouteMatch } from '../../../shared/resources/route-match.ts';
+import { compilePattern } from '../../../shared/routing/pattern.ts';
+import type { Message } from '../codec.ts';
 import type { ClientKind } from './client-kind.ts';
-import type { Message } from './codec.ts';
 import { escapePattern } from './path-matches.ts';
 import { whyNotPortable } from './portable-pattern.ts';
 

@@ -1,6 +1,6 @@
-import type { PolicySpec } from '../../shared/resources/policy.ts';
-import { policyDefaults } from '../../shared/resources/policy-defaults.ts';
-import type { AnyResource, PolicyResource, RouteResource, ServiceResource } from '../../shared/resources/schema.ts';
+import type { PolicySpec } from '../../../shared/resources/policy.ts';
+import { policyDefaults } from '../../../shared/resources/policy-defaults.ts';
+import type { AnyResource, PolicyResource, RouteResource, ServiceResource } from '../../../shared/resources/schema.ts';
 import type { Translation } from './translation.ts';
 
 type SectionName = Exclude<keyof PolicySpec, 'targets'>;

@@ -1,11 +1,11 @@
-import type { LoadBalancer } from '../../shared/resources/load-balancer.ts';
-import type { Mirror } from '../../shared/resources/mirror.ts';
-import type { Labels } from '../../shared/resources/resource.ts';
-import type { Backend } from '../../shared/resources/route.ts';
-import { durationMs } from '../../shared/time/duration.ts';
+import type { LoadBalancer } from '../../../shared/resources/load-balancer.ts';
+import type { Mirror } from '../../../shared/resources/mirror.ts';
+import type { Labels } from '../../../shared/resources/resource.ts';
+import type { Backend } from '../../../shared/resources/route.ts';
+import { durationMs } from '../../../shared/time/duration.ts';
+import type { Message } from '../codec.ts';
 import type { ClientKind } from './client-kind.ts';
 import { clusterName, noInstances } from './cluster-name.ts';
-import type { Message } from './codec.ts';
 import { headerChanges } from './header-changes.ts';
 import type { MeshConfig } from './mesh-config.ts';
 import type { XdsPath } from './path-matches.ts';

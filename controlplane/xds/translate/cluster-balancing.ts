@@ -1,7 +1,7 @@
-import type { LoadBalancer } from '../../shared/resources/load-balancer.ts';
-import { durationMs } from '../../shared/time/duration.ts';
+import type { LoadBalancer } from '../../../shared/resources/load-balancer.ts';
+import { durationMs } from '../../../shared/time/duration.ts';
+import type { Message } from '../codec.ts';
 import type { ClientKind } from './client-kind.ts';
-import type { Message } from './codec.ts';
 import type { MeshConfig } from './mesh-config.ts';
 import type { Translation } from './translation.ts';
 import { milliseconds, wrapped } from './values.ts';

@@ -1,8 +1,8 @@
-import type { RouteResource } from '../../shared/resources/schema.ts';
-import type { RouteEntry } from '../../shared/routing/candidate.ts';
-import { routeOfService, ruleName, ruleOfService } from '../../shared/routing/route-entries.ts';
+import type { RouteResource } from '../../../shared/resources/schema.ts';
+import type { RouteEntry } from '../../../shared/routing/candidate.ts';
+import { routeOfService, ruleName, ruleOfService } from '../../../shared/routing/route-entries.ts';
+import type { Message } from '../codec.ts';
 import type { ClientKind } from './client-kind.ts';
-import type { Message } from './codec.ts';
 import { fieldMatches, NoEqual } from './field-matches.ts';
 import type { MeshConfig } from './mesh-config.ts';
 import { pathMatches } from './path-matches.ts';

@@ -1,5 +1,5 @@
-import type { PathModifier, RequestRedirect, UrlRewrite } from '../../shared/resources/filters/path-filters.ts';
-import type { Message } from './codec.ts';
+import type { PathModifier, RequestRedirect, UrlRewrite } from '../../../shared/resources/filters/path-filters.ts';
+import type { Message } from '../codec.ts';
 import type { XdsPath } from './path-matches.ts';
 import { field } from './values.ts';
 

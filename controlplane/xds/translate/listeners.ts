@@ -1,4 +1,4 @@
-import { type Message, typeUrl } from './codec.ts';
+import { type Message, typeUrl } from '../codec.ts';
 
 /** Name of the listener, and of the route configuration, of an Envoy beside an application. */
 export const outbound = 'meshlane/outbound';

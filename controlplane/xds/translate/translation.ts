@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
-import type { AnyResource } from '../../shared/resources/schema.ts';
-import { encodeResource, type Message, type WireAny } from './codec.ts';
-import { messageTypes, type ResourceType } from './resource-type.ts';
+import { keyOf, type ResourceKey } from '../../../shared/resources/resource.ts';
+import type { AnyResource } from '../../../shared/resources/schema.ts';
+import { encodeResource, type Message, type WireAny } from '../codec.ts';
+import { messageTypes, type ResourceType } from '../resource-type.ts';
 
 /** Something of a resource of ours that xDS has no equal for. */
 export type LeftOut = { readonly resource: ResourceKey; readonly pointer: string; readonly why: string };

@@ -1,9 +1,9 @@
-import type { DirectResponse } from '../../shared/resources/filters/direct-response.ts';
-import type { Backend } from '../../shared/resources/route.ts';
+import type { DirectResponse } from '../../../shared/resources/filters/direct-response.ts';
+import type { Backend } from '../../../shared/resources/route.ts';
+import type { Message } from '../codec.ts';
 import { backendAction } from './backend-action.ts';
 import type { ClientKind } from './client-kind.ts';
 import { noInstances } from './cluster-name.ts';
-import type { Message } from './codec.ts';
 import { headerChanges, headerOption } from './header-changes.ts';
 import type { MeshConfig } from './mesh-config.ts';
 import type { XdsPath } from './path-matches.ts';

@@ -1,5 +1,5 @@
-import { durationMs } from '../../shared/time/duration.ts';
-import type { Message } from './codec.ts';
+import { durationMs } from '../../../shared/time/duration.ts';
+import type { Message } from '../codec.ts';
 
 /** Values as google.protobuf writes them. */
 

@@ -1,7 +1,7 @@
-import type { RuleRetry } from '../../shared/resources/retry.ts';
-import { durationMs } from '../../shared/time/duration.ts';
+import type { RuleRetry } from '../../../shared/resources/retry.ts';
+import { durationMs } from '../../../shared/time/duration.ts';
+import type { Message } from '../codec.ts';
 import type { ClientKind } from './client-kind.ts';
-import type { Message } from './codec.ts';
 import { field, listField, milliseconds, wrapped } from './values.ts';
 
 /** Conditions under which nothing was executed, or its outcome is known: any method may be tried again. */

@@ -1,6 +1,6 @@
-import type { PathMatch, RouteMatch } from '../../shared/resources/route-match.ts';
-import { pathOf } from '../../shared/routing/grpc-match.ts';
-import type { Message } from './codec.ts';
+import type { PathMatch, RouteMatch } from '../../../shared/resources/route-match.ts';
+import { pathOf } from '../../../shared/routing/grpc-match.ts';
+import type { Message } from '../codec.ts';
 import { whyNotPortable } from './portable-pattern.ts';
 
 export type XdsPath = {
