@@ -25,6 +25,8 @@ export type ControlPlaneOptions = {
   /** Where the control API listens; the default is a free port on 127.0.0.1, as for `push`. */
   readonly api?: Address;
   readonly push?: Address;
+  /** Where xDS is served; nowhere without it. */
+  readonly xds?: Address;
   /** `sqlite:FILE`, `sqlite::memory:` (the default) or `etcd://HOST:PORT[,HOST:PORT][/PREFIX]`; `etcds:` for TLS. */
   readonly store?: string;
   readonly storeAccess?: StoreFlags;
@@ -33,7 +35,7 @@ export type ControlPlaneOptions = {
   readonly access?: string;
   /** Lets everybody read metrics and documentation. */
   readonly openMetrics?: boolean;
-  /** What both ports show their callers; without it they speak in the clear. */
+  /** What all ports show their callers; without it they speak in the clear. */
   readonly tls?: TlsFiles;
   /** Where each change and each refused attempt is written: a path, or `-` for stdout. */
   readonly auditLog?: string;
@@ -56,6 +58,7 @@ export type ControlPlaneOptions = {
 export type ControlPlane = {
   readonly apiAddress: Address;
   readonly pushAddress: Address;
+  readonly xdsAddress: Address | null;
   readonly store: string;
   /** Looks for the audit log by its name again. */
   reopenAuditLog(): void;
@@ -115,6 +118,8 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       () => push.close(),
       () => hub.close(),
     );
+    const xds = options.xds ? await startXds({ catalog, clock, log, gate, tls, version }, options.xds) : null;
+    if (xds) closers.push(() => xds.close());
     const view = { name: store.name, following };
     const tracing = options.otlp === undefined ? null : await startTracing(options.otlp, version);
     if (tracing) closers.push(() => tracing.close());
@@ -131,6 +136,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         version,
         clock,
         log,
+        ...(xds ? { xds: xds.hub } : {}),
         guard: { gate, openMetrics: options.openMetrics ?? false },
         protection: { gate, audit, files: [access, tls] },
         tls,
@@ -145,6 +151,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     return {
       apiAddress: api.address,
       pushAddress: push.address,
+      xdsAddress: xds?.address ?? null,
       store: store.name,
       reopenAuditLog: () => audit?.reopen(),
       close,
@@ -153,6 +160,12 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     await close();
     throw error;
   }
+}
+
+/** Loaded only when asked for: it reads .proto files. */
+async function startXds(...settings: Parameters<typeof import('./xds/start-xds.ts').startXds>) {
+  const { startXds: start } = await import('./xds/start-xds.ts');
+  return start(...settings);
 }
 
 /** Loaded only when asked for: the SDK costs some 40 MB. */

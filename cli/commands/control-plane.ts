@@ -15,6 +15,10 @@ export const command: Command = {
       text: 'Control API (REST), its documentation, /healthz, /readyz, /metrics.',
     },
     push: { value: 'HOST:PORT', default: '127.0.0.1:15010', text: 'Push stream to the sidecars (gRPC).' },
+    xds: {
+      value: 'HOST:PORT',
+      text: 'Serve Envoy and gRPC clients by xDS v3, too, such as on 127.0.0.1:15012; off without it.',
+    },
     store: {
       value: 'STORE',
       default: 'sqlite:meshlane.db',
@@ -64,6 +68,7 @@ export const command: Command = {
     const plane = await startControlPlane({
       api,
       push,
+      ...(invocation.flag('xds') === undefined ? {} : { xds: address('xds') }),
       store,
       storeAccess: readStoreFlags(invocation),
       version,
@@ -72,7 +77,7 @@ export const command: Command = {
       ...(otlp === undefined ? {} : { otlp }),
     });
     process.stdout.write(
-      `ready: api ${protection.tls ? 'https' : 'http'}://${formatAddress(plane.apiAddress)} push ${formatAddress(plane.pushAddress)} store ${plane.store}\n`,
+      `ready: api ${protection.tls ? 'https' : 'http'}://${formatAddress(plane.apiAddress)} push ${formatAddress(plane.pushAddress)}${plane.xdsAddress ? ` xds ${formatAddress(plane.xdsAddress)}` : ''} store ${plane.store}\n`,
     );
     if (invocation.flag('audit-log') !== undefined) process.on('SIGHUP', plane.reopenAuditLog);
     await stop.promise;

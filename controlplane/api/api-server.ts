@@ -16,6 +16,7 @@ import { openApiDocument } from './openapi.ts';
 import { addPlanRoute } from './plan-route.ts';
 import { addResourceRoutes } from './resource-routes.ts';
 import { Watches } from './watches.ts';
+import { addXdsRoute } from './xds-route.ts';
 
 export type ApiParts = MeshParts & {
   readonly history: History;
@@ -54,6 +55,7 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
   addResourceRoutes(server, catalog, registry, watches);
   addApplyRoute(server, registry);
   addMeshRoutes(server, parts);
+  addXdsRoute(server, parts.xds ?? null);
   addPlanRoute(server, catalog, registry);
   addHistoryRoutes(server, catalog, registry, parts.history);
   addHoldRoutes(server, parts.holds);

@@ -9,6 +9,7 @@ import type { PushHub } from '../push/push-hub.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { RolloutConductor } from '../rollout/conductor.ts';
 import type { Following } from '../store/follow.ts';
+import type { XdsHub } from '../xds/xds-hub.ts';
 import { toProblem } from './refusal.ts';
 import { readQuery } from './request.ts';
 
@@ -21,6 +22,8 @@ export type MeshParts = {
   readonly rollouts: Pick<RolloutConductor, 'outcomes'>;
   readonly store: { readonly name: string; readonly following: Following };
   readonly version: string;
+  /** Left out where xDS is not served. */
+  readonly xds?: XdsHub;
   readonly protection: Protection;
 };
 

@@ -243,6 +243,19 @@ const meshPaths: Record<string, Json> = {
       responses: { '200': answer('By name.', { type: 'object' }) },
     },
   },
+  '/v1/xds': {
+    get: {
+      tags: ['Mesh'],
+      operationId: 'getXds',
+      summary: 'Clients of xDS and what they cannot be told',
+      responses: {
+        '200': answer('What each client was sent, took and refused; what of the mesh has no equal in xDS.', {
+          type: 'object',
+        }),
+        '404': problem('xDS is not served.'),
+      },
+    },
+  },
   '/v1/status': {
     get: {
       tags: ['Mesh'],

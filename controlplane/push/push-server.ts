@@ -1,6 +1,4 @@
 /** The push protocol as a service of gRPC: streams go to the hub, registrations to the registry. */
-import type { Server, Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
 import type { Address } from '../../shared/discovery/address.ts';
 import { discoveryMethods, type WireHello, type WireSidecarMessage } from '../../shared/discovery/discovery.ts';
 import { grpc } from '../../shared/grpc/grpc.ts';
@@ -11,6 +9,7 @@ import { unary } from '../../shared/grpc/server/unary.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import type { Gate } from '../access/gate.ts';
 import { type Pass, type PushCaller, PushGuard } from '../access/push-guard.ts';
+import { listenerOf } from '../access/secure-listener.ts';
 import type { ServerTls } from '../access/server-tls.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Admission } from '../holds/admission.ts';
@@ -77,14 +76,10 @@ export function startPushServer(parts: PushServerParts, address: Address): Promi
     }),
   };
   const limits = { mostConnections, mostCalls, mostMessageBytes };
-  const secure = tls ? { newListener: (accept: (socket: Socket) => void) => secureListener(tls, accept) } : {};
-  return startGrpcServer({ ...limits, ...secure, methods, flag: '--push', now: () => clock.monotonicMs() }, address);
-}
-
-function secureListener(tls: ServerTls, accept: (socket: Socket) => void): Server {
-  const listener = createTlsServer({ ...tls.options, ALPNProtocols: ['h2'], noDelay: true }, accept);
-  tls.attach(listener);
-  return listener;
+  return startGrpcServer(
+    { ...limits, ...listenerOf(tls), methods, flag: '--push', now: () => clock.monotonicMs() },
+    address,
+  );
 }
 
 /** One call of Stream: nothing until Hello has come, a stream of the hub from then on. */

@@ -333,7 +333,7 @@ t.test('OpenAPI, its page, metrics and health are served', async (t) => {
     ...['rollback', 'rollouts/{revision}', 'routes', 'routes/{name}', 'services', 'services/{name}'].map(
       (path) => `/v1/${path}`,
     ),
-    ...['sidecars', 'status'].map((path) => `/v1/${path}`),
+    ...['sidecars', 'status', 'xds'].map((path) => `/v1/${path}`),
   ]);
   t.match(document.components.schemas.Route.properties.spec.properties.hostnames.default, ['*']);
   t.same(document.components.schemas.ServiceInput.required, ['kind', 'name']);
