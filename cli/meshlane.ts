@@ -7,10 +7,15 @@ const commands: Readonly<Record<string, { summary: string; load(): Promise<{ com
     summary: 'The control API and the push stream',
     load: () => import('./commands/control-plane.ts'),
   },
+  store: { summary: 'Copy what a store holds into another', load: () => import('./commands/store.ts') },
   collector: { summary: 'Takes spans, shows traces, forwards them', load: () => import('./commands/collector.ts') },
   apply: { summary: 'Create or change resources from a file', load: () => import('./commands/apply.ts') },
   get: { summary: 'Show resources', load: () => import('./commands/get.ts') },
   explain: { summary: 'Say which rule a request would take, and why', load: () => import('./commands/explain.ts') },
+  history: { summary: 'Show who changed the configuration when', load: () => import('./commands/history.ts') },
+  diff: { summary: 'Compare the configuration of two revisions', load: () => import('./commands/diff.ts') },
+  rollback: { summary: 'Go back to the configuration of a revision', load: () => import('./commands/rollback.ts') },
+  access: { summary: 'Hash a token, or check an access file', load: () => import('./commands/access.ts') },
   status: { summary: 'Show sidecars, instances and the last rollout', load: () => import('./commands/status.ts') },
 };
 

@@ -1,22 +1,41 @@
 import { type Log, logTo } from '../observability/logging/log.ts';
 import type { Address } from '../shared/discovery/address.ts';
 import { type Clock, systemClock } from '../shared/time/clock.ts';
+import type { Access } from './access/access.ts';
+import { Gate } from './access/gate.ts';
+import { ServerTls, type TlsFiles } from './access/server-tls.ts';
 import { startApiServer } from './api/api-server.ts';
+import { AuditLog } from './audit/audit-log.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { Writer } from './catalog/writer.ts';
+import { History } from './history/history.ts';
 import { PushHub } from './push/push-hub.ts';
 import { startPushServer } from './push/push-server.ts';
 import { Registry } from './registry/registry.ts';
+import { RolloutConductor } from './rollout/conductor.ts';
+import { fanOut } from './store/fan-out.ts';
 import { follow } from './store/follow.ts';
 import { openStore } from './store/open-store.ts';
+import type { StoreFlags } from './store/store-access.ts';
 
 export type ControlPlaneOptions = {
   /** Where the control API listens; the default is a free port on 127.0.0.1, as for `push`. */
   readonly api?: Address;
   readonly push?: Address;
-  /** `sqlite:FILE`, `sqlite::memory:` (the default) or `etcd://HOST:PORT[,HOST:PORT][/PREFIX]`. */
+  /** `sqlite:FILE`, `sqlite::memory:` (the default) or `etcd://HOST:PORT[,HOST:PORT][/PREFIX]`; `etcds:` for TLS. */
   readonly store?: string;
+  readonly storeAccess?: StoreFlags;
   readonly version?: string;
+  /** The file that says who may do what; without it everybody may do everything. */
+  readonly access?: string;
+  /** Lets everybody read metrics and documentation. */
+  readonly openMetrics?: boolean;
+  /** What both ports show their callers; without it they speak in the clear. */
+  readonly tls?: TlsFiles;
+  /** Where each change and each refused attempt is written: a path, or `-` for stdout. */
+  readonly auditLog?: string;
+  /** How often the files of access and TLS are looked at (2 s and 5 s). */
+  readonly lookEveryMs?: number;
   /** OTLP/HTTP base URL; the requests of the API are traced when it is given. */
   readonly otlp?: string;
   readonly clock?: Clock;
@@ -33,6 +52,8 @@ export type ControlPlane = {
   readonly apiAddress: Address;
   readonly pushAddress: Address;
   readonly store: string;
+  /** Looks for the audit log by its name again. */
+  reopenAuditLog(): void;
   /** Ends streams and watches, answers what is under way, and closes the store. */
   close(): Promise<void>;
 };
@@ -54,21 +75,33 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     return closing;
   };
   try {
-    const store = await openStore(options.store ?? 'sqlite::memory:', clock);
+    const { lookEveryMs } = options;
+    const access = options.access === undefined ? null : await openAccess(options.access, log, clock, lookEveryMs);
+    closers.push(() => access?.close());
+    const tls = options.tls ? await ServerTls.open(options.tls, log, lookEveryMs) : null;
+    closers.push(() => tls?.close());
+    const audit = options.auditLog === undefined ? null : await AuditLog.open(options.auditLog, log);
+    closers.push(() => audit?.close());
+    const gate = new Gate(access, audit, clock);
+    const store = await openStore(options.store ?? 'sqlite::memory:', clock, options.storeAccess);
     closers.push(() => store.close());
     const catalog = new Catalog(log);
-    const following = await follow(store, catalog, log, options.signal);
+    const history = new History(store);
+    const following = await follow(store, fanOut(history, catalog), log, options.signal);
     closers.push(() => following.close());
-    const writer = new Writer(catalog, store, clock);
+    const writer = new Writer(catalog, store, history, clock, gate.recordChange);
     const registry = new Registry(catalog, writer, store, clock, log);
     closers.push(() => registry.close());
     const hub = new PushHub(catalog, clock, log, options);
-    const push = await startPushServer({ hub, catalog, registry, clock, log }, options.push ?? anyPort);
+    const leadership = { isLeader: true };
+    const conductor = new RolloutConductor({ catalog, writer, store, hub, leadership, clock, log });
+    closers.push(() => conductor.close());
+    const push = await startPushServer({ hub, catalog, registry, clock, gate, tls }, options.push ?? anyPort);
     closers.push(
       () => push.close(),
       () => hub.close(),
     );
-    const view = { name: store.name, isConnected: () => following.isConnected() };
+    const view = { name: store.name, following };
     const tracing = options.otlp === undefined ? null : await startTracing(options.otlp, version);
     if (tracing) closers.push(() => tracing.close());
     const api = await startApiServer(
@@ -76,16 +109,30 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         catalog,
         hub,
         registry,
+        history,
+        rollouts: conductor,
         store: view,
         version,
         clock,
         log,
+        guard: { gate, openMetrics: options.openMetrics ?? false },
+        protection: { gate, audit, files: [access, tls] },
+        tls,
         ...(tracing ? { trace: tracing.traceRequests } : {}),
       },
       options.api ?? anyPort,
     );
-    closers.push(() => api.close());
-    return { apiAddress: api.address, pushAddress: push.address, store: store.name, close };
+    closers.push(
+      () => api.close(),
+      () => tls?.endHandshakes(),
+    );
+    return {
+      apiAddress: api.address,
+      pushAddress: push.address,
+      store: store.name,
+      reopenAuditLog: () => audit?.reopen(),
+      close,
+    };
   } catch (error) {
     await close();
     throw error;
@@ -96,4 +143,10 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
 async function startTracing(endpoint: string, version: string) {
   const { startTracedApi } = await import('./api/trace-requests.ts');
   return startTracedApi(endpoint, version);
+}
+
+/** Loaded only when asked for: the reader of its file brings TypeBox, some 20 MB. */
+async function openAccess(file: string, log: Log, clock: Clock, everyMs?: number): Promise<Access> {
+  const { Access: Opened } = await import('./access/access.ts');
+  return Opened.open(file, log, clock, everyMs);
 }

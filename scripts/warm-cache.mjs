@@ -38,20 +38,23 @@ const free = '127.0.0.1:0';
 try {
   await startAndStop(['proxy', '--config', proxyFile]);
   await startAndStop(['collector', '--otlp-grpc', free, '--otlp-http', free, '--http', free]);
-  await startAndStop(['control-plane', '--api', free, '--push', free, '--store', 'sqlite::memory:'], async (ready) => {
-    const push = /push (\S+)/.exec(ready)?.[1] ?? free;
-    const sidecar = ['--service', 'warm', '--app-port', '9', '--outbound', free, '--inbound', free, '--admin', free];
-    await startAndStop([
-      'proxy',
-      '--control-plane',
-      push,
-      ...sidecar,
-      '--state',
-      folder,
-      '--otlp',
-      'http://127.0.0.1:9',
-    ]);
-  });
+  await startAndStop(
+    ['control-plane', '--insecure', '--api', free, '--push', free, '--store', 'sqlite::memory:'],
+    async (ready) => {
+      const push = /push (\S+)/.exec(ready)?.[1] ?? free;
+      const sidecar = ['--service', 'warm', '--app-port', '9', '--outbound', free, '--inbound', free, '--admin', free];
+      await startAndStop([
+        'proxy',
+        '--control-plane',
+        push,
+        ...sidecar,
+        '--state',
+        folder,
+        '--otlp',
+        'http://127.0.0.1:9',
+      ]);
+    },
+  );
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -17,6 +17,7 @@ import { command as h1 } from './bench/h1.ts';
 import { command as h2 } from './bench/h2.ts';
 import { command as open } from './bench/open.ts';
 import { command as pair } from './bench/pair.ts';
+import { command as push } from './bench/push.ts';
 import { command as rss } from './bench/rss.ts';
 import { command as stages } from './bench/stages/stages.ts';
 import { command as tls } from './bench/tls.ts';
@@ -40,7 +41,10 @@ for (const file of readdirSync(join(root, 'cli/commands'))) {
 }
 const corpora = new Map([http1, http2, grpcCases, gatewayApi].map((corpus) => [corpus.name, corpus]));
 const benches = new Map(
-  [h1, download, tls, h2, grpc, pair, open, workers, stages, balance, all, rss].map((bench) => [bench.name, bench]),
+  [h1, download, tls, h2, grpc, pair, open, workers, stages, balance, push, all, rss].map((bench) => [
+    bench.name,
+    bench,
+  ]),
 );
 
 t.test('generated files are up to date', async (t) => {

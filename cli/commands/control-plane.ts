@@ -1,5 +1,7 @@
 import { formatAddress, parseAddress } from '../../shared/discovery/address.ts';
 import { type Command, UsageError } from '../command.ts';
+import { protectionOf } from '../protection-flags.ts';
+import { readStoreFlags, storeOptions } from '../store-flags.ts';
 import { untilStopped } from '../until-stopped.ts';
 import { version } from '../version.ts';
 
@@ -16,14 +18,28 @@ export const command: Command = {
     store: {
       value: 'STORE',
       default: 'sqlite:meshlane.db',
-      text: 'sqlite:FILE, sqlite::memory: or etcd://HOST:PORT[,HOST:PORT].',
+      text: 'sqlite:FILE, sqlite::memory:, etcd://HOST:PORT[,HOST:PORT][/PREFIX] or etcds://... for TLS.',
+    },
+    ...storeOptions,
+    access: { value: 'FILE', text: 'Who may do what: tokens, identities and their roles. See docs/access.md' },
+    'tls-cert': { value: 'FILE', text: 'Certificate that both ports show, PEM; read again when it changes.' },
+    'tls-key': { value: 'FILE', text: 'Its private key, PEM.' },
+    'client-ca': { value: 'FILE', text: 'Authorities whose certificates say who a client is, PEM.' },
+    'open-metrics': { text: '/metrics, /docs and /openapi.json for everybody.' },
+    'audit-log': {
+      value: 'FILE',
+      text: 'Writes each change and each refused attempt there, one JSON a line; - is stdout.',
+    },
+    insecure: {
+      text: 'Without --access: lets everybody on this machine do everything. With it: takes tokens in the clear.',
     },
     otlp: { value: 'URL', text: 'Trace API requests to this OTLP/HTTP endpoint, such as http://127.0.0.1:4318.' },
   },
   details: [
     'Examples:',
-    '  meshlane control-plane',
-    '  meshlane control-plane --store etcd://127.0.0.1:2379 --api :8080',
+    '  meshlane control-plane --insecure',
+    '  meshlane control-plane --access access.yaml --tls-cert tls.crt --tls-key tls.key --api 0.0.0.0:15080 --push 0.0.0.0:15010',
+    '  meshlane control-plane --store etcd://127.0.0.1:2379 --api :8080 --insecure',
     '',
     'SIGTERM ends it once the requests under way are answered, after 2 s at most. A second one stops it at once.',
     'The API is described at /docs and, for machines, at /openapi.json.',
@@ -40,6 +56,7 @@ export const command: Command = {
     if (otlp !== undefined && !/^https?:\/\/[^ ]+$/.test(otlp))
       throw new UsageError(`--otlp must be a URL such as http://127.0.0.1:4318; got "${otlp}"`);
     const [api, push, store] = [address('api'), address('push'), invocation.flag('store')!];
+    const protection = protectionOf(invocation, [api, push]);
     const stop = untilStopped();
     const abort = new AbortController();
     void stop.promise.then(() => abort.abort());
@@ -48,13 +65,16 @@ export const command: Command = {
       api,
       push,
       store,
+      storeAccess: readStoreFlags(invocation),
       version,
+      ...protection,
       signal: abort.signal,
       ...(otlp === undefined ? {} : { otlp }),
     });
     process.stdout.write(
-      `ready: api http://${formatAddress(plane.apiAddress)} push ${formatAddress(plane.pushAddress)} store ${plane.store}\n`,
+      `ready: api ${protection.tls ? 'https' : 'http'}://${formatAddress(plane.apiAddress)} push ${formatAddress(plane.pushAddress)} store ${plane.store}\n`,
     );
+    if (invocation.flag('audit-log') !== undefined) process.on('SIGHUP', plane.reopenAuditLog);
     await stop.promise;
     await Promise.race([plane.close(), stop.again]);
     return 0;

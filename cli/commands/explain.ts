@@ -3,7 +3,7 @@ import { formatIssues } from '../../shared/errors/problem.ts';
 import { type AskedRequest, readAskedRequest } from '../../shared/routing/explain/asked-request.ts';
 import type { Explanation } from '../../shared/routing/explain/explanation.ts';
 import { explain } from '../../shared/routing/explain.ts';
-import { ApiClient, apiOption } from '../api-client.ts';
+import { ApiClient, clientOptions } from '../api-client.ts';
 import { type Command, type Invocation, UsageError } from '../command.ts';
 import { explainByProxy, meshOfControlPlane, meshOfFiles, type Question } from '../explain-sources.ts';
 import { explanationInWords } from '../explanation-text.ts';
@@ -33,7 +33,7 @@ export const command: Command = {
       value: 'HOST:PORT',
       text: 'Ask a running proxy by its admin address: it adds what it sees of the instances.',
     },
-    api: apiOption,
+    ...clientOptions,
     from: { value: 'SERVICE', text: 'Service of the caller, for matches with a source.' },
     namespace: { value: 'NAME', text: 'Namespace of the caller.' },
     label: { value: 'K=V', multiple: true, text: 'A label of the caller, such as version=v2. May be repeated.' },

@@ -1,6 +1,6 @@
 import { type Kind, kinds, plurals } from '../../shared/resources/resource.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
-import { ApiClient, apiOption } from '../api-client.ts';
+import { ApiClient, clientOptions } from '../api-client.ts';
 import { type Command, UsageError } from '../command.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
 import { table } from '../table.ts';
@@ -11,7 +11,7 @@ export const command: Command = {
   name: 'get',
   summary: 'Shows resources: all of a kind, or one.',
   words: 'KIND [NAME]',
-  options: { api: apiOption, output: outputOption(forms) },
+  options: { ...clientOptions, output: outputOption(forms) },
   details: [
     `KIND is one of ${Object.values(plurals).join(', ')}; the singular does as well.`,
     'Examples:',

@@ -7,6 +7,7 @@ import { formatIssues } from '../../shared/errors/problem.ts';
 import { readProxy, readResource } from '../../shared/resources/read.ts';
 import type { InstanceResource, ProxyDocument } from '../../shared/resources/schema.ts';
 import { type Command, type Invocation, UsageError } from '../command.ts';
+import { credentialOptions, credentialsOf } from '../credential-flags.ts';
 import { labelsOf } from '../labels-flag.ts';
 import { limitsOf } from '../limits-flag.ts';
 import { untilStopped } from '../until-stopped.ts';
@@ -18,6 +19,7 @@ export const command: Command = {
   options: {
     config: { value: 'FILE', text: 'Static resources and one Proxy document; no control plane.' },
     'control-plane': { value: 'HOST:PORT', text: 'Push address of the control plane, such as 127.0.0.1:15010.' },
+    ...credentialOptions,
     service: { value: 'NAME', text: 'The service this workload is an instance of.' },
     'app-port': { value: 'PORT', text: 'Where the application listens; registers the instance.' },
     'app-address': { value: 'HOST', default: '127.0.0.1', text: 'Host of the application.' },
@@ -76,6 +78,7 @@ async function run(invocation: Invocation): Promise<number> {
     throw new UsageError('give either --config FILE or --control-plane HOST:PORT. See: meshlane proxy --help');
   const idle = file === undefined ? undefined : saidByFile.find((name) => invocation.isSet(name));
   if (idle !== undefined) throw new UsageError(`--${idle} does nothing with --config: the file says it all`);
+  const credentials = credentialsOf(invocation);
   const configuration = file === undefined ? fromFlags(invocation) : withFlags(await fromFile(file), invocation);
   const { proxy } = configuration;
 
@@ -89,6 +92,7 @@ async function run(invocation: Invocation): Promise<number> {
         : {
             address: formatAddress(parseAddress(controlPlane, '--control-plane')),
             stateFolder: invocation.flag('state')!,
+            credentials,
             instanceAt: (inbound) => instanceOf(invocation, proxy, inbound),
           },
     version,

@@ -1,4 +1,4 @@
-import { ApiClient, apiOption } from '../api-client.ts';
+import { ApiClient, clientOptions } from '../api-client.ts';
 import type { Command } from '../command.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
 import { table } from '../table.ts';
@@ -25,7 +25,7 @@ const forms = ['table', 'json'];
 export const command: Command = {
   name: 'status',
   summary: 'Shows the mesh at a glance: store, sidecars, instances, the latest rollout.',
-  options: { api: apiOption, output: outputOption(forms) },
+  options: { ...clientOptions, output: outputOption(forms) },
   async run(invocation) {
     const form = readOutput(invocation, forms);
     const status = (await new ApiClient(invocation).get('/v1/status')) as Status;

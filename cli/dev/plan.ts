@@ -77,7 +77,15 @@ const meshlane = 'cli/main.mjs';
 
 export function controlPlanePlan(ports: MeshPorts, stateFolder: string): ProcessPlan {
   const store = `sqlite:${join(stateFolder, 'meshlane.db')}`;
-  const args = [meshlane, 'control-plane', '--api', formatAddress(ports.api), '--push', formatAddress(ports.push)];
+  const args = [
+    meshlane,
+    'control-plane',
+    '--insecure',
+    '--api',
+    formatAddress(ports.api),
+    '--push',
+    formatAddress(ports.push),
+  ];
   return { name: 'control-plane', args: [...args, '--store', store], printsReady: true };
 }
 

@@ -2,18 +2,27 @@ import type { Log } from '../../observability/logging/log.ts';
 import { type Address, listenError } from '../../shared/discovery/address.ts';
 import { closeHttpServer, type FastifyInstance, newHttpServer } from '../../shared/http/fastify.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import { type ApiGuardOptions, guardApi } from '../access/api-guard.ts';
+import type { ServerTls } from '../access/server-tls.ts';
+import type { History } from '../history/history.ts';
 import { addApplyRoute } from './apply-route.ts';
 import { bodyLimitBytes, takeBodies } from './body.ts';
 import { docsPage } from './docs-page.ts';
+import { addHistoryRoutes } from './history-routes.ts';
 import { addMeshRoutes, type MeshParts } from './mesh-routes.ts';
 import { controlPlaneMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
+import { addPlanRoute } from './plan-route.ts';
 import { addResourceRoutes } from './resource-routes.ts';
 import { Watches } from './watches.ts';
 
 export type ApiParts = MeshParts & {
+  readonly history: History;
   readonly clock: Clock;
   readonly log: Log;
+  readonly guard: ApiGuardOptions;
+  /** Null: in the clear. */
+  readonly tls: ServerTls | null;
   /** Added to each request when tracing is on. */
   readonly trace?: (server: FastifyInstance) => void;
 };
@@ -24,8 +33,9 @@ const mostConnections = 10_000;
 
 /** Serves the control API; rejects with one line that names the port and the flag when it cannot listen. */
 export async function startApiServer(parts: ApiParts, address: Address): Promise<ApiServer> {
-  const { catalog, registry, store, clock, log } = parts;
+  const { catalog, registry, store, clock, log, tls } = parts;
   const server = newHttpServer({
+    ...(tls ? { https: tls.options } : {}),
     bodyLimit: bodyLimitBytes,
     forceCloseConnections: 'idle',
     keepAliveTimeout: 75_000,
@@ -33,14 +43,18 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
     onFault: (error, url) => log.warn('a request failed', { url, error: error.stack }),
   });
   server.server.maxConnections = mostConnections;
+  tls?.attach(server.server);
   const watches = new Watches(catalog, clock);
   const metrics = controlPlaneMetrics(parts, watches);
   takeBodies(server);
   measureRequests(server, metrics);
   parts.trace?.(server);
+  guardApi(server, parts.guard);
   addResourceRoutes(server, catalog, registry, watches);
   addApplyRoute(server, registry);
   addMeshRoutes(server, parts);
+  addPlanRoute(server, catalog, registry);
+  addHistoryRoutes(server, catalog, registry, parts.history);
 
   const document = openApiDocument(parts.version);
   const page = docsPage(document);
@@ -55,7 +69,8 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
   server.get('/', (_request, reply) => reply.redirect('/docs'));
   server.get('/healthz', (_request, reply) => reply.type('text/plain').send('ok\n'));
   server.get('/readyz', (_request, reply) => {
-    const why = isStopping ? 'stopping' : store.isConnected() ? null : 'the store cannot be reached';
+    const { problem } = store.following;
+    const why = isStopping ? 'stopping' : problem && `the store cannot be reached: ${problem}`;
     return reply
       .status(why ? 503 : 200)
       .type('text/plain')

@@ -1,4 +1,5 @@
 import { type FastifyInstance, type FastifyRequest, ProblemError, sendProblem } from '../../shared/http/fastify.ts';
+import { authorOf } from '../access/api-guard.ts';
 import type { Change } from '../catalog/change.ts';
 import type { Registry } from '../registry/registry.ts';
 import { YamlStream } from './body.ts';
@@ -15,7 +16,11 @@ export function addApplyRoute(server: FastifyInstance, registry: Registry): void
     if (request.headers['if-match'] !== undefined || request.headers['if-none-match'] !== undefined)
       throw new ProblemError(invalid('preconditions are for one resource; use PUT with If-Match'));
     const changes = documentsOf(request).map((document): Change => ({ type: 'put', document }));
-    const outcome = await registry.apply(changes, { dryRun, pointerOf: (index) => `/resources/${index}` });
+    const outcome = await registry.apply(changes, {
+      dryRun,
+      pointerOf: (index) => `/resources/${index}`,
+      ...authorOf(request),
+    });
     if (!outcome.ok) return sendProblem(reply, toProblem(outcome.refusal));
     if (dryRun) return reply.send(describeDryRun(outcome));
     const { revision, effects } = outcome;

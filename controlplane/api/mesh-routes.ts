@@ -1,8 +1,12 @@
 import { type FastifyInstance, sendProblem } from '../../shared/http/fastify.ts';
 import { kinds, plurals } from '../../shared/resources/resource.ts';
+import { mustOwn } from '../access/api-guard.ts';
+import type { Protection } from '../access/protection-metrics.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { PushHub } from '../push/push-hub.ts';
 import type { Registry } from '../registry/registry.ts';
+import type { RolloutConductor } from '../rollout/conductor.ts';
+import type { Following } from '../store/follow.ts';
 import { toProblem } from './refusal.ts';
 import { readQuery } from './request.ts';
 
@@ -10,8 +14,10 @@ export type MeshParts = {
   readonly catalog: Catalog;
   readonly hub: PushHub;
   readonly registry: Registry;
-  readonly store: { readonly name: string; isConnected(): boolean };
+  readonly rollouts: Pick<RolloutConductor, 'outcomes'>;
+  readonly store: { readonly name: string; readonly following: Following };
   readonly version: string;
+  readonly protection: Protection;
 };
 
 /** What the mesh is doing: heartbeats, rollouts, sidecars, status. */
@@ -22,6 +28,7 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
   server.post<{ Params: { name: string } }>('/v1/instances/:name/heartbeat', async (request, reply) => {
     readQuery(request, []);
     const { name } = request.params;
+    mustOwn(request, catalog, name);
     const renewal = await registry.heartbeat(name);
     return renewal
       ? reply.send({ name, ...renewal })
@@ -52,7 +59,7 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
     return reply.send({
       version: parts.version,
       revision: catalog.revision,
-      store: { name: parts.store.name, connected: parts.store.isConnected() },
+      store: { name: parts.store.name, connected: parts.store.following.problem === null },
       resources: Object.fromEntries(kinds.map((kind) => [plurals[kind], catalog.count(kind)])),
       sidecars: { connected: sidecars.filter((sidecar) => sidecar.connected).length, items: sidecars },
       services: servicesOf(catalog),

@@ -1,13 +1,17 @@
 import { Counter, Gauge, Histogram, Registry as MetricRegistry } from '../../observability/metrics/prom.ts';
 import type { FastifyInstance } from '../../shared/http/fastify.ts';
 import { kinds } from '../../shared/resources/resource.ts';
+import { addProtectionMetrics } from '../access/protection-metrics.ts';
 import type { MeshParts } from './mesh-routes.ts';
 import type { Watches } from './watches.ts';
 
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 /** The figures of the control plane, read when somebody scrapes. */
-export function controlPlaneMetrics({ catalog, hub, store }: MeshParts, watches: Watches): MetricRegistry {
+export function controlPlaneMetrics(
+  { catalog, hub, store, rollouts, protection }: MeshParts,
+  watches: Watches,
+): MetricRegistry {
   const registry = new MetricRegistry();
   const gauge = (name: string, help: string, value: () => number) =>
     new Gauge({
@@ -24,7 +28,7 @@ export function controlPlaneMetrics({ catalog, hub, store }: MeshParts, watches:
     () => catalog.revision,
   );
   gauge('meshlane_control_plane_store_connected', '1 while the store can be followed.', () =>
-    store.isConnected() ? 1 : 0,
+    store.following.problem === null ? 1 : 0,
   );
   gauge('meshlane_control_plane_sidecars', 'Connected sidecars.', () => hub.connected);
   gauge(
@@ -56,6 +60,26 @@ export function controlPlaneMetrics({ catalog, hub, store }: MeshParts, watches:
       cutOff.inc(hub.slowClosed);
     },
   });
+  const ended = new Counter({
+    name: 'meshlane_rollouts_total',
+    help: 'Rollouts that this control plane brought to their end: done, or rolledBack.',
+    labelNames: ['outcome'],
+    registers: [registry],
+    collect() {
+      ended.reset();
+      for (const [outcome, count] of Object.entries(rollouts.outcomes)) ended.inc({ outcome }, count);
+    },
+  });
+  const differences = new Counter({
+    name: 'meshlane_control_plane_store_differences_total',
+    help: 'Keys that were not known as the store had them, found by the comparison that is made each minute.',
+    registers: [registry],
+    collect() {
+      differences.reset();
+      differences.inc(store.following.differences);
+    },
+  });
+  addProtectionMetrics(registry, protection);
   return registry;
 }
 

@@ -1,6 +1,7 @@
 /** The OpenAPI 3.1 document, made of the schemas that requests are read with. */
 import { type Kind, kinds, plurals } from '../../shared/resources/resource.ts';
 import { documentSchemas } from '../../shared/resources/schema.ts';
+import { historyPaths } from './history-paths.ts';
 
 type Json = Record<string, unknown>;
 
@@ -56,8 +57,12 @@ export function openApiDocument(version: string): Json {
         'Resources of the mesh, how far their changes have come, and who is connected. Every error is application/problem+json.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    paths: { ...paths, ...meshPaths },
-    components: { schemas: schemas() },
+    paths: { ...paths, ...meshPaths, ...historyPaths },
+    security: [{ token: [] }, { certificate: [] }],
+    components: {
+      schemas: schemas(),
+      securitySchemes: { token: { type: 'http', scheme: 'bearer' }, certificate: { type: 'mutualTLS' } },
+    },
   };
 }
 

@@ -26,14 +26,38 @@ export const problemTable = {
     title: 'The request is too large',
     text: 'The body is above the limit, or the store does not take so many changes at once. Apply them in smaller parts.',
   },
+  store_full: {
+    status: 507,
+    title: 'The store is full',
+    text: 'Nothing was stored. Reading still works. The detail says how to make room.',
+  },
   unavailable: {
     status: 503,
     title: 'The store does not answer',
     text: 'Reading still works. Whether the change was stored is not known; applying it again is safe.',
   },
-} as const satisfies Record<Refusal['code'], Facts>;
+  unauthenticated: {
+    status: 401,
+    title: 'It is not known who asks',
+    text: 'Send `Authorization: Bearer TOKEN`, or connect with a client certificate that the control plane trusts.',
+  },
+  forbidden: {
+    status: 403,
+    title: 'Not allowed',
+    text: 'The role of the token or identity does not reach so far; the detail says which role and what it lacks.',
+  },
+  slowed: {
+    status: 429,
+    title: 'Too many wrong tokens',
+    text: 'Tokens from this address are not looked at for a while; Retry-After says how long.',
+  },
+} as const satisfies Record<Refusal['code'] | 'unauthenticated' | 'slowed', Facts>;
 
-export function toProblem({ code, detail, issues }: Refusal): Problem {
+export function toProblem({
+  code,
+  detail,
+  issues,
+}: Omit<Refusal, 'code'> & { code: keyof typeof problemTable }): Problem {
   const { status, title } = problemTable[code];
   return { type: `/docs#problem-${code}`, title, status, detail, ...(issues.length > 0 ? { errors: issues } : {}) };
 }

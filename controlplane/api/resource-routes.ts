@@ -1,8 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from '../../shared/http/fastify.ts';
 import { ProblemError, sendProblem } from '../../shared/http/fastify.ts';
 import { type Kind, kinds, plurals } from '../../shared/resources/resource.ts';
+import { authorOf } from '../access/api-guard.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Change, Outcome } from '../catalog/change.ts';
+import type { ApplyOptions, Change, Outcome } from '../catalog/change.ts';
 import type { Registry } from '../registry/registry.ts';
 import { invalid, toProblem } from './refusal.ts';
 import { etagOf, isFresh, oneDocument, readNumber, readPrecondition, readQuery, readSwitch } from './request.ts';
@@ -41,20 +42,25 @@ export function addResourceRoutes(
       const document = oneDocument(request);
       const path = { kind, name: request.params.name };
       const change: Change = { type: 'put', document, path, ...readPrecondition(request) };
-      return answer(reply, registry, change, readSwitch(dryRun, 'dryRun'));
+      return answer(reply, registry, change, { dryRun: readSwitch(dryRun, 'dryRun'), ...authorOf(request) });
     });
     server.delete<Named>(one, async (request, reply) => {
       const { dryRun } = readQuery(request, ['dryRun']);
       const change: Change = { type: 'delete', kind, name: request.params.name, ...readPrecondition(request) };
-      return answer(reply, registry, change, readSwitch(dryRun, 'dryRun'));
+      return answer(reply, registry, change, { dryRun: readSwitch(dryRun, 'dryRun'), ...authorOf(request) });
     });
   }
 }
 
-async function answer(reply: FastifyReply, registry: Registry, change: Change, dryRun: boolean): Promise<FastifyReply> {
-  const outcome = await registry.apply([change], { dryRun });
+async function answer(
+  reply: FastifyReply,
+  registry: Registry,
+  change: Change,
+  options: ApplyOptions,
+): Promise<FastifyReply> {
+  const outcome = await registry.apply([change], options);
   if (!outcome.ok) return sendProblem(reply, toProblem(outcome.refusal));
-  if (dryRun) return reply.send(describeDryRun(outcome));
+  if (options.dryRun) return reply.send(describeDryRun(outcome));
   const { action, resource } = outcome.effects[0]!;
   reply.header('x-meshlane-revision', outcome.revision);
   if (action !== 'removed') reply.header('etag', etagOf(resource.revision ?? outcome.revision));

@@ -176,7 +176,10 @@ export class Catalog implements ResourceSet, FollowSink {
       document = null;
     }
     const read = readResource(document);
-    if (read.ok && keyOf(read.value) === entry.key) return new StoredResource(read.value, entry);
+    if (read.ok && keyOf(read.value) === entry.key) {
+      const { kind, name } = read.value;
+      return new StoredResource(read.value, entry, this.stored(kind, name));
+    }
     const why = read.ok ? 'its name is not its key' : formatIssues(read.issues);
     this.#log.warn('an entry of the store is no valid resource and is left out', { key: entry.key, why });
     return null;

@@ -23,6 +23,13 @@ export type Change =
       readonly precondition?: Precondition;
       /** Leaves a resource that has changed since as it is. */
       readonly onlyAtRevision?: number;
+    }
+  | {
+      /** A rollout goes on or back; not for users. */
+      readonly type: 'rollout';
+      readonly resource: AnyResource;
+      /** Leaves a resource that has changed since as it is. */
+      readonly onlyAtRevision: number;
     };
 
 export type Effect = {
@@ -31,9 +38,37 @@ export type Effect = {
   readonly resource: AnyResource;
 };
 
+/** What a change does to one resource. */
+export type Touch = {
+  readonly action: Effect['action'];
+  /** As it will be; as it was last when removed. */
+  readonly resource: AnyResource;
+  readonly before: { readonly resource: AnyResource } | undefined;
+};
+
+/** Who asks for a change. */
+export type Author = {
+  readonly who: string;
+  readonly how: 'token' | 'certificate' | 'anonymous' | 'internal';
+  /** Where the request came from. */
+  readonly peer: string;
+  /** The request, such as `PUT /v1/routes/:name`. */
+  readonly action: string;
+  /** Why the author may not do this; null when it may. */
+  faultOf(touch: Touch): string | null;
+};
+
 /** Why nothing was done. */
 export type Refusal = {
-  readonly code: 'invalid' | 'in_use' | 'stale' | 'not_found' | 'too_large' | 'unavailable';
+  readonly code:
+    | 'invalid'
+    | 'in_use'
+    | 'stale'
+    | 'not_found'
+    | 'too_large'
+    | 'store_full'
+    | 'unavailable'
+    | 'forbidden';
   readonly detail: string;
   readonly issues: readonly Issue[];
 };
@@ -48,4 +83,12 @@ export type ApplyOptions = {
   readonly dryRun?: boolean;
   /** Where each change stands in the request, put before the pointers of its faults; '' when there is only one. */
   readonly pointerOf?: (index: number) => string;
+  /** Who wants it, as history tells it. */
+  readonly by?: string;
+  /** The same in full, held to what it may do; absent for what the control plane does by itself. */
+  readonly author?: Author;
+  /** Why, for the history. */
+  readonly note?: string;
+  /** Reaches all sidecars at once, whatever the resources say of their rollout. */
+  readonly atOnce?: boolean;
 };

@@ -5,9 +5,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Issue } from '../../shared/errors/problem.ts';
 import { readResource } from '../../shared/resources/read.ts';
-import { checkReferences, PolicyIndex, usersOfService } from '../../shared/resources/references.ts';
+import { checkReferences, PolicyIndex, type ResourceSet, usersOfService } from '../../shared/resources/references.ts';
 import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import { type AnyResource, isKind } from '../../shared/resources/schema.ts';
+import { WithStable } from '../rollout/with-stable.ts';
 import type { Catalog } from './catalog.ts';
 import type { Change, Precondition, Refusal } from './change.ts';
 import { Faults } from './faults.ts';
@@ -59,6 +60,13 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
       }
       return;
     }
+    if (change.type === 'rollout') {
+      const { resource, onlyAtRevision } = change;
+      const before = catalog.stored(resource.kind, resource.name);
+      if (before?.revision === onlyAtRevision)
+        steps.push({ action: 'changed', key: keyOf(resource), resource, before });
+      return;
+    }
     const document = withPath(change.document, change.path, at, faults);
     const read = readResource(document);
     if (!read.ok) faults.add(at, read.issues);
@@ -75,13 +83,14 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
   });
 
   // Only now is the whole change laid over the catalog.
-  const policies = new PolicyIndex(overlay);
+  const inForce = new WithStable(overlay, catalog);
+  const policies = new PolicyIndex(inForce);
   for (const { at, raw } of puts) faults.add(at, checkReferences(raw, overlay, policies));
   if (faults.count > 0) return refuse('invalid', `Nothing was stored: ${faults.summary}.`, faults.told);
   if (stale.length > 0) return refuse('stale', stale.join('; '));
   if (missing.length > 0) return refuse('not_found', missing.join('; '));
   const inUse = steps.flatMap(({ action, resource }) =>
-    action === 'removed' && resource.kind === 'Service' ? usersText(resource.name, overlay) : [],
+    action === 'removed' && resource.kind === 'Service' ? usersText(resource.name, inForce) : [],
   );
   if (inUse.length > 0) return refuse('in_use', inUse.join('; '));
   return { ok: true, steps };
@@ -91,10 +100,17 @@ function toStep(key: ResourceKey, resource: AnyResource, before: StoredResource 
   if (!before) return { action: 'created', key, resource, before };
   const isSame =
     isDeepStrictEqual(before.resource.spec, resource.spec) &&
-    isDeepStrictEqual(before.resource.labels, resource.labels);
+    isDeepStrictEqual(before.resource.labels, resource.labels) &&
+    isDeepStrictEqual(before.resource.rollout, resource.rollout) &&
+    !isWithdrawn(before);
   return isSame
     ? { action: 'unchanged', key, resource: before.resource, before }
     : { action: 'changed', key, resource, before };
+}
+
+/** Its rollout failed and there is nothing to go back to, so the same again is another try. */
+function isWithdrawn({ rollout }: StoredResource): boolean {
+  return rollout?.state === 'rolledBack' && !rollout.isRestored;
 }
 
 /** The document without what only the mesh sets, and with the kind and name of its path. */
@@ -121,8 +137,8 @@ function staleText(key: ResourceKey, before: StoredResource | undefined): string
   return before ? `${key} is at revision ${before.revision}; read it again and retry` : `${key} does not exist`;
 }
 
-function usersText(service: string, overlay: Overlay): string[] {
-  const users = usersOfService(service, overlay).map(keyOf);
+function usersText(service: string, set: ResourceSet): string[] {
+  const users = [...new Set(usersOfService(service, set).map(keyOf))];
   if (users.length === 0) return [];
   const more = users.length > 20 ? ` and ${users.length - 20} more` : '';
   return [`Service/${service} is used by ${users.slice(0, 20).join(', ')}${more}; remove or change them first`];

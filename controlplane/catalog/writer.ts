@@ -5,13 +5,18 @@
  */
 import { randomInt, randomUUID } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import { changesOf, summaryOf } from '../history/entry.ts';
+import type { History } from '../history/history.ts';
 import { messageOf } from '../message-of.ts';
-import { BatchTooLarge, type Operation, type Store } from '../store/store.ts';
+import { written } from '../rollout/next-state.ts';
+import { BatchTooLarge, LoginRefused, type Operation, type Store, StoreFull } from '../store/store.ts';
 import { type Catalog, writerKey } from './catalog.ts';
-import type { ApplyOptions, Change, Effect, Outcome, Refusal } from './change.ts';
+import type { ApplyOptions, Author, Change, Effect, Outcome, Refusal } from './change.ts';
 import { plan, type Step } from './plan.ts';
 import { StoredResource } from './stored-resource.ts';
+import { keysOf, type Write, WriteQueue } from './write-queue.ts';
 
 const mostWaiting = 1_000;
 /** Longest time for which one write competes with the ones of other replicas. */
@@ -20,71 +25,158 @@ const longestPauseMs = 20;
 const catchUpMs = 5_000;
 /** The store collects an instance itself when no control plane renewed or removed it for a day. */
 const garbageSeconds = 86_400;
+/** Of registrations that are stored together, as the history has them. */
+const mostAuthors = 5;
+/** Together with the key that every write changes, what every store takes at once. */
+const mostOperations = 100;
+/** Of those that the author of a write may not do, so many are told. */
+const mostFaults = 20;
+
+/** Hears what became of each set of changes. */
+export type OutcomeListener = (changes: readonly Change[], options: ApplyOptions, outcome: Outcome) => void;
+
+/** A write that may be committed. */
+type Planned = { readonly write: Write; readonly steps: readonly Step[] };
+
+type Refused = Extract<Outcome, { ok: false }>;
+type Committed = number | 'outrun' | Refused;
 
 export class Writer {
   readonly #catalog: Catalog;
   readonly #store: Store;
+  readonly #history: History;
   readonly #clock: Clock;
   readonly #writer = randomUUID();
-  #turn: Promise<unknown> = Promise.resolve();
-  #waiting = 0;
+  readonly #queue = new WriteQueue((writes) => this.#take(writes));
   #writes = 0;
+  readonly #onOutcome: OutcomeListener | null;
 
-  constructor(catalog: Catalog, store: Store, clock: Clock) {
+  constructor(
+    catalog: Catalog,
+    store: Store,
+    history: History,
+    clock: Clock,
+    onOutcome: OutcomeListener | null = null,
+  ) {
     this.#catalog = catalog;
     this.#store = store;
+    this.#history = history;
     this.#clock = clock;
+    this.#onOutcome = onOutcome;
   }
 
   /** Does all changes at one new revision, or none. Never rejects for what a user or the store did. */
-  async apply(changes: readonly Change[], options: ApplyOptions = {}): Promise<Outcome> {
-    if (this.#waiting >= mostWaiting)
-      return refuse('unavailable', `more than ${mostWaiting} writes are waiting; try again`);
-    this.#waiting++;
-    const turn = this.#turn.then(() => this.#attempt(changes, options));
-    this.#turn = turn.then(
-      () => undefined,
-      () => undefined,
-    );
-    try {
-      return await turn;
-    } finally {
-      this.#waiting--;
+  apply(changes: readonly Change[], options: ApplyOptions = {}): Promise<Outcome> {
+    return new Promise((resolve, fail) => {
+      const settle = (outcome: Outcome) => {
+        this.#onOutcome?.(changes, options, outcome);
+        resolve(outcome);
+      };
+      if (this.#queue.length < mostWaiting) this.#queue.add({ changes, options, settle, fail });
+      else settle(refuse('unavailable', `more than ${mostWaiting} writes are waiting; try again`));
+    });
+  }
+
+  /** Writes that do not touch the same resources become one commit; the others have the next ones. */
+  async #take(writes: readonly Write[]): Promise<void> {
+    let rest = writes;
+    const deadlineMs = this.#clock.monotonicMs() + competeMs;
+    while (rest.length > 0) {
+      const seen = this.#catalog.revision;
+      const { group, later } = this.#plan(rest);
+      if (group.length === 0) return;
+      const result = await this.#commit(group);
+      if (result === 'outrun' && this.#clock.monotonicMs() < deadlineMs) {
+        rest = [...group.map(({ write }) => write), ...later];
+        // Another replica was faster: look at what it did, then decide anew.
+        await this.#catalog.waitFor(seen + 1, catchUpMs);
+        // The one that wins sees its own write first, and would win again.
+        await wait(randomInt(longestPauseMs));
+        continue;
+      }
+      await this.#settle(group, result);
+      rest = later;
     }
   }
 
-  async #attempt(changes: readonly Change[], { dryRun = false, pointerOf = () => '' }: ApplyOptions): Promise<Outcome> {
-    const deadlineMs = this.#clock.monotonicMs() + competeMs;
-    do {
-      const seen = this.#catalog.revision;
-      const planned = plan(changes, this.#catalog, pointerOf);
-      if (!planned.ok) return planned;
-      const toStore = planned.steps.filter((step) => step.action !== 'unchanged');
-      if (dryRun) return { ok: true, revision: seen, effects: planned.steps.map((step) => toEffect(step)) };
-      if (toStore.length === 0) return unchanged(planned.steps, seen);
-      try {
-        const result = await this.#store.commit(this.#operations(toStore));
-        if (result.ok) {
-          await this.#catalog.waitFor(result.revision, catchUpMs);
-          return {
-            ok: true,
-            revision: result.revision,
-            effects: planned.steps.map((step) => toEffect(step, result.revision)),
-          };
-        }
-      } catch (error) {
-        if (error instanceof BatchTooLarge) return refuse('too_large', error.message);
-        return refuse(
-          'unavailable',
-          `the store did not answer, so the change may be stored or not: ${messageOf(error)}`,
-        );
+  async #settle(group: readonly Planned[], result: Committed): Promise<void> {
+    if (typeof result === 'number') {
+      await this.#catalog.waitFor(result, catchUpMs);
+      for (const { write, steps } of group)
+        write.settle({ ok: true, revision: result, effects: steps.map((step) => toEffect(step, result)) });
+    } else if (result === 'outrun') {
+      for (const { write } of group)
+        write.settle(refuse('unavailable', 'other control planes write all the time; try again'));
+    } else if (group.length > 1 && result.refusal.code === 'too_large') {
+      // No write has to answer for the size of the others.
+      for (const { write } of group) await this.#take([write]);
+    } else for (const { write } of group) write.settle(result);
+  }
+
+  /** Settles what is refused or changes nothing. What touches the same as a write before has to wait until that is done. */
+  #plan(writes: readonly Write[]): { group: Planned[]; later: Write[] } {
+    const seen = this.#catalog.revision;
+    const group: Planned[] = [];
+    const later: Write[] = [];
+    const touched = new Set<ResourceKey>();
+    for (const write of writes) {
+      const keys = write.changes.filter((change) => !this.#isMoot(change)).flatMap(keysOf);
+      const touch = () => {
+        for (const key of keys) touched.add(key);
+      };
+      if (touched.size > 0 && (touched.size + keys.length >= mostOperations || keys.some((key) => touched.has(key)))) {
+        later.push(write);
+        touch();
+        continue;
       }
-      // Another replica was faster: look at what it did, then decide anew.
-      await this.#catalog.waitFor(seen + 1, catchUpMs);
-      // The one that wins sees its own write first, and would win again.
-      await wait(randomInt(longestPauseMs));
-    } while (this.#clock.monotonicMs() < deadlineMs);
-    return refuse('unavailable', 'other control planes write all the time; try again');
+      const { dryRun = false, pointerOf = () => '' } = write.options;
+      const planned = plan(write.changes, this.#catalog, pointerOf);
+      if (!planned.ok) {
+        write.settle(planned);
+        continue;
+      }
+      const steps = planned.steps.map((step) => this.#withRollout(step, write.options));
+      const forbidden = forbiddenTo(write.options.author, steps);
+      if (forbidden) write.settle(forbidden);
+      else if (dryRun) write.settle({ ok: true, revision: seen, effects: steps.map((step) => toEffect(step)) });
+      else if (steps.some(isToStore)) {
+        group.push({ write, steps });
+        touch();
+      } else write.settle(unchanged(steps, seen));
+    }
+    return { group, later };
+  }
+
+  /** It does nothing, since what it would put is there. */
+  #isMoot(change: Change): boolean {
+    return (
+      change.type === 'put' && change.onlyIfMissing === true && keysOf(change).every((key) => this.#catalog.get(key))
+    );
+  }
+
+  /** What a user writes starts a rollout; a rollout that goes on has its state already. */
+  #withRollout(step: Step, { atOnce = false }: ApplyOptions): Step {
+    const { action, resource, before } = step;
+    if (resource.status || (action !== 'created' && action !== 'changed')) return step;
+    return { ...step, resource: written(resource, before, this.#nowText(), atOnce) };
+  }
+
+  #nowText(): string {
+    return new Date(this.#clock.wallMs()).toISOString();
+  }
+
+  /** The new revision, why there is none, or `outrun` when another replica wrote meanwhile. */
+  async #commit(group: readonly Planned[]): Promise<Committed> {
+    try {
+      const operations = this.#operations(group.flatMap(({ steps }) => steps.filter(isToStore)));
+      const result = await this.#store.commit([...operations, ...(await this.#historyOf(group, operations.length))]);
+      return result.ok ? result.revision : 'outrun';
+    } catch (error) {
+      if (error instanceof BatchTooLarge) return refuse('too_large', error.message);
+      if (error instanceof LoginRefused) return refuse('unavailable', error.message);
+      if (error instanceof StoreFull) return refuse('store_full', error.message);
+      return refuse('unavailable', `the store did not answer, so the change may be stored or not: ${messageOf(error)}`);
+    }
   }
 
   #operations(steps: readonly Step[]): Operation[] {
@@ -94,14 +186,40 @@ export class Writer {
       if (action === 'removed') return { type: 'delete', key, expected, ...former };
       const seconds = resource.kind === 'Instance' ? resource.spec.leaseSeconds : undefined;
       const lease = seconds ? { leaseSeconds: seconds + garbageSeconds } : {};
-      const { kind, name, labels, spec } = resource;
-      return { type: 'put', key, value: JSON.stringify({ kind, name, labels, spec }), expected, ...lease, ...former };
+      const { kind, name, labels, spec, rollout, status } = resource;
+      const value = JSON.stringify({ kind, name, labels, spec, rollout, status });
+      return { type: 'put', key, value, expected, ...lease, ...former };
     });
     this.#writes++;
     const value = `${this.#writer} ${this.#writes}`;
     operations.push({ type: 'put', key: writerKey, value, expected: this.#catalog.writerRevision });
     return operations;
   }
+
+  /** None for what changes no configuration, unless there is something to be said of it. */
+  async #historyOf(group: readonly Planned[], operations: number): Promise<Operation[]> {
+    const changes = changesOf(group.flatMap(({ steps }) => steps.filter(isToStore)));
+    const notes = group.flatMap(({ write }) => write.options.note ?? []);
+    if (changes.length === 0 && notes.length === 0) return [];
+    const authors = new Set(group.map(({ write }) => write.options.by ?? 'anonymous'));
+    const head = {
+      at: this.#nowText(),
+      by: [...authors].slice(0, mostAuthors).join(', '),
+      summary: summaryOf(changes),
+    };
+    const note = notes.length > 0 ? { note: notes.join('; ') } : {};
+    return this.#history.operations({ ...head, ...note }, changes, this.#store.mostOperations - operations);
+  }
+}
+
+/** The refusal of steps that their author may not take; null when it may. */
+function forbiddenTo(author: Author | undefined, steps: readonly Step[]): Refused | null {
+  const faults = author ? steps.flatMap((step) => author.faultOf(step) ?? []) : [];
+  return faults.length > 0 ? refuse('forbidden', faults.slice(0, mostFaults).join('; ')) : null;
+}
+
+function isToStore({ action }: Step): boolean {
+  return action !== 'unchanged';
 }
 
 function toEffect({ action, resource, before }: Step, revision?: number): Effect {
@@ -116,6 +234,6 @@ function unchanged(steps: readonly Step[], seen: number): Outcome {
   return { ok: true, revision: last || seen, effects: steps.map((step) => toEffect(step)) };
 }
 
-function refuse(code: Refusal['code'], detail: string): Outcome {
+function refuse(code: Refusal['code'], detail: string): Refused {
   return { ok: false, refusal: { code, detail, issues: [] } };
 }

@@ -1,12 +1,18 @@
 /**
- * All streams to the sidecars: hands every change of the catalog to each, closes the ones that stopped answering, and
+ * All streams to the sidecars: hands the changes of the catalog to each, closes the ones that stopped answering, and
  * knows how far each rollout has come.
  */
 import type { Log } from '../../observability/logging/log.ts';
+import type { WireHello, WireReport } from '../../shared/discovery/discovery.ts';
+import type { OutgoingMessage } from '../../shared/grpc/server/outgoing-message.ts';
+import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { Clock } from '../../shared/time/clock.ts';
-import type { Catalog } from '../catalog/catalog.ts';
+import type { Catalog, CatalogChange } from '../catalog/catalog.ts';
+import { meshKey, readMeshId } from '../store/mesh-id.ts';
+import { MeshFeed, type Pending } from './mesh-feed.ts';
+import { Pacer } from './pacer.ts';
 import { describeRollout, RevisionLog, type Rollout } from './rollouts.ts';
-import type { SidecarStream } from './sidecar-stream.ts';
+import { SidecarStream } from './sidecar-stream.ts';
 
 export type CloseReason = 'slow' | 'replaced' | 'stopping';
 type Closer = (reason: CloseReason, text: string) => void;
@@ -46,10 +52,17 @@ export class PushHub {
   /** Services of the sidecars that registered before the start and are not back yet, by sidecar. */
   readonly #awaited = new Map<string, string>();
   #hasHeard = false;
+  readonly #catalog: Catalog;
+  readonly #feed: MeshFeed;
+  readonly #pacer: Pacer;
+  /** Changed since the last round over the streams. */
+  #pending = new Map<ResourceKey, Pending>();
+  #pendingRevision = 0;
   readonly #streams = new Map<string, { readonly stream: SidecarStream; readonly close: Closer }>();
+  readonly #reportListeners = new Set<(sidecar: string, report: WireReport) => void>();
   readonly #gone = new Map<string, Gone>();
   readonly #revisions: RevisionLog;
-  readonly #unsubscribe: () => void;
+  readonly #unsubscribe: readonly (() => void)[];
   readonly #timer: NodeJS.Timeout;
   /** Closed because they did not answer, since the start. */
   slowClosed = 0;
@@ -60,6 +73,8 @@ export class PushHub {
     log: Log,
     { ackTimeoutMs: timeoutMs = ackTimeoutMs, reconnectMs: windowMs = reconnectMs } = {},
   ) {
+    this.#catalog = catalog;
+    this.#feed = new MeshFeed(catalog);
     this.#clock = clock;
     this.#log = log;
     this.#ackTimeoutMs = timeoutMs;
@@ -69,11 +84,17 @@ export class PushHub {
       if (resource.kind === 'Instance' && resource.spec.leaseSeconds)
         this.#awaited.set(resource.name, resource.spec.service);
     this.#revisions = new RevisionLog(catalog);
-    this.#unsubscribe = catalog.subscribe((change) => {
-      this.#revisions.take(change);
-      for (const { kind, name } of change.removed) if (kind === 'Instance') this.#awaited.delete(name);
-      for (const { stream } of this.#streams.values()) stream.offer(change);
-    });
+    this.#pacer = new Pacer(
+      () => this.#publish(),
+      () => clock.monotonicMs(),
+    );
+    this.#readMesh();
+    this.#unsubscribe = [
+      catalog.subscribe((change) => this.#take(change)),
+      catalog.subscribeMeta((key) => {
+        if (key === meshKey) this.#readMesh();
+      }),
+    ];
     this.#timer = setInterval(() => this.#sweep(), Math.min(sweepMs, timeoutMs / 4));
     this.#timer.unref();
   }
@@ -87,7 +108,8 @@ export class PushHub {
   }
 
   /** Takes a stream in and sends it everything. A stream of the same sidecar that is still there is closed. */
-  add(stream: SidecarStream, close: Closer): void {
+  open(hello: WireHello, peer: string, write: (message: OutgoingMessage) => void, close: Closer): SidecarStream {
+    const stream = new SidecarStream(hello, peer, this.#feed, write, () => this.#clock.monotonicMs());
     const { sidecar } = stream.hello;
     const old = this.#streams.get(sidecar);
     if (old) {
@@ -99,6 +121,7 @@ export class PushHub {
     this.#hasHeard = true;
     this.#streams.set(sidecar, { stream, close });
     stream.sendAll();
+    return stream;
   }
 
   /** Takes a stream out; one that was replaced already is no longer here. */
@@ -106,6 +129,7 @@ export class PushHub {
     const { sidecar } = stream.hello;
     if (this.#streams.get(sidecar)?.stream !== stream) return;
     this.#streams.delete(sidecar);
+    stream.close();
     const atMs = this.#clock.monotonicMs();
     this.#gone.set(sidecar, { status: statusOf(stream, false), atMs, hasLeft: stream.hasLeft });
     if (this.#gone.size > mostRemembered) this.#gone.delete(this.#gone.keys().next().value!);
@@ -117,6 +141,16 @@ export class PushHub {
     if (stream) stream.hasLeft = true;
     const gone = this.#gone.get(sidecar);
     if (gone) gone.hasLeft = true;
+  }
+
+  /** Calls the listener with what sidecars say of their requests; returns what ends that. */
+  onReport(listener: (sidecar: string, report: WireReport) => void): () => void {
+    this.#reportListeners.add(listener);
+    return () => this.#reportListeners.delete(listener);
+  }
+
+  report(sidecar: string, report: WireReport): void {
+    for (const listener of this.#reportListeners) listener(sidecar, report);
   }
 
   /** Connected sidecars and the ones that left in the last minute, by name. */
@@ -141,9 +175,39 @@ export class PushHub {
 
   close(): void {
     clearInterval(this.#timer);
-    this.#unsubscribe();
+    this.#pacer.close();
+    for (const end of this.#unsubscribe) end();
     for (const { close } of this.#streams.values()) close('stopping', 'the control plane stops');
     this.#streams.clear();
+  }
+
+  #take(change: CatalogChange): void {
+    this.#revisions.take(change);
+    for (const key of change.removed) {
+      if (key.kind === 'Instance') this.#awaited.delete(key.name);
+      this.#pending.set(`${key.kind}/${key.name}`, { key, stored: null });
+    }
+    for (const stored of change.changed) {
+      const { kind, name } = stored.resource;
+      this.#pending.set(stored.key, { key: { kind, name }, stored });
+    }
+    this.#pendingRevision = change.revision;
+    this.#pacer.ask();
+  }
+
+  /** One round over the streams that have to hear of what changed. */
+  #publish(): void {
+    const pending = this.#pending;
+    this.#pending = new Map();
+    const { config, services } = this.#feed.publish(this.#pendingRevision, pending.values());
+    for (const { stream } of this.#streams.values()) if (config || !stream.isScoped) stream.offer();
+    if (!config) for (const { streams } of services) for (const stream of streams) stream.offer();
+  }
+
+  #readMesh(): void {
+    const id = readMeshId(this.#catalog.meta(meshKey));
+    // One that is broken or gone is mended by whoever follows the store.
+    if (id !== '') this.#feed.mesh = id;
   }
 
   #disconnected(): Gone[] {
@@ -154,6 +218,9 @@ export class PushHub {
 
   #sweep(): void {
     this.#disconnected();
+    let edition = this.#feed.now.edition;
+    for (const { stream } of this.#streams.values()) edition = Math.min(edition, stream.edition);
+    this.#feed.forget(edition);
     if (this.#clock.monotonicMs() >= this.#backBeforeMs) this.#awaited.clear();
     for (const { stream, close } of this.#streams.values()) {
       if (stream.waitingMs < this.#ackTimeoutMs) continue;

@@ -1,28 +1,24 @@
-/**
- * The gRPC server of the push protocol. It takes connections from a listener of ours, so that the connection of a peer
- * that reads nothing can be cut: ending its stream would wait behind the bytes it does not take.
- */
-import { createServer, type Socket } from 'node:net';
-import type { Log } from '../../observability/logging/log.ts';
-import { type Address, listenError } from '../../shared/discovery/address.ts';
-import {
-  DiscoveryService,
-  type WireInstanceName,
-  type WireLease,
-  type WireRegistration,
-  type WireSidecarMessage,
-  type WireUpdate,
-} from '../../shared/discovery/discovery.ts';
-import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
+/** The push protocol as a service of gRPC: streams go to the hub, registrations to the registry. */
+import type { Server, Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import type { Address } from '../../shared/discovery/address.ts';
+import { discoveryMethods, type WireHello, type WireSidecarMessage } from '../../shared/discovery/discovery.ts';
+import { grpc } from '../../shared/grpc/grpc.ts';
+import { type GrpcServer, type Methods, startGrpcServer } from '../../shared/grpc/server/grpc-server.ts';
+import type { CallHandler, Method, ServerCall } from '../../shared/grpc/server/server-call.ts';
+import { StatusError } from '../../shared/grpc/server/status-error.ts';
+import { unary } from '../../shared/grpc/server/unary.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import type { Gate } from '../access/gate.ts';
+import { type Pass, type PushCaller, PushGuard } from '../access/push-guard.ts';
+import type { ServerTls } from '../access/server-tls.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { CloseReason, PushHub } from './push-hub.ts';
 import { deregister, heartbeat, register } from './registration.ts';
-import { SidecarStream } from './sidecar-stream.ts';
-
-type Call = grpc.ServerDuplexStream<WireSidecarMessage, WireUpdate>;
-export type PushServer = { readonly address: Address; close(): Promise<void> };
+import { isSoundReport } from './report-bounds.ts';
+import { scopeFault } from './scope.ts';
+import type { SidecarStream } from './sidecar-stream.ts';
 
 const helloTimeoutMs = 15_000;
 /** Time a closed stream has for its last words to be read. */
@@ -31,7 +27,7 @@ const mostConnections = 20_000;
 /** A sidecar has one stream and now and then a call; one that asks for more waits. */
 const mostCalls = 10;
 /** The longest answer refuses 10,000 resources, each by its name. Updates are larger, but go the other way. */
-const longestMessageBytes = 4 * 1024 * 1024;
+const mostMessageBytes = 4 * 1024 * 1024;
 const namePattern = /^[\x21-\x7e]{1,253}$/;
 
 const codes: Readonly<Record<CloseReason, grpc.status>> = {
@@ -45,111 +41,123 @@ export type PushServerParts = {
   readonly catalog: Catalog;
   readonly registry: Registry;
   readonly clock: Clock;
-  readonly log: Log;
+  readonly gate: Gate;
+  /** Null: in the clear. */
+  readonly tls: ServerTls | null;
 };
 
 /** Serves the push protocol; rejects with one line that names the port and the flag when it cannot listen. */
-export async function startPushServer(parts: PushServerParts, address: Address): Promise<PushServer> {
-  const { hub, catalog, registry, clock } = parts;
-  const sockets = new Map<string, Socket>();
-  const server = new grpc.Server({
-    ...channelOptions,
-    'grpc.max_receive_message_length': longestMessageBytes,
-    'grpc.max_concurrent_streams': mostCalls,
-  });
-
-  const openStream = (call: Call) => {
-    let stream: SidecarStream | null = null;
-    const socket = sockets.get(call.getPeer());
-    const end = (code: grpc.status, text: string) => {
-      clearTimeout(helloTimer);
-      if (call.cancelled) return;
-      call.emit('error', { code, details: text });
-      const cut = setTimeout(() => socket?.destroy(), lastWordsMs);
-      cut.unref();
-      call.once('finish', () => clearTimeout(cut));
-      call.once('close', () => clearTimeout(cut));
-    };
-    const helloTimer = setTimeout(() => end(grpc.status.DEADLINE_EXCEEDED, 'no Hello came'), helloTimeoutMs);
-    const leave = () => {
-      clearTimeout(helloTimer);
-      if (stream) hub.remove(stream);
-    };
-    call.on('data', ({ hello, ack }: WireSidecarMessage) => {
-      if (stream) {
-        if (ack) stream.ack(ack);
-        return;
-      }
-      clearTimeout(helloTimer);
-      if (!hello) return end(grpc.status.INVALID_ARGUMENT, 'the first message must be Hello');
-      if (!namePattern.test(hello.sidecar))
-        return end(
-          grpc.status.INVALID_ARGUMENT,
-          'Hello.sidecar must be a name of 1 to 253 printable characters without spaces',
-        );
-      if (hub.isFull) return end(grpc.status.RESOURCE_EXHAUSTED, 'this control plane has as many sidecars as it takes');
-      stream = new SidecarStream(
-        hello,
-        call.getPeer(),
-        catalog,
-        (update) => call.write(update),
-        () => clock.monotonicMs(),
-      );
-      hub.add(stream, (reason, text) => end(codes[reason], text));
-    });
-    call.on('end', () => {
-      leave();
-      call.end();
-    });
-    call.on('cancelled', leave);
-    call.on('error', leave);
-  };
-
-  server.addService(DiscoveryService.service, {
-    stream: openStream,
-    register: unary((request: WireRegistration) => register(registry, request)),
-    heartbeat: unary((request: WireInstanceName) => heartbeat(registry, request)),
-    deregister: unary((request: WireInstanceName) => {
-      hub.leave(request.name);
-      return deregister(registry, request);
-    }),
-  });
-
-  const injector = server.createConnectionInjector(grpc.ServerCredentials.createInsecure());
-  const listener = createServer({ noDelay: true }, (socket) => {
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    sockets.set(peer, socket);
-    socket.once('close', () => sockets.delete(peer));
-    injector.injectConnection(socket);
-  });
-  listener.maxConnections = mostConnections;
-  const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
-  listener.once('error', (error) => reject(listenError(error, address, '--push')));
-  listener.listen(address.port, address.host, resolve);
-  await listening;
-  const bound = listener.address();
-  const port = typeof bound === 'object' && bound ? bound.port : address.port;
-  return {
-    address: { host: address.host, port },
-    close: async () => {
-      const closed = new Promise<void>((done) => listener.close(() => done()));
-      injector.destroy();
-      // Streams were told by the hub that it stops; whoever has not gone by then is cut off.
-      const cut = setTimeout(() => {
-        for (const socket of sockets.values()) socket.destroy();
-      }, lastWordsMs);
-      await closed;
-      clearTimeout(cut);
-      server.forceShutdown();
+export function startPushServer(parts: PushServerParts, address: Address): Promise<GrpcServer> {
+  const { hub, registry, clock, tls } = parts;
+  const guard = new PushGuard(parts.gate, parts.catalog);
+  const admit = (call: ServerCall<unknown>) => guard.admit(call);
+  const { Stream, Register, Heartbeat, Deregister } = discoveryMethods;
+  const stream: Method<WireSidecarMessage> = {
+    decode: Stream.requestDeserialize,
+    open: (call) => {
+      const caller = guard.admit(call);
+      return caller instanceof StatusError ? caller : new StreamHandler(hub, guard, caller, call);
     },
   };
+  const methods: Methods = {
+    [Stream.path]: stream,
+    [Register.path]: unary(Register, admit, (request, { by }) => register(registry, request, by)),
+    [Heartbeat.path]: unary(Heartbeat, admit, async (request, caller) => {
+      guard.mustOwn(caller, request.name);
+      return heartbeat(registry, request);
+    }),
+    [Deregister.path]: unary(Deregister, admit, async (request, caller) => {
+      guard.mustOwn(caller, request.name);
+      hub.leave(request.name);
+      return deregister(registry, request, caller.by);
+    }),
+  };
+  const limits = { mostConnections, mostCalls, mostMessageBytes };
+  const secure = tls ? { newListener: (accept: (socket: Socket) => void) => secureListener(tls, accept) } : {};
+  return startGrpcServer({ ...limits, ...secure, methods, flag: '--push', now: () => clock.monotonicMs() }, address);
 }
 
-function unary<Request>(answer: (request: Request) => Promise<WireLease>): grpc.handleUnaryCall<Request, WireLease> {
-  return (call, callback) => {
-    answer(call.request).then(
-      (lease) => callback(null, lease),
-      (error: unknown) => callback(error as grpc.ServiceError),
+function secureListener(tls: ServerTls, accept: (socket: Socket) => void): Server {
+  const listener = createTlsServer({ ...tls.options, ALPNProtocols: ['h2'], noDelay: true }, accept);
+  tls.attach(listener);
+  return listener;
+}
+
+/** One call of Stream: nothing until Hello has come, a stream of the hub from then on. */
+class StreamHandler implements CallHandler<WireSidecarMessage> {
+  readonly #hub: PushHub;
+  readonly #call: ServerCall<WireSidecarMessage>;
+  readonly #helloTimer: NodeJS.Timeout;
+  readonly #guard: PushGuard;
+  readonly #caller: PushCaller;
+  #pass: Pass | null = null;
+  #stream: SidecarStream | null = null;
+
+  constructor(hub: PushHub, guard: PushGuard, caller: PushCaller, call: ServerCall<WireSidecarMessage>) {
+    this.#hub = hub;
+    this.#guard = guard;
+    this.#caller = caller;
+    this.#call = call;
+    this.#helloTimer = setTimeout(() => this.#end(grpc.status.DEADLINE_EXCEEDED, 'no Hello came'), helloTimeoutMs);
+  }
+
+  onMessage({ hello, ack, scope, report }: WireSidecarMessage): void {
+    const stream = this.#stream;
+    if (!stream) return this.#begin(hello);
+    if (ack) stream.ack(ack);
+    else if (scope) {
+      const fault = scopeFault(scope.services);
+      if (fault) this.#refuse(fault);
+      else stream.setScope(scope.services);
+    } else if (report && isSoundReport(report)) this.#hub.report(stream.hello.sidecar, report);
+  }
+
+  onEnd(): void {
+    this.#leave();
+    this.#call.end(grpc.status.OK);
+  }
+
+  onCancel(): void {
+    this.#leave();
+  }
+
+  #begin(hello: WireHello | null | undefined): void {
+    clearTimeout(this.#helloTimer);
+    if (!hello) return this.#refuse('the first message must be Hello');
+    if (!namePattern.test(hello.sidecar))
+      return this.#refuse('Hello.sidecar must be a name of 1 to 253 printable characters without spaces');
+    const fault = scopeFault(hello.services);
+    if (fault) return this.#refuse(fault);
+    if (this.#hub.isFull)
+      return this.#end(grpc.status.RESOURCE_EXHAUSTED, 'this control plane has as many sidecars as it takes');
+    const denied = (why: string) => this.#end(grpc.status.PERMISSION_DENIED, why);
+    const pass = this.#guard.claim(this.#caller, hello, denied);
+    if (typeof pass === 'string') return denied(pass);
+    this.#pass = pass;
+    const { peer } = this.#call;
+    this.#stream = this.#hub.open(
+      hello,
+      peer,
+      (message) => this.#call.send(message),
+      (reason, text) => this.#end(codes[reason], text),
     );
-  };
+  }
+
+  #refuse(text: string): void {
+    this.#end(grpc.status.INVALID_ARGUMENT, text);
+  }
+
+  /** A peer that does not even read its status within a second loses the connection. */
+  #end(code: grpc.status, text: string): void {
+    this.#leave();
+    this.#call.end(code, text);
+    setTimeout(() => this.#call.cutUnlessRead(), lastWordsMs).unref();
+  }
+
+  #leave(): void {
+    clearTimeout(this.#helloTimer);
+    if (this.#stream) this.#hub.remove(this.#stream);
+    this.#stream = null;
+    this.#pass?.release();
+  }
 }

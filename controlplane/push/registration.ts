@@ -1,20 +1,9 @@
 import type { WireInstanceName, WireLease, WireRegistration } from '../../shared/discovery/discovery.ts';
 import { formatIssues } from '../../shared/errors/problem.ts';
 import { grpc } from '../../shared/grpc/grpc.ts';
-import type { Refusal } from '../catalog/change.ts';
+import { StatusError } from '../../shared/grpc/server/status-error.ts';
+import type { ApplyOptions, Refusal } from '../catalog/change.ts';
 import type { Registry } from '../registry/registry.ts';
-
-/** An answer other than a Lease, as grpc-js wants it. */
-class StatusError extends Error {
-  readonly code: grpc.status;
-  readonly details: string;
-
-  constructor(code: grpc.status, details: string) {
-    super(details);
-    this.code = code;
-    this.details = details;
-  }
-}
 
 const codes: Readonly<Record<Refusal['code'], grpc.status>> = {
   invalid: grpc.status.INVALID_ARGUMENT,
@@ -22,17 +11,23 @@ const codes: Readonly<Record<Refusal['code'], grpc.status>> = {
   stale: grpc.status.ABORTED,
   not_found: grpc.status.NOT_FOUND,
   too_large: grpc.status.RESOURCE_EXHAUSTED,
+  store_full: grpc.status.RESOURCE_EXHAUSTED,
   unavailable: grpc.status.UNAVAILABLE,
+  forbidden: grpc.status.PERMISSION_DENIED,
 };
 
-export async function register(registry: Registry, { document }: WireRegistration): Promise<WireLease> {
+export async function register(
+  registry: Registry,
+  { document }: WireRegistration,
+  options: ApplyOptions,
+): Promise<WireLease> {
   let input: unknown;
   try {
     input = JSON.parse(document.toString('utf8'));
   } catch (error) {
     throw new StatusError(grpc.status.INVALID_ARGUMENT, `the document is not JSON: ${(error as Error).message}`);
   }
-  const outcome = await registry.register(input);
+  const outcome = await registry.register(input, options);
   if (!outcome.ok) throw toStatus(outcome.refusal);
   const { resource } = outcome.effects[0]!;
   const leaseSeconds = resource.kind === 'Instance' ? (resource.spec.leaseSeconds ?? 0) : 0;
@@ -45,8 +40,12 @@ export async function heartbeat(registry: Registry, { name }: WireInstanceName):
   throw new StatusError(grpc.status.NOT_FOUND, `there is no instance "${name}"; register again`);
 }
 
-export async function deregister(registry: Registry, { name }: WireInstanceName): Promise<WireLease> {
-  const outcome = await registry.apply([{ type: 'delete', kind: 'Instance', name }]);
+export async function deregister(
+  registry: Registry,
+  { name }: WireInstanceName,
+  options: ApplyOptions,
+): Promise<WireLease> {
+  const outcome = await registry.apply([{ type: 'delete', kind: 'Instance', name }], options);
   if (!outcome.ok) throw toStatus(outcome.refusal);
   return { revision: outcome.revision, leaseSeconds: 0 };
 }

@@ -1,13 +1,17 @@
 import { type Kind, keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import type { Catalog, CatalogChange } from '../catalog/catalog.ts';
 import type { StoredResource } from '../catalog/stored-resource.ts';
+import type { RolloutState } from '../rollout/rollout-state.ts';
 import type { SidecarStream } from './sidecar-stream.ts';
 
 export type Rollout = {
   readonly revision: number;
   /** What changed at that revision. */
-  readonly resources: readonly { readonly kind: Kind; readonly name: string }[];
-  /** `rejected` when a sidecar could not use one of the resources; `progressing` while some have not answered, or cannot have yet. */
+  readonly resources: readonly ChangedResource[];
+  /**
+   * `rejected` when a sidecar could not use one of the resources, or a rollout was taken back; `progressing` while some
+   * sidecars have not answered, or cannot have yet, or a rollout has steps before it.
+   */
   readonly state: 'applied' | 'progressing' | 'rejected';
   /** For people: `applied 40/40`. */
   readonly summary: string;
@@ -23,6 +27,13 @@ export type Rollout = {
     readonly error: string;
   }[];
   readonly disconnected: readonly { readonly sidecar: string; readonly service: string; readonly acked: number }[];
+};
+
+export type ChangedResource = {
+  readonly kind: Kind;
+  readonly name: string;
+  /** Where the change of that revision goes in steps: how far it has come. */
+  readonly rollout?: RolloutState;
 };
 
 export type Laggard = {
@@ -57,7 +68,14 @@ export class RevisionLog {
     return this.#latest || undefined;
   }
 
-  resourcesAt(revision: number): readonly Key[] | undefined {
+  resourcesAt(revision: number): readonly ChangedResource[] | undefined {
+    return this.#keysAt(revision)?.map((key) => {
+      const rollout = this.#catalog.stored(key.kind, key.name)?.rollout;
+      return rollout && versionOf(rollout) === revision ? { ...key, rollout } : key;
+    });
+  }
+
+  #keysAt(revision: number): readonly Key[] | undefined {
     const known = this.#keys.get(revision);
     if (known) return known;
     // Forgotten here, but not when a resource is still as it became then.
@@ -78,6 +96,11 @@ export class RevisionLog {
     else this.#keys.set(revision, [...keys]);
     if (this.#keys.size > revisionsKept) this.#keys.delete(this.#keys.keys().next().value!);
   }
+}
+
+/** At which the version was written that a rollout is, or was, about. */
+function versionOf(rollout: RolloutState): number {
+  return rollout.state === 'rolledBack' ? rollout.failed.revision : rollout.revision;
 }
 
 function toKey({ resource: { kind, name } }: StoredResource): Key {
@@ -122,9 +145,21 @@ export function describeRollout(
   for (const { sidecar, service, acked, hasLeft } of gone)
     if (acked < revision && !hasLeft) laggards.push({ sidecar, service, acked, connected: false });
   for (const { connected } of laggards) if (!connected) total++;
-  const state = rejected.length > 0 ? 'rejected' : laggards.length > 0 || isTooEarly ? 'progressing' : 'applied';
+  const isAt = (wanted: RolloutState['state']) => resources.some(({ rollout }) => rollout?.state === wanted);
+  // A refusal within a step is for the rollout to judge.
+  const isRejected = isAt('rolledBack') || (rejected.length > 0 && !isAt('progressing'));
+  const isUnderWay = laggards.length > 0 || isTooEarly || isAt('progressing');
+  const state = isRejected ? 'rejected' : isUnderWay ? 'progressing' : 'applied';
   const disconnected = gone.map(({ sidecar, service, acked }) => ({ sidecar, service, acked }));
   const refusers = new Set(rejected.map((one) => one.sidecar)).size;
-  const summary = `applied ${applied}/${total}${refusers > 0 ? `, rejected by ${refusers}` : ''}`;
+  const steps = resources.flatMap(({ kind, name, rollout }) => stepInWords(`${kind}/${name}`, rollout));
+  const summary = [`applied ${applied}/${total}`, ...(refusers > 0 ? [`rejected by ${refusers}`] : []), ...steps].join(
+    ', ',
+  );
   return { revision, resources, state, summary, applied, total, laggards, rejected, disconnected };
+}
+
+function stepInWords(key: ResourceKey, rollout: RolloutState | undefined): string[] {
+  if (rollout?.state === 'progressing') return [`${key} for ${rollout.percent}% of the sidecars`];
+  return rollout?.state === 'rolledBack' ? [`${key} rolled back`] : [];
 }

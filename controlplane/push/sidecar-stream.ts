@@ -1,13 +1,16 @@
 /**
- * One sidecar's stream. At most one update is on its way; what changes until it is acknowledged is merged by key and goes
- * out with the next one. So a slow sidecar costs one update and one map of keys, and delays nobody.
+ * One sidecar's stream. At most one update is on its way; what is published until it is acknowledged goes out with the
+ * next one. So a slow sidecar costs one update and a number, and delays nobody.
  *
- *   offer(change) -> pending -- nothing in flight --> write(update) -> in flight -- ack --> pending -> ...
+ *   offer() -> idle: write(update) -> in flight -- ack --> whatever was published meanwhile -> ...
  */
-import type { WireAck, WireHello, WireKey, WireUpdate } from '../../shared/discovery/discovery.ts';
+import type { WireAck, WireHello, WireKey } from '../../shared/discovery/discovery.ts';
+import type { OutgoingMessage } from '../../shared/grpc/server/outgoing-message.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
-import type { Catalog, CatalogChange } from '../catalog/catalog.ts';
-import type { StoredResource } from '../catalog/stored-resource.ts';
+import { draftFull, draftUpdate } from './draft.ts';
+import type { MeshFeed, Point } from './mesh-feed.ts';
+import { Scope } from './scope.ts';
+import type { Update } from './update.ts';
 
 export type Rejected = { readonly key: WireKey; readonly revision: number; readonly error: string };
 
@@ -15,64 +18,59 @@ const longestError = 4_096;
 const longestService = 253;
 const longestVersion = 64;
 
-type Pending = { readonly key: WireKey; readonly stored: StoredResource | null };
-type InFlight = {
-  readonly revision: number;
-  readonly keys: readonly ResourceKey[];
-  readonly isFull: boolean;
-  readonly sentMs: number;
-};
+type InFlight = { readonly update: Update; readonly brings: Point; readonly sentMs: number };
 
 export class SidecarStream {
-  readonly hello: WireHello;
+  readonly hello: Pick<WireHello, 'sidecar' | 'service' | 'version'>;
   readonly peer: string;
   /** It took its instance out of the mesh, so it is about to end. */
   hasLeft = false;
-  readonly #catalog: Catalog;
-  readonly #write: (update: WireUpdate) => void;
+  readonly #feed: MeshFeed;
+  readonly #write: (message: OutgoingMessage) => void;
   readonly #now: () => number;
-  readonly #pending = new Map<ResourceKey, Pending>();
-  readonly #rejected = new Map<ResourceKey, Rejected>();
+  /** Null: it gets everything. */
+  readonly #scope: Scope | null;
+  #rejected: Map<ResourceKey, Rejected> | null = null;
   #inFlight: InFlight | null = null;
-  #acked = 0;
-  #updates = 0;
+  /** What it had when the update in flight was sent. */
+  #has: Point = { edition: 0, revision: 0 };
 
   constructor(
-    hello: WireHello,
+    { sidecar, service, version, scoped, services }: WireHello,
     peer: string,
-    catalog: Catalog,
-    write: (update: WireUpdate) => void,
+    feed: MeshFeed,
+    write: (message: OutgoingMessage) => void,
     now: () => number,
   ) {
-    const { sidecar, service, version } = hello;
-    this.hello = {
-      ...hello,
-      sidecar,
-      service: cutText(service, longestService),
-      version: cutText(version, longestVersion),
-    };
+    this.hello = { sidecar, service: cutText(service, longestService), version: cutText(version, longestVersion) };
     this.peer = peer;
-    this.#catalog = catalog;
+    this.#feed = feed;
     this.#write = write;
     this.#now = now;
+    this.#scope = scoped ? new Scope(feed, this) : null;
+    this.#scope?.set(services, 0);
   }
 
-  /** Revision of the last update that was answered; 0 before the first. */
+  /** Revision up to which it has answered all that concerns it; 0 before the first answer. */
   get acked(): number {
-    return this.#acked;
+    return this.#inFlight ? this.#has.revision : this.#feed.now.revision;
   }
 
-  /** Updates sent so far. */
-  get updates(): number {
-    return this.#updates;
+  get isScoped(): boolean {
+    return this.#scope !== null;
+  }
+
+  /** Edition from which on it may still have to be told what changed. */
+  get edition(): number {
+    return this.#inFlight ? this.#inFlight.brings.edition : this.#feed.now.edition;
   }
 
   get rejected(): Iterable<Rejected> {
-    return this.#rejected.values();
+    return this.#rejected?.values() ?? [];
   }
 
   rejectionOf(key: ResourceKey): Rejected | undefined {
-    return this.#rejected.get(key);
+    return this.#rejected?.get(key);
   }
 
   /** Milliseconds for which an update has been waiting for its answer; 0 when none is. */
@@ -82,51 +80,65 @@ export class SidecarStream {
 
   /** Sends everything there is; the first message of a stream. */
   sendAll(): void {
-    for (const stored of this.#catalog.all()) this.#pending.set(stored.key, { key: keyOf(stored), stored });
-    this.#send(true);
+    this.#send(draftFull(this.#feed, this.hello.sidecar, this.#scope));
   }
 
-  offer({ changed, removed }: CatalogChange): void {
-    for (const { kind, name } of removed) this.#pending.set(`${kind}/${name}`, { key: { kind, name }, stored: null });
-    for (const stored of changed) this.#pending.set(stored.key, { key: keyOf(stored), stored });
-    if (!this.#inFlight) this.#send(false);
+  /** Something that may concern it was published. */
+  offer(): void {
+    if (this.#inFlight) return;
+    this.#has = this.#feed.before;
+    this.#catchUp();
+  }
+
+  /** Takes the place of the scope before; a stream that gets everything has no use for one. */
+  setScope(services: readonly string[]): void {
+    if (!this.#scope) return;
+    if (!this.#inFlight) this.#has = this.#feed.now;
+    this.#scope.set(services, this.edition);
+    if (!this.#inFlight && this.#scope.hasNews) this.#catchUp();
   }
 
   /** Takes an answer; one that answers nothing is ignored. */
   ack({ revision, rejected }: WireAck): void {
     const answered = this.#inFlight;
-    if (!answered || revision !== answered.revision) return;
+    if (!answered || revision !== answered.update.revision) return;
     this.#inFlight = null;
-    this.#acked = revision;
-    if (answered.isFull) this.#rejected.clear();
-    for (const key of answered.keys) this.#rejected.delete(key);
-    const sent = new Set(answered.keys);
-    for (const one of rejected) {
-      const key: ResourceKey = `${one.key?.kind}/${one.key?.name}`;
-      if (sent.has(key)) this.#rejected.set(key, { ...one, error: cutText(one.error, longestError) });
-    }
-    if (this.#pending.size > 0) this.#send(false);
+    this.#has = answered.brings;
+    if (this.#rejected || rejected.length > 0) this.#noteRejections(answered.update, rejected);
+    if (this.#has !== this.#feed.now || this.#scope?.hasNews) this.#catchUp();
   }
 
-  #send(full: boolean): void {
-    const resources: WireUpdate['resources'] = [];
-    const removed: WireKey[] = [];
-    for (const { key, stored } of this.#pending.values())
-      if (stored) resources.push({ key, revision: stored.revision, document: stored.document });
-      else removed.push(key);
-    const { revision } = this.#catalog;
-    this.#inFlight = { revision, keys: [...this.#pending.keys()], isFull: full, sentMs: this.#now() };
-    this.#pending.clear();
-    this.#updates++;
-    this.#write({ revision, full, resources, removed, mesh: '', services: [] });
+  /** It is over: nobody is to look for it any more. */
+  close(): void {
+    this.#scope?.close();
+  }
+
+  #catchUp(): void {
+    const update = draftUpdate(this.#feed, this.hello.sidecar, this.#scope, this.#has.edition);
+    if (update) this.#send(update);
+    else this.#scope?.settle();
+  }
+
+  #send(update: Update): void {
+    this.#scope?.settle();
+    this.#inFlight = { update, brings: this.#feed.now, sentMs: this.#now() };
+    this.#write(update.message);
+  }
+
+  #noteRejections({ keys }: Update, rejected: WireAck['rejected']): void {
+    const noted = keys === null ? new Map<ResourceKey, Rejected>() : (this.#rejected ?? new Map());
+    for (const key of keys ?? []) noted.delete(key);
+    const sent = new Set(keys);
+    for (const one of rejected) {
+      const key: ResourceKey = `${one.key?.kind}/${one.key?.name}`;
+      const isSent = keys === null ? this.#feed.latest(key) !== undefined : sent.has(key);
+      if (isSent) noted.set(key, { ...one, error: cutText(one.error, longestError) });
+    }
+    this.#rejected = noted.size > 0 ? noted : null;
   }
 }
 
 /** The begin of a text that a peer sent. A slice would keep all of it in memory. */
 function cutText(text: string, most: number): string {
   return text.length <= most ? text : Buffer.from(text.slice(0, most)).toString();
-}
-
-function keyOf({ resource }: StoredResource): WireKey {
-  return { kind: resource.kind, name: resource.name };
 }

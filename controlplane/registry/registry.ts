@@ -60,7 +60,7 @@ export class Registry {
   }
 
   /** Puts an instance, and its service when there is none of that name. */
-  register(document: unknown): Promise<Outcome> {
+  register(document: unknown, options: ApplyOptions = {}): Promise<Outcome> {
     const { kind, spec } = (document ?? {}) as { kind?: unknown; spec?: { service?: unknown } };
     if (kind !== undefined && kind !== 'Instance') {
       const issues = [{ pointer: '/kind', message: 'must be Instance: only instances are registered' }];
@@ -75,7 +75,7 @@ export class Registry {
     const ofService = { kind: 'Service', name: spec?.service, spec: { protocol: 'http1' } };
     // What is wrong with the service's name is told where the instance says it.
     if (readResource(ofService).ok) changes.push({ type: 'put', document: ofService, onlyIfMissing: true });
-    return this.apply(changes);
+    return this.apply(changes, options);
   }
 
   /** Renews the lease of an instance; null when there is no such instance, so that it has to register again. */

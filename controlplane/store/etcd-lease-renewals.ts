@@ -76,7 +76,6 @@ export class LeaseRenewals {
     this.#stream = null;
     stream?.then(
       (open) => {
-        open.end(); // before the cancel, which etcd3 would otherwise take for a failure of the host
         open.cancel();
       },
       () => undefined,

@@ -14,13 +14,14 @@ import {
   type StoreChange,
   type StoreEntry,
   type StoreEvent,
+  type StoreKey,
   StoreUnavailable,
   type WatchSink,
 } from './store.ts';
 
 const changesKept = 1_000;
-/** A request of 10,000 resources, and the key that guards it. */
-const mostOperations = 10_001;
+/** A request of 10,000 resources, the key that guards it, and its entry in the history. */
+const mostOperations = 10_002;
 const sweepMs = 200;
 
 const schema = `
@@ -94,11 +95,17 @@ class SqliteStore implements Store {
     return { revision: this.#revision, entries: rows.map(toEntry) };
   }
 
+  async keys(prefix: string): Promise<Listing<StoreKey>> {
+    this.#mustBeOpen();
+    const entries = this.#statements.keys.all(prefix, `${prefix}\u{10ffff}`) as StoreKey[];
+    return { revision: this.#revision, entries };
+  }
+
   async commit(operations: readonly Operation[]): Promise<CommitResult> {
     this.#mustBeOpen();
     if (operations.length > mostOperations)
       throw new BatchTooLarge(
-        `SQLite takes at most ${mostOperations - 1} resources in one request; apply them in smaller parts`,
+        `SQLite takes at most ${mostOperations - 2} resources in one request; apply them in smaller parts`,
       );
     const revision = this.#revision + 1;
     const events: StoreEvent[] = [];
@@ -220,6 +227,7 @@ function prepare(database: DatabaseSync) {
   return {
     get: database.prepare('SELECT * FROM entry WHERE key = ?'),
     list: database.prepare('SELECT * FROM entry WHERE key >= ? AND key < ? ORDER BY key'),
+    keys: database.prepare('SELECT key, revision FROM entry WHERE key >= ? AND key < ? ORDER BY key'),
     leased: database.prepare('SELECT * FROM entry WHERE lease_seconds IS NOT NULL'),
     put: database.prepare(
       'INSERT OR REPLACE INTO entry (key, value, revision, created, lease_seconds) VALUES (?, ?, ?, ?, ?)',

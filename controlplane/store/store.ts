@@ -3,11 +3,14 @@
  * global, grows with each change and never goes back, so a reader can list everything at a revision and then follow all
  * that comes after it without a gap. The contract suite runs over every implementation.
  */
-export type StoreEntry = {
+export type StoreKey = {
   readonly key: string;
-  readonly value: string;
   /** Revision of the last change of this key. */
   readonly revision: number;
+};
+
+export type StoreEntry = StoreKey & {
+  readonly value: string;
   /** Revision at which this key came to be; a key that was deleted and put again is new. */
   readonly created: number;
   /** Names the lease the entry hangs on; null when it stays until deleted. */
@@ -40,7 +43,7 @@ export type StoreEvent =
 /** Everything that happened at one revision. */
 export type StoreChange = { readonly revision: number; readonly events: readonly StoreEvent[] };
 
-export type Listing = { readonly revision: number; readonly entries: readonly StoreEntry[] };
+export type Listing<Entry = StoreEntry> = { readonly revision: number; readonly entries: readonly Entry[] };
 
 export type WatchSink = {
   /** The store follows from now on; comes once, before the first change. */
@@ -62,6 +65,8 @@ export type Store = {
   get(key: string): Promise<StoreEntry | null>;
   /** All entries whose key starts with the prefix, in the order of their keys, as they were at one revision. */
   list(prefix: string): Promise<Listing>;
+  /** The same without the values, which costs a fraction. */
+  keys(prefix: string): Promise<Listing<StoreKey>>;
   /**
    * Does all operations at one new revision, or none. No key may appear twice. Once it resolves, the change survives
    * kill -9. When it rejects, the change may have happened or not.
@@ -78,6 +83,12 @@ export type Store = {
 
 /** The store did not answer. Whether a commit happened is not known. */
 export class StoreUnavailable extends Error {}
+
+/** The store does not know us: nothing was done. */
+export class LoginRefused extends StoreUnavailable {}
+
+/** The store has no room for more: nothing was done. The message says how to make some. */
+export class StoreFull extends StoreUnavailable {}
 
 /** The batch can never be stored as it is. */
 export class BatchTooLarge extends Error {}

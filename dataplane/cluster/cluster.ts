@@ -45,6 +45,8 @@ export class Cluster<E extends Endpoint> {
   #seenChanges = -1;
   #refreshAtMs = 0;
   #nextTunnel = 0;
+  /** What a later snapshot has in this one's place; set only while nobody has told of the endpoints. */
+  successor: Cluster<E> | null = null;
 
   constructor(parts: ClusterParts<E>) {
     this.service = parts.service;
@@ -55,6 +57,18 @@ export class Cluster<E extends Endpoint> {
     this.#panicThresholdPercent = parts.panicThresholdPercent;
     this.#whenEmpty = parts.whenEmpty ?? 'no_endpoint';
     this.#onPanic = parts.onPanic ?? (() => undefined);
+  }
+
+  /** Its endpoints were told of, even if there are none. */
+  get isKnown(): boolean {
+    return this.#whenEmpty !== 'endpoints_unknown' || this.endpoints.length > 0;
+  }
+
+  /** This one, or what has taken its place since its endpoints were told of; null while nobody has. */
+  get known(): Cluster<E> | null {
+    let cluster: Cluster<E> | null = this;
+    while (cluster !== null && !cluster.isKnown) cluster = cluster.successor;
+    return cluster;
   }
 
   /** Who balances now, and why, for people. */

@@ -1,3 +1,4 @@
+import { FrameType, H2Code, mostStreamId, preface, Setting } from '../../shared/http2/frame.ts';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import type { Caller } from '../message/caller.ts';
@@ -5,7 +6,6 @@ import { Lingering } from '../transport/lingering.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { Http2DownstreamStream } from './downstream-stream.ts';
-import { FrameType, H2Code, mostStreamId, preface, Setting } from './frame.ts';
 import { ReplyEncoder } from './reply-encoder.ts';
 import { RequestReader } from './request-reader.ts';
 import { Session } from './session.ts';

@@ -1,4 +1,5 @@
 import { type ErrorCode, errorTable } from '../../shared/errors/error-table.ts';
+import { H2Code } from '../../shared/http2/frame.ts';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import type { Caller } from '../message/caller.ts';
 import { grpcTrailers } from '../message/grpc-status.ts';
@@ -11,7 +12,6 @@ import type { Downstream } from '../pipeline/downstream.ts';
 import { Exchange } from '../pipeline/exchange.ts';
 import { HeldBody } from '../pipeline/held-body.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
-import { H2Code } from './frame.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { encodeLocalReply, encodeTunnelOpen, type ReplyEncoder } from './reply-encoder.ts';
 import { resetCodeOf } from './reset-codes.ts';

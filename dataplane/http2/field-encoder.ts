@@ -1,10 +1,10 @@
+import type { HpackEncoder } from '../../shared/http2/hpack/encoder.ts';
+import { Indexing } from '../../shared/http2/hpack/indexing.ts';
 import { droppedIn, notInTrailers } from '../message/dropped-fields.ts';
 import { FieldName } from '../message/field-name.ts';
 import { COLON, CR } from '../message/grammar.ts';
 import { type Head, isListedByConnection } from '../message/head.ts';
 import { ascii, OutBuffer } from '../transport/out-buffer.ts';
-import type { HpackEncoder } from './hpack/encoder.ts';
-import { Indexing } from './hpack/indexing.ts';
 
 const lengthName = ascii('content-length');
 /** Name and value of a length, as the encoder wants them: in one piece of memory. */

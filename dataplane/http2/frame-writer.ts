@@ -1,3 +1,12 @@
+import {
+  defaultWindow,
+  Flag,
+  FrameType,
+  frameHeadBytes,
+  type H2Code,
+  mostFrameBytes,
+} from '../../shared/http2/frame.ts';
+import type { HpackEncoder } from '../../shared/http2/hpack/encoder.ts';
 import type { Head } from '../message/head.ts';
 import { keepHead } from '../message/keep-head.ts';
 import type { OutBuffer } from '../transport/out-buffer.ts';
@@ -5,8 +14,6 @@ import type { Transport } from '../transport/transport.ts';
 import type { Flushable, WriteBatch } from '../transport/write-batch.ts';
 import { EncodedHeads } from './encoded-heads.ts';
 import { encodeTrailers } from './field-encoder.ts';
-import { defaultWindow, Flag, FrameType, frameHeadBytes, type H2Code, mostFrameBytes } from './frame.ts';
-import type { HpackEncoder } from './hpack/encoder.ts';
 import type { Stream } from './stream.ts';
 
 /** From this size on what is put together leaves before the turn is over. */

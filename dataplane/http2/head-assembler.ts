@@ -1,8 +1,8 @@
+import type { HpackDecoder } from '../../shared/http2/hpack/decoder.ts';
+import type { FieldSink } from '../../shared/http2/hpack/field-sink.ts';
 import type { FieldName } from '../message/field-name.ts';
 import type { Head } from '../message/head.ts';
 import { FieldKind } from './field-kind.ts';
-import type { HpackDecoder } from './hpack/decoder.ts';
-import type { FieldSink } from './hpack/field-sink.ts';
 
 /** What a field counts beyond its bytes (RFC 9113 §6.5.2), so that many empty ones are no way around the bound. */
 const fieldOverhead = 32;

@@ -1,9 +1,9 @@
+import type { HpackDecoder } from '../../shared/http2/hpack/decoder.ts';
 import type { HeadLimits, HeadVerdict } from '../message/head.ts';
 import { reasonPhrase } from '../message/reason-phrase.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import { FieldKind } from './field-kind.ts';
 import { HeadAssembler, type ListLimits } from './head-assembler.ts';
-import type { HpackDecoder } from './hpack/decoder.ts';
 
 const digit0 = 48;
 

@@ -1,3 +1,4 @@
+import type { HpackEncoder } from '../../shared/http2/hpack/encoder.ts';
 import { Case } from '../message/dropped-fields.ts';
 import { noLength } from '../message/head.ts';
 import type { LocalReply } from '../message/local-reply.ts';
@@ -5,7 +6,6 @@ import type { ReplyHead } from '../message/reply-head.ts';
 import type { OutBuffer } from '../transport/out-buffer.ts';
 import { EncodedHeads } from './encoded-heads.ts';
 import { encodeFields, encodeLength, encodeLines } from './field-encoder.ts';
-import type { HpackEncoder } from './hpack/encoder.ts';
 
 /** Encodes the heads of replies for one connection. */
 export class ReplyEncoder {

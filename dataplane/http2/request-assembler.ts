@@ -1,3 +1,4 @@
+import type { HpackDecoder } from '../../shared/http2/hpack/decoder.ts';
 import { FieldName } from '../message/field-name.ts';
 import { isMethodByte, isTargetByte, textAt } from '../message/grammar.ts';
 import { type HeadLimits, HeadVerdict, noLength } from '../message/head.ts';
@@ -6,7 +7,6 @@ import type { RequestHead } from '../message/request-head.ts';
 import { newKey } from '../message/web-socket.ts';
 import { FieldKind } from './field-kind.ts';
 import { HeadAssembler, type ListLimits } from './head-assembler.ts';
-import type { HpackDecoder } from './hpack/decoder.ts';
 
 const SLASH = 47;
 const ASTERISK = 42;

@@ -1,4 +1,7 @@
 import type { TraceContext } from '../../observability/tracing/trace-context.ts';
+import type { HpackEncoder } from '../../shared/http2/hpack/encoder.ts';
+import { Indexing } from '../../shared/http2/hpack/indexing.ts';
+import { prepareField } from '../../shared/http2/hpack/prepared-field.ts';
 import { type Caller, viaLine } from '../message/caller.ts';
 import { Case, requestCases } from '../message/dropped-fields.ts';
 import { writeForwarding } from '../message/forwarding.ts';
@@ -8,9 +11,6 @@ import type { RequestHead } from '../message/request-head.ts';
 import { ascii, OutBuffer } from '../transport/out-buffer.ts';
 import { EncodedHeads } from './encoded-heads.ts';
 import { encodeFields, encodeLength, encodeLines } from './field-encoder.ts';
-import type { HpackEncoder } from './hpack/encoder.ts';
-import { Indexing } from './hpack/indexing.ts';
-import { prepareField } from './hpack/prepared-field.ts';
 import { NumberField } from './number-field.ts';
 import { traceTailStart } from './trace-tail.ts';
 

@@ -1,9 +1,9 @@
+import type { HpackDecoder } from '../../shared/http2/hpack/decoder.ts';
 import type { Caller } from '../message/caller.ts';
 import { admit } from '../message/guarded-fields.ts';
 import { type HeadLimits, HeadVerdict } from '../message/head.ts';
 import { RequestHead } from '../message/request-head.ts';
 import { BlockCache } from './block-cache.ts';
-import type { HpackDecoder } from './hpack/decoder.ts';
 import { RequestAssembler } from './request-assembler.ts';
 import { addTraceTail, traceLineBytes, traceTailAt } from './trace-tail.ts';
 

@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
-import { H2Code } from './frame.ts';
+import { H2Code } from '../../shared/http2/frame.ts';
 
 /** What an instance means by giving up a stream before its reply is whole (RFC 9113 §7). */
 export function failureOf(code: H2Code): ErrorCode {

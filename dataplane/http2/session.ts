@@ -1,13 +1,13 @@
+import { Budget } from '../../shared/http2/budget.ts';
+import { defaultWindow, Flag, FrameType, H2Code, mostWindow, uint31At, uint32At } from '../../shared/http2/frame.ts';
+import { FrameReader, type FrameSink } from '../../shared/http2/frame-reader.ts';
+import { HeaderBlock } from '../../shared/http2/header-block.ts';
+import { HpackDecoder } from '../../shared/http2/hpack/decoder.ts';
+import { HpackEncoder } from '../../shared/http2/hpack/encoder.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
-import { Budget } from './budget.ts';
 import { classifyField } from './field-kind.ts';
-import { defaultWindow, Flag, FrameType, H2Code, mostWindow, uint31At, uint32At } from './frame.ts';
-import { FrameReader, type FrameSink } from './frame-reader.ts';
 import { FrameWriter } from './frame-writer.ts';
-import { HeaderBlock } from './header-block.ts';
-import { HpackDecoder } from './hpack/decoder.ts';
-import { HpackEncoder } from './hpack/encoder.ts';
 import { PeerSettings } from './settings.ts';
 import { type Stream, unknownLength } from './stream.ts';
 

@@ -1,4 +1,4 @@
-import { defaultWindow, H2Code, mostFrameBytes, mostWindow, Setting, uint32At } from './frame.ts';
+import { defaultWindow, H2Code, mostFrameBytes, mostWindow, Setting, uint32At } from '../../shared/http2/frame.ts';
 
 const entryBytes = 6;
 const mostFrameSize = 16_777_215;

@@ -1,7 +1,7 @@
+import type { HpackDecoder } from '../../shared/http2/hpack/decoder.ts';
 import { Head } from '../message/head.ts';
 import { BlockCache } from './block-cache.ts';
 import type { ListLimits } from './head-assembler.ts';
-import type { HpackDecoder } from './hpack/decoder.ts';
 import { TrailerAssembler } from './trailer-assembler.ts';
 
 /** Sections are put together within one call, so all connections share what does it. */

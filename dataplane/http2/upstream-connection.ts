@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import { FrameType, H2Code, mostStreamId, preface, Setting } from '../../shared/http2/frame.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import { HeadVerdict } from '../message/head.ts';
 import { ReplyHead } from '../message/reply-head.ts';
@@ -8,7 +9,6 @@ import type { SharedConnection, SharedPool } from '../upstream/shared-pool.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BlockCache } from './block-cache.ts';
-import { FrameType, H2Code, mostStreamId, preface, Setting } from './frame.ts';
 import { ReplyAssembler } from './reply-assembler.ts';
 import { RequestEncoder } from './request-encoder.ts';
 import { Session } from './session.ts';

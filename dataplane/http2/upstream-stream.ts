@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import { H2Code } from '../../shared/http2/frame.ts';
 import { FieldName } from '../message/field-name.ts';
 import { type Head, noLength } from '../message/head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
 import { acceptOf, fieldValue } from '../message/web-socket.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
-import { H2Code } from './frame.ts';
 import type { FrameWriter } from './frame-writer.ts';
 import { failureOf } from './reset-codes.ts';
 import { Stream } from './stream.ts';

@@ -1,4 +1,4 @@
-import { preface } from '../http2/frame.ts';
+import { preface } from '../../shared/http2/frame.ts';
 import { CR, isMethodByte, isTargetByte, LF, SP } from '../message/grammar.ts';
 
 /** What a connection begins with; each is null while more bytes may still tell otherwise. */

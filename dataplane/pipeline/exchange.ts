@@ -20,6 +20,7 @@ import { callersTimeMs } from './callers-context.ts';
 import { Deadlines } from './deadlines.ts';
 import type { Direction } from './direction.ts';
 import type { Downstream } from './downstream.ts';
+import { knownBackend, tryAwaitEndpoints } from './endpoint-wait.ts';
 import { takeFallback } from './fallback.ts';
 import { Filtering } from './filtering.ts';
 import { grpcStatusAt, grpcStatusIn, httpStatusOf } from './grpc.ts';
@@ -46,9 +47,9 @@ import { mayUpgrade } from './upgrade.ts';
  * One request and its reply: route, pick, try, perhaps try again, relay. Reused by its downstream connection for every
  * request it brings, so every field is set in `begin`.
  *
- *   idle -> waiting (for a connection, or for the pause before a retry) -> sent -> replying -> idle
- *                                                                          |-> held -'
- *                                                                          '-> tunnel -> idle
+ *   idle -> waiting (for endpoints, a connection, or the pause before a retry) -> sent -> replying -> idle
+ *                                                                                 |-> held -'
+ *                                                                                 '-> tunnel -> idle
  *
  * Long, because all of it turns on that phase: what happens to bodies, heads, tries and deadlines is different in each, and
  * whoever changes one of them has to see the others. What can do without the phase stands in files of its own.
@@ -96,6 +97,8 @@ export class Exchange implements Hedged {
   /** Null where bytes are carried that are no request: their connection books itself. */
   #stats: TrafficStats | null = null;
   #connection: UpstreamConnection | null = null;
+  /** Waits until the instances of its service are told of. */
+  #awaitsEndpoints = false;
   /** Null where the rule keeps none. */
   #sessions: Sessions<RuleBackend> | null = null;
   /** Where the session of the request is, for its first try. */
@@ -343,6 +346,7 @@ export class Exchange implements Hedged {
           ? this.#pinned
           : cluster.pick(keyHash, tried, nowMs);
     if (typeof picked === 'string') {
+      if (picked === 'endpoints_unknown') return this.#awaitEndpoints();
       const other = picked === 'breaker_open' && port === 0 ? takeFallback(backend, nowMs) : null;
       if (other === null) return this.#replyLocally(picked);
       this.backend = other;
@@ -365,6 +369,34 @@ export class Exchange implements Hedged {
     if (connection === null) return;
     if (typeof connection === 'string') this.#onAttemptFailed(connection);
     else this.onConnection(connection);
+  }
+
+  #awaitEndpoints(): void {
+    const backend = this.backend!;
+    if (knownBackend(backend) !== null) return this.onEndpoints();
+    this.#phase = 'waiting';
+    this.#awaitsEndpoints = tryAwaitEndpoints(this, backend, this.#deadlines, this.#context);
+    if (!this.#awaitsEndpoints) this.#replyLocally(backend.load.refuse('pending'));
+  }
+
+  onEndpoints(): void {
+    this.#awaitsEndpoints = false;
+    const known = knownBackend(this.backend!);
+    if (known === null) return this.#replyLocally('endpoints_unknown');
+    const nowMs = this.#context.now();
+    this.backend = known;
+    if (this.#sessions !== null) this.#findSession(nowMs);
+    this.#attempt(nowMs);
+  }
+
+  /** Looks for the session of the request once more, among instances that were not known when it came. */
+  #findSession(nowMs: number): void {
+    this.#sessions = this.#match(this.asked)?.sessions ?? null;
+    const place = this.#sessions?.placeOf(this.asked, nowMs) ?? null;
+    if (place === null) return;
+    this.#pinned = place.endpoint;
+    this.backend = place.backend;
+    this.head = this.#filtering.moveTo(place.backend);
   }
 
   onConnection(connection: UpstreamConnection): void {
@@ -746,6 +778,8 @@ export class Exchange implements Hedged {
     if (this.trace.isSampled && this.direction === 'inbound' && this.#context.recordsSpans)
       reportInbound(this, code, nowMs, this.#context);
     if (this.#hedge !== null) this.#dropHedge(this.#hedge);
+    if (this.#awaitsEndpoints) this.#context.awaited.leave(this.backend!.cluster.service, this);
+    this.#awaitsEndpoints = false;
     this.#try.endpoint = null;
     this.#waiter = this;
     this.#pinned = null;
@@ -878,6 +912,7 @@ export class Exchange implements Hedged {
       case 'idle':
         return this.#expire(this.#awaitsUpstream() ? 'upstream_timeout' : 'body_idle_timeout');
       case 'retry':
+        if (this.#awaitsEndpoints) return this.#replyLocally('endpoints_unknown');
         return this.attempts === 0 ? this.#start(nowMs, 0) : this.#attempt(nowMs);
       case 'release':
         this.#deadlines.releaseAtMs = 0;

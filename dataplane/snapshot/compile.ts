@@ -13,6 +13,7 @@ import { RetryBudget } from '../cluster/retry-budget.ts';
 import { ServiceLoad } from '../cluster/service-load.ts';
 import type { Buckets } from '../filters/rate-limit/buckets.ts';
 import { fallbackReply } from '../message/local-reply.ts';
+import { mirrorName } from '../pipeline/mirror-name.ts';
 import { Mirroring } from '../pipeline/mirroring.ts';
 import type { RetrySettings } from '../pipeline/retry.ts';
 import { Rule, type RuleBackend, type RuleGuard } from '../pipeline/rule.ts';
@@ -32,7 +33,7 @@ import { RuleBreakers } from './rule-breakers.ts';
 import { backendFilters, type FilteredRule, ruleFilters } from './rule-filters.ts';
 import { applicationSettings, type ServiceSettings, serviceSettings, timeoutSettings } from './service-settings.ts';
 import { type ServiceState, serviceState } from './service-state.ts';
-import { Snapshot } from './snapshot.ts';
+import { type Clusters, Snapshot } from './snapshot.ts';
 
 /** What compiling needs besides the resources. */
 export type CompileContext = {
@@ -70,8 +71,6 @@ export function compileSnapshot(
   return compiler.compile(revision);
 }
 
-/** Where the requests and the tunnels to a service, or to a subset of it, may go. */
-type Clusters = Pick<RuleBackend, 'cluster' | 'tunnels'>;
 /** What a rule says in place of the policies of its backends. */
 type RuleOverrides = FilteredRule & Pick<RouteRule, 'hedge' | 'retry' | 'timeouts'>;
 
@@ -113,7 +112,9 @@ class Compiler {
       endpoints: this.#endpoints.byKey,
       states: this.#states,
       breakers: this.#breakers.byRule,
+      clusters: this.#clusters,
     });
+    this.#succeedUnknown();
     for (const [service, { choice, outliers }] of this.#states) {
       const endpoints = this.#byService.get(service) ?? [];
       choice.follow(endpoints);
@@ -146,7 +147,7 @@ class Compiler {
     }));
     const { filters, matches } = rule;
     const mirrorOf = (mirror: Backend) =>
-      this.#directBackend(`${route} (mirror)`, `${name} (mirror)`, mirror, { filters, matches });
+      this.#directBackend(mirrorName(route), mirrorName(name), mirror, { filters, matches });
     const mirrors = compileMirrors(rule.mirrors ?? [], { route, name }, mirrorOf, this.#context);
     const ownFilters = ruleFilters(rule, this.#context.random);
     const labels = { direction: 'outbound', service: '', route };
@@ -304,7 +305,8 @@ class Compiler {
     const labelled = all.filter((endpoint) => wanted.every(([label, value]) => endpoint.labels[label] === value));
     const { ownListeners } = this.#context;
     const endpoints = labelled.filter(({ address, port }) => !ownListeners.isReachedBy('outbound', address, port));
-    const whenEmpty = labelled.length > 0 ? 'loop_detected' : 'no_endpoint';
+    const isKnown = this.#store.knowsInstancesOf(service);
+    const whenEmpty = labelled.length > 0 ? 'loop_detected' : isKnown ? 'no_endpoint' : 'endpoints_unknown';
     const { changes, load } = this.#stateOf(service);
     const settings = this.#settingsOf(service);
     const tunnels = this.#buildCluster({ service, endpoints, changes, load, whenEmpty }, settings);
@@ -337,6 +339,15 @@ class Compiler {
     const settings = serviceSettings(this.#store.policiesOf(service), this.#context.workers);
     this.#settings.set(service, settings);
     return settings;
+  }
+
+  /** Requests that wait for endpoints began with the snapshot before, and go on with these. */
+  #succeedUnknown(): void {
+    for (const [key, { cluster, tunnels }] of this.#before?.clusters ?? []) {
+      const now = this.#clusters.get(key) ?? null;
+      if (!cluster.isKnown) cluster.successor = now?.cluster ?? null;
+      else if (!tunnels.isKnown) tunnels.successor = now?.tunnels ?? null;
+    }
   }
 
   /** What the snapshot before has and this one has not. */

@@ -13,10 +13,20 @@ import type { WireProtocol } from '../upstream/pooled-endpoint.ts';
 /** The resources a proxy knows, as the control plane or its file has them. */
 export class ResourceStore {
   readonly #resources = new Map<ResourceKey, AnyResource>();
+  /** Services whose instances are here; null when those of all are. */
+  readonly #known: ReadonlySet<string> | null;
+
+  constructor(known: readonly string[] | null = null) {
+    this.#known = known === null ? null : new Set(known);
+  }
 
   /** The store as a change leaves it; this one stays as it is, so that a change that does not compile costs nothing. */
-  with(resources: readonly AnyResource[], removed: readonly ResourceKey[]): ResourceStore {
-    const next = new ResourceStore();
+  with(
+    resources: readonly AnyResource[],
+    removed: readonly ResourceKey[],
+    known: readonly string[] | null = null,
+  ): ResourceStore {
+    const next = new ResourceStore(known);
     for (const [key, resource] of this.#resources) next.#resources.set(key, resource);
     for (const key of removed) next.#resources.delete(key);
     for (const resource of resources) next.#resources.set(keyOf(resource), resource);
@@ -29,6 +39,11 @@ export class ResourceStore {
 
   all(): AnyResource[] {
     return [...this.#resources.values()];
+  }
+
+  /** All instances of the service are here, even if there are none. */
+  knowsInstancesOf(service: string): boolean {
+    return this.#known === null || this.#known.has(service);
   }
 
   /** What the instances of a service speak; null for a service that is not there. */

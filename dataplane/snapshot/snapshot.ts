@@ -1,10 +1,13 @@
 import type { ServiceProtocol } from '../../shared/resources/service.ts';
 import type { HostRoutes, RouteTable } from '../../shared/routing/route-table.ts';
 import type { Breaker } from '../cluster/breaker/breaker.ts';
-import type { Rule } from '../pipeline/rule.ts';
+import type { Rule, RuleBackend } from '../pipeline/rule.ts';
 import type { TrafficStats } from '../pipeline/traffic-stats.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { ServiceState } from './service-state.ts';
+
+/** Where the requests and the tunnels to a service, or to a subset of it, may go. */
+export type Clusters = Pick<RuleBackend, 'cluster' | 'tunnels'>;
 
 /** All that a worker needs to carry requests. Immutable: a change makes a new one and swaps the reference. */
 export class Snapshot {
@@ -24,6 +27,8 @@ export class Snapshot {
   readonly states: ReadonlyMap<string, ServiceState>;
   /** Of rules, by their names; handed on as well. */
   readonly breakers: ReadonlyMap<string, Breaker>;
+  /** By service and labels: those whose endpoints nobody has told of have theirs from a later snapshot. */
+  readonly clusters: ReadonlyMap<string, Clusters>;
 
   constructor(parts: {
     revision: number;
@@ -36,6 +41,7 @@ export class Snapshot {
     endpoints: ReadonlyMap<string, PooledEndpoint>;
     states: ReadonlyMap<string, ServiceState>;
     breakers: ReadonlyMap<string, Breaker>;
+    clusters: ReadonlyMap<string, Clusters>;
   }) {
     this.revision = parts.revision;
     this.#routes = parts.routes;
@@ -47,6 +53,7 @@ export class Snapshot {
     this.endpoints = parts.endpoints;
     this.states = parts.states;
     this.breakers = parts.breakers;
+    this.clusters = parts.clusters;
   }
 
   /** Has outlier detection do what is due; returns when it is due again (monotonic ms), Infinity when it is nowhere on. */

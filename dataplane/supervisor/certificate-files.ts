@@ -1,6 +1,7 @@
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { Log } from '../../observability/logging/log.ts';
+import { fileStamp } from '../../shared/files/file-watch.ts';
 import type { ListenerTls, ProxyListener } from '../../shared/resources/proxy.ts';
 import { type ServerCertificate, secureContextOf } from '../listener/tls-acceptor.ts';
 
@@ -91,17 +92,7 @@ export class CertificateWatch {
   }
 }
 
-/** Changes when a file does, and when a link leads to another one. */
 async function stampOf({ certificate, privateKey }: ListenerTls): Promise<string> {
   const stamps = await Promise.all([certificate, privateKey].map(fileStamp));
   return stamps.join(' ');
-}
-
-async function fileStamp(path: string): Promise<string> {
-  try {
-    const { ino, mtimeMs, size } = await stat(path);
-    return `${ino}:${mtimeMs}:${size}`;
-  } catch {
-    return 'none'; // it is being replaced, or gone: reading it says which
-  }
 }

@@ -1,4 +1,5 @@
 import type { Log } from '../../observability/logging/log.ts';
+import { parseAddress } from '../../shared/discovery/address.ts';
 import {
   type DiscoveryClient,
   DiscoveryService,
@@ -6,6 +7,7 @@ import {
   type WireKey,
   type WireLease,
   type WireRejection,
+  type WireReport,
   type WireSidecarMessage,
   type WireUpdate,
 } from '../../shared/discovery/discovery.ts';
@@ -14,6 +16,8 @@ import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
 import { readResource } from '../../shared/resources/read.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource, InstanceResource } from '../../shared/resources/schema.ts';
+import type { ControlPlaneCredentials } from './control-plane-credentials.ts';
+import { RefusalPauses } from './refusal-pauses.ts';
 
 /** A change that has been read and checked. */
 export type Change = {
@@ -23,12 +27,20 @@ export type Change = {
   resources: AnyResource[];
   removed: ResourceKey[];
   rejected: ResourceKey[];
+  /** Id of the mesh; empty where it has none. */
+  mesh: string;
+  /** The control plane tells of the services in the scope only. Changes that are not full do not say it anew. */
+  isScoped: boolean;
+  /** Services whose instances are here from this change on. */
+  services: readonly string[];
 };
 
 export type DiscoveryEvents = {
   /** Puts a change in force; resolves with the reason when it cannot be. */
   onChange(change: Change): Promise<string | null>;
   onConnected(isConnected: boolean): void;
+  /** The services whose instances are to be sent. */
+  scope(): string[];
 };
 
 export type DiscoveryOptions = {
@@ -36,6 +48,8 @@ export type DiscoveryOptions = {
   readonly sidecar: string;
   readonly service: string;
   readonly version: string;
+  /** What the control plane is shown, and known by; null: nothing, in the clear. */
+  readonly credentials: ControlPlaneCredentials | null;
 };
 
 const firstBackoffMs = 100;
@@ -53,9 +67,14 @@ export class Discovery {
   readonly #options: DiscoveryOptions;
   readonly #events: DiscoveryEvents;
   readonly #log: Log;
-  readonly #client: DiscoveryClient;
+  readonly #streamRefusals: RefusalPauses;
+  readonly #leaseRefusals: RefusalPauses;
+  #client: DiscoveryClient;
   #stream: grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate> | null = null;
   #revision = 0;
+  #mesh = '';
+  /** The scope is still to be told, when the control plane takes more. */
+  #isScopeDue = false;
   #failures = 0;
   #isClosed = false;
   #retryTimer: NodeJS.Timeout | null = null;
@@ -68,16 +87,38 @@ export class Discovery {
     this.#options = options;
     this.#events = events;
     this.#log = log;
-    this.#client = new DiscoveryService(options.controlPlane, grpc.credentials.createInsecure(), {
-      ...channelOptions,
-      'grpc.initial_reconnect_backoff_ms': firstBackoffMs,
-      'grpc.min_reconnect_backoff_ms': firstBackoffMs,
-      'grpc.max_reconnect_backoff_ms': mostBackoffMs,
-    }) as unknown as DiscoveryClient;
+    this.#streamRefusals = new RefusalPauses(log, 'the push stream');
+    this.#leaseRefusals = new RefusalPauses(log, 'the registration');
+    this.#client = newClient(options);
+    if (options.credentials)
+      options.credentials.onRenewed = (needsConnection) => this.#takeCredentials(needsConnection);
   }
 
-  start(revision: number): void {
+  /** A new certificate is shown on a new connection, a new token with the next call; what was refused is tried again now. */
+  #takeCredentials(needsConnection: boolean): void {
+    if (this.#isClosed) return;
+    this.#streamRefusals.reset();
+    this.#leaseRefusals.reset();
+    if (needsConnection) {
+      const old = this.#client;
+      this.#client = newClient(this.#options);
+      this.#stream?.cancel();
+      old.close();
+    }
+    if (this.#retryTimer) {
+      clearTimeout(this.#retryTimer);
+      this.#connect();
+    }
+    if (this.#leaseTimer) {
+      clearTimeout(this.#leaseTimer);
+      void this.#renew(true);
+    }
+  }
+
+  /** `revision` and `mesh` are those of the configuration in force. */
+  start(revision: number, mesh: string): void {
     this.#revision = revision;
+    this.#mesh = mesh;
     this.#connect();
   }
 
@@ -87,33 +128,39 @@ export class Discovery {
     const stream = this.#client.stream();
     this.#stream = stream;
     const { sidecar, service, version } = this.#options;
-    const hello = { sidecar, service, version, revision: this.#revision, mesh: '', scoped: false, services: [] };
-    stream.write({ hello });
+    const inForce = { revision: this.#revision, mesh: this.#mesh };
+    stream.write({ hello: { sidecar, service, version, ...inForce, scoped: true, services: this.#events.scope() } });
+    this.#isScopeDue = false;
     let isOver = false;
-    const onOver = (why: string) => {
+    const onOver = (why: string, error: { code?: grpc.status; message: string } = { message: why }) => {
       if (isOver) return;
       isOver = true;
       if (this.#stream === stream) this.#stream = null;
       stream.cancel();
-      if (this.#failures === 0 && !this.#isClosed)
+      const pauseMs = this.#streamRefusals.after(error);
+      if (this.#failures === 0 && !this.#isClosed && pauseMs === null)
         this.#log.warn('the push stream is down, serving what is known', { why });
       this.#events.onConnected(false);
-      this.#reconnect();
+      this.#reconnect(pauseMs);
     };
     stream.on('data', (update: WireUpdate) => {
       if (this.#failures > 0) this.#log.info('the push stream is up again');
       this.#failures = 0;
+      this.#streamRefusals.reset();
       this.#events.onConnected(true);
       this.#work = this.#work.then(() => this.#apply(update, stream)).catch((error: unknown) => onOver(String(error)));
     });
-    stream.on('error', (error) => onOver(error.message));
+    stream.on('drain', () => {
+      if (this.#isScopeDue) this.tellScope();
+    });
+    stream.on('error', (error: grpc.ServiceError) => onOver(error.message, error));
     stream.on('end', () => onOver('the control plane ended it'));
   }
 
-  #reconnect(): void {
+  #reconnect(pauseMs: number | null): void {
     if (this.#isClosed || this.#retryTimer) return;
     const most = Math.min(mostBackoffMs, firstBackoffMs * 2 ** Math.min(this.#failures++, 10));
-    this.#retryTimer = setTimeout(() => this.#connect(), Math.random() * most);
+    this.#retryTimer = setTimeout(() => this.#connect(), pauseMs ?? Math.random() * most);
   }
 
   async #apply(update: WireUpdate, stream: grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate>): Promise<void> {
@@ -131,9 +178,14 @@ export class Discovery {
       resources,
       removed,
       rejected: rejected.map(({ key }): ResourceKey => `${key.kind}/${key.name}`),
+      mesh: update.mesh,
+      isScoped: update.mesh !== '' || update.services.length > 0, // an old control plane fills neither
+      services: update.services,
     });
-    if (refusal === null) this.#revision = update.revision;
-    else {
+    if (refusal === null) {
+      this.#revision = update.revision;
+      this.#mesh = update.mesh;
+    } else {
       const told = new Set(rejected.map(({ key }) => `${key.kind}/${key.name}`));
       const refuse = (key: WireKey, revision: number) => {
         if (!told.has(`${key.kind}/${key.name}`) && rejected.length < mostRejections)
@@ -147,6 +199,24 @@ export class Discovery {
     if (this.#stream === stream) stream.write({ ack: { revision: update.revision, rejected: inBounds(rejected) } });
   }
 
+  // --- what is called -------------------------------------------------------------------------------------------------
+
+  /** Tells the scope as it is now; a stream that is made later begins with it. */
+  tellScope(): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    this.#isScopeDue = stream.writableNeedDrain;
+    if (!this.#isScopeDue) stream.write({ scope: { services: this.#events.scope() } });
+  }
+
+  /** False when the control plane takes no report now. */
+  report(report: WireReport): boolean {
+    const stream = this.#stream;
+    if (stream === null || stream.writableNeedDrain) return false;
+    stream.write({ report });
+    return true;
+  }
+
   // --- registration -------------------------------------------------------------------------------------------------
 
   /** Registers the instance and keeps it registered until `deregister`. */
@@ -156,6 +226,7 @@ export class Discovery {
   }
 
   async #renew(isNew: boolean): Promise<void> {
+    this.#leaseTimer = null;
     const instance = this.#instance;
     if (instance === null || this.#isClosed) return;
     const lease = instance.spec.leaseSeconds ?? 15;
@@ -171,6 +242,7 @@ export class Discovery {
         this.#log.warn('the registration was refused', { why: message });
       registersNext = isNew || code === grpc.status.NOT_FOUND;
       againMs = registersNext && !isNew ? 0 : Math.min(againMs, 200 + Math.random() * 800);
+      againMs = this.#leaseRefusals.after({ code, message }) ?? againMs;
     }
     if (this.#instance !== null && !this.#isClosed)
       this.#leaseTimer = setTimeout(() => void this.#renew(registersNext), againMs);
@@ -209,7 +281,20 @@ export class Discovery {
     if (this.#leaseTimer) clearTimeout(this.#leaseTimer);
     this.#stream?.cancel();
     this.#client.close();
+    this.#options.credentials?.close();
   }
+}
+
+function newClient({ controlPlane, credentials }: DiscoveryOptions): DiscoveryClient {
+  const channel = credentials?.channelTo(parseAddress(controlPlane, '--control-plane').host);
+  return new DiscoveryService(controlPlane, channel?.credentials ?? grpc.credentials.createInsecure(), {
+    ...channelOptions,
+    ...channel?.options,
+    ...(credentials ? { interceptors: [credentials.interceptor] } : {}),
+    'grpc.initial_reconnect_backoff_ms': firstBackoffMs,
+    'grpc.min_reconnect_backoff_ms': firstBackoffMs,
+    'grpc.max_reconnect_backoff_ms': mostBackoffMs,
+  }) as unknown as DiscoveryClient;
 }
 
 /** An answer stays below the 4 MB that a control plane takes: the more refusals, the shorter the reason of each. */

@@ -13,11 +13,14 @@ import { ResourceStore } from '../snapshot/resource-store.ts';
 import type { TransportKind } from '../transport/open.ts';
 import type { WorkerListener } from '../worker/messages.ts';
 import { startAdmin } from './admin.ts';
+import type { CallWatch } from './call-watch.ts';
 import type { CertificateWatch } from './certificate-files.ts';
+import type { ControlPlaneCredentials, CredentialFiles } from './control-plane-credentials.ts';
 import type { Change, Discovery } from './discovery-client.ts';
 import type { HealthChecks } from './health-checks.ts';
 import { policiesThatOutlast } from './idle-times.ts';
 import { checkPortsAreFree } from './port-check.ts';
+import { Scope } from './scope.ts';
 import { SpanExporter } from './span-exporter.ts';
 import { StateFile } from './state-file.ts';
 import { WorkerPool } from './worker-pool.ts';
@@ -30,8 +33,12 @@ export type ProxyOptions = {
   readonly controlPlane: {
     readonly address: string;
     readonly stateFolder: string;
+    /** What it is shown, and known by; null: nothing. */
+    readonly credentials: CredentialFiles | null;
     /** Makes the instance to register once the inbound port is known; null registers nothing. */
     instanceAt(inbound: Address): InstanceResource | null;
+    /** How long instances of a service are kept that nobody calls; 10 minutes by default. */
+    readonly scopeIdleMs?: number;
   } | null;
   readonly version: string;
   /** `handle`, the default, is the quicker one; `socket` keeps to what Node documents. */
@@ -76,11 +83,14 @@ class Supervisor implements RunningProxy {
   readonly listeners = new Map<string, Address>();
   admin: Address | null = null;
   #closeAdmin: (() => Promise<void>) | null = null;
+  readonly #scope: Scope | null;
   #discovery: Discovery | null = null;
+  #calls: CallWatch | null = null;
   #health: HealthChecks | null = null;
   #certificateWatch: CertificateWatch | null = null;
   #store = new ResourceStore();
   #revision = 0;
+  #mesh = '';
   #hasConfiguration = false;
   #isListening = false;
   #isConnected = false;
@@ -96,6 +106,7 @@ class Supervisor implements RunningProxy {
       ? new SpanExporter(tracing.endpoint, { 'service.name': spec.service ?? name, 'service.instance.id': name })
       : null;
     this.#state = options.controlPlane ? new StateFile(options.controlPlane.stateFolder, name) : null;
+    this.#scope = options.controlPlane ? scopeOf(options.proxy, options.controlPlane.scopeIdleMs) : null;
     this.#workers = new WorkerPool(
       {
         workers: spec.workers,
@@ -129,6 +140,7 @@ class Supervisor implements RunningProxy {
         onSpans: (spans) => this.#exporter?.add(spans),
         onProblem: (what, message) => options.log.warn(what, { message }),
         onBreaker: (notice) => options.log[notice.to === 'closed' ? 'info' : 'warn']('breaker', notice),
+        onAsked: (service) => this.#calls?.onAsked(service),
         onCrash: (error) => options.onCrash(error),
       },
     );
@@ -139,7 +151,7 @@ class Supervisor implements RunningProxy {
     await checkPortsAreFree(proxy.spec);
     await this.#startAdmin();
     if (controlPlane === null) await this.#applyStatic();
-    else await this.#firstConfiguration(controlPlane.address);
+    else await this.#firstConfiguration(controlPlane.address, controlPlane.credentials);
     await this.#listen();
     // When the stream and the registration are up; this thread carries no requests, so it may pause now.
     setTimeout(compactHeap, compactAfterMs).unref();
@@ -208,29 +220,36 @@ class Supervisor implements RunningProxy {
       resources: [...this.#options.resources],
       removed: [],
       rejected: [],
+      mesh: '',
+      isScoped: false,
+      services: [],
     });
     if (refusal !== null) throw new Error(`the configuration cannot be used: ${refusal}`);
   }
 
   /** From disk when there is something, and from the control plane as soon as it answers. */
-  async #firstConfiguration(controlPlane: string): Promise<void> {
+  async #firstConfiguration(controlPlane: string, files: CredentialFiles | null): Promise<void> {
     const { proxy, log, version } = this.#options;
     await this.#loadState();
     const { Discovery } = await import('./discovery-client.ts');
+    const credentials = files && (await openCredentials(files, log));
     const first = new Promise<void>((resolve) => {
       this.#onFirstConfiguration = resolve;
     });
     this.#discovery = new Discovery(
-      { controlPlane, sidecar: proxy.name, service: proxy.spec.service ?? '', version },
+      { controlPlane, sidecar: proxy.name, service: proxy.spec.service ?? '', version, credentials },
       {
         onChange: (change) => this.#apply(change),
         onConnected: (isConnected) => {
           this.#isConnected = isConnected;
+          this.#calls?.onConnected(isConnected);
         },
+        scope: () => this.#scope!.services,
       },
       log,
     );
-    this.#discovery.start(this.#revision);
+    await this.#watchCalls(this.#discovery);
+    this.#discovery.start(this.#revision, this.#mesh);
     if (this.#hasConfiguration) return;
     const timer = setTimeout(
       () => log.warn('no configuration yet: the control plane does not answer and none is saved', { controlPlane }),
@@ -240,13 +259,21 @@ class Supervisor implements RunningProxy {
     clearTimeout(timer);
   }
 
+  async #watchCalls(discovery: Discovery): Promise<void> {
+    const { CallWatch } = await import('./call-watch.ts');
+    const { OutboundTraffic } = await import('./outbound-traffic.ts');
+    const traffic = new OutboundTraffic(this.#workers.metrics);
+    this.#calls = new CallWatch(this.#scope!, traffic, discovery, (message) => this.#workers.broadcast(message));
+  }
+
   async #loadState(): Promise<void> {
     const { log } = this.#options;
     try {
       const saved = await this.#state!.load();
       if (saved === null) return;
+      for (const service of saved.services) this.#scope!.call(service);
       const refusal = await this.#apply({
-        revision: saved.revision,
+        ...saved,
         full: true,
         resources: [...saved.resources],
         removed: [],
@@ -262,22 +289,22 @@ class Supervisor implements RunningProxy {
 
   /** Puts a change in force in every worker; resolves with the reason when it is refused, and then nothing has changed. */
   async #apply(change: Change): Promise<string | null> {
+    const { revision, resources, mesh } = change;
     const removed = change.full ? this.#missingFrom(change) : change.removed;
-    const refusal = await this.#workers.configure({
-      type: 'configure',
-      revision: change.revision,
-      resources: change.resources,
-      removed,
-    });
+    const known = this.#scope?.knownAfter(change) ?? null;
+    const refusal = await this.#workers.configure({ type: 'configure', revision, resources, removed, known });
     if (refusal !== null) return refusal;
-    this.#store = this.#store.with(change.resources, removed);
-    this.#revision = change.revision;
+    this.#store = this.#store.with(resources, removed);
+    this.#scope?.follow(known);
+    this.#revision = revision;
+    this.#mesh = mesh;
     this.#hasConfiguration = true;
     this.#onFirstConfiguration?.();
     this.#onFirstConfiguration = null;
     await this.#followHealthChecks();
     this.#warnOfIdleTimes(change);
-    this.#state?.save({ revision: change.revision, resources: this.#store.all() }, (error) =>
+    const scope = { isScoped: known !== null, services: known ?? this.#scope?.services ?? [] };
+    this.#state?.save({ revision, resources: this.#store.all(), mesh, ...scope }, (error) =>
       this.#options.log.warn('the snapshot could not be saved', { file: this.#state?.path, why: String(error) }),
     );
     return null;
@@ -328,8 +355,11 @@ class Supervisor implements RunningProxy {
       gauge('meshlane_snapshot_revision', 'Revision of the configuration in force.', this.#revision),
       gauge('meshlane_process_resident_memory_bytes', 'Resident memory of the process.', process.memoryUsage.rss()),
     ];
-    if (this.#options.controlPlane)
+    if (this.#scope) {
       own.push(gauge('meshlane_control_plane_connected', '1 while the push stream is up.', Number(this.#isConnected)));
+      const help = 'Services whose instances the control plane is asked for.';
+      own.push(gauge('meshlane_scope_services', help, this.#scope.services.length));
+    }
     if (this.#exporter) {
       own.push(counter('meshlane_spans_sent_total', 'Spans taken by the trace endpoint.', this.#exporter.sent));
       own.push(
@@ -350,6 +380,7 @@ class Supervisor implements RunningProxy {
       revision: this.#revision,
       proxy: proxy.name,
       listeners: Object.fromEntries(this.listeners),
+      scope: this.#scope && { services: this.#scope.services, known: this.#scope.known },
       resources: this.#store.all(),
     };
   }
@@ -383,6 +414,7 @@ class Supervisor implements RunningProxy {
   }
 
   async close(): Promise<void> {
+    this.#calls?.close();
     this.#discovery?.close();
     this.#health?.close();
     this.#certificateWatch?.stop();
@@ -391,10 +423,31 @@ class Supervisor implements RunningProxy {
   }
 }
 
+/**
+ * The scope that a proxy begins with: services that its listeners name, as their connections cannot be told to come again,
+ * and its own where zones count, as a zone's share of the traffic goes by the callers in it.
+ */
+function scopeOf({ spec }: ProxyDocument, idleMs: number | undefined): Scope {
+  const named = spec.listeners.flatMap(({ service }) => service ?? []);
+  const own = spec.zone !== undefined && spec.service !== undefined ? [spec.service] : [];
+  return new Scope({
+    always: [...named, ...own],
+    now: () => performance.now(),
+    random: Math.random,
+    ...(idleMs === undefined ? {} : { idleMs }),
+  });
+}
+
 function gauge(name: string, help: string, value: number): string {
   return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${name} ${value}\n`;
 }
 
 function counter(name: string, help: string, value: number): string {
   return `# HELP ${name} ${help}\n# TYPE ${name} counter\n${name} ${value}\n`;
+}
+
+/** A sidecar without them does without their module. */
+async function openCredentials(files: CredentialFiles, log: Log): Promise<ControlPlaneCredentials> {
+  const { ControlPlaneCredentials: Opened } = await import('./control-plane-credentials.ts');
+  return Opened.open(files, log);
 }

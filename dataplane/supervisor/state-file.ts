@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import { readResource } from '../../shared/resources/read.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
 
-export type SavedState = { readonly revision: number; readonly resources: readonly AnyResource[] };
+export type SavedState = {
+  readonly revision: number;
+  readonly resources: readonly AnyResource[];
+  /** Id of the mesh that this is of; empty where it had none. */
+  readonly mesh: string;
+  /** Only instances of the services below are here; else those of all. */
+  readonly isScoped: boolean;
+  /** Services that were called. */
+  readonly services: readonly string[];
+};
 
 /**
  * The last good snapshot on disk: written beside and renamed, so that a crash leaves the one before. Writes are merged:
@@ -33,7 +42,7 @@ export class StateFile {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw error;
     }
-    const saved = JSON.parse(text) as { revision?: unknown; resources?: unknown };
+    const saved = JSON.parse(text) as Partial<SavedState>;
     if (typeof saved.revision !== 'number' || !Array.isArray(saved.resources))
       throw new Error(`${this.#path} is not a saved snapshot`);
     const resources: AnyResource[] = [];
@@ -41,7 +50,9 @@ export class StateFile {
       const read = readResource(document);
       if (read.ok) resources.push(read.value);
     }
-    return { revision: saved.revision, resources };
+    // Files of older versions have no scope.
+    const { revision, mesh = '', isScoped = false, services = [] } = saved;
+    return { revision, resources, mesh, isScoped, services };
   }
 
   save(state: SavedState, onError: (error: unknown) => void): void {

@@ -15,6 +15,8 @@ export type WorkerPoolEvents = {
   onSpans(spans: SpanTexts): void;
   onProblem(what: string, message: string): void;
   onBreaker(notice: BreakerNotice): void;
+  /** Requests wait for the instances of a service. */
+  onAsked(service: string): void;
   /** A worker ended by itself: the process cannot serve as it should any more. */
   onCrash(error: Error): void;
 };
@@ -81,6 +83,8 @@ export class WorkerPool {
         return this.#events.onProblem(message.what, message.message);
       case 'breaker':
         return this.#events.onBreaker(message.notice);
+      case 'asked':
+        return this.#events.onAsked(message.service);
       default:
         for (const waiting of [...this.#waiting]) if (waiting.accept(message)) this.#answer(waiting, member, message);
     }

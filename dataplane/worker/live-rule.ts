@@ -21,6 +21,7 @@ function liveCluster(cluster: Cluster<Endpoint>, nowMs: number): LiveCluster {
   return {
     balancer: cluster.explain(),
     isPanicking,
+    isKnown: cluster.isKnown,
     endpoints: cluster.endpoints.map((endpoint) => liveEndpoint(endpoint, endpoints.includes(endpoint), nowMs)),
   };
 }

@@ -59,8 +59,16 @@ export type WorkerOptions = {
 };
 
 export type ToWorker =
-  /** Changes to the resources. */
-  | { type: 'configure'; revision: number; resources: readonly AnyResource[]; removed: readonly ResourceKey[] }
+  /** Changes to the resources. `known` are the services whose instances are here now; null when those of all are. */
+  | {
+      type: 'configure';
+      revision: number;
+      resources: readonly AnyResource[];
+      removed: readonly ResourceKey[];
+      known: readonly string[] | null;
+    }
+  /** Nobody tells of the instances that were asked for: the control plane is away. */
+  | { type: 'unanswered' }
   /** Connects this worker to another one, which gets the other end of the pipe by its number. */
   | { type: 'connect'; to: number; path: string }
   | { type: 'receive'; fd: number }
@@ -97,4 +105,6 @@ export type FromWorker =
   | { type: 'problem'; what: string; message: string }
   | { type: 'breaker'; notice: BreakerNotice }
   | { type: 'explained'; id: number; live: LiveRule }
+  /** A request needs the instances of a service that are not here. */
+  | { type: 'asked'; service: string }
   | { type: 'drained' };

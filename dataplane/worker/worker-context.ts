@@ -1,5 +1,6 @@
 import type { SpanRecord } from '../../observability/tracing/span.ts';
 import type { TimerWheel } from '../../shared/time/timer-wheel.ts';
+import type { AwaitedEndpoints } from '../cluster/awaited-endpoints.ts';
 import type { HeadLimits } from '../message/head.ts';
 import type { MirrorRoom } from '../pipeline/mirror-room.ts';
 import type { TraceMarks } from '../pipeline/trace-marks.ts';
@@ -45,6 +46,7 @@ export type WorkerContext = {
   readonly traceMarks: TraceMarks;
   readonly closings: Closings;
   readonly mirrorRoom: MirrorRoom;
+  readonly awaited: AwaitedEndpoints;
   /** Monotonic ms of the event being handled: read once per event, not once per use. */
   now(): number;
   /** Reads the clock; called first thing by whatever the event loop calls. */

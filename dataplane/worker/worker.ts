@@ -4,6 +4,7 @@ import { randomUint32 } from '../../observability/tracing/trace-context.ts';
 import { compactHeap } from '../../shared/runtime/compact-heap.ts';
 import { threadClockOffsetMs } from '../../shared/time/thread-clock.ts';
 import { TimerWheel, WheelTimer } from '../../shared/time/timer-wheel.ts';
+import { AwaitedEndpoints } from '../cluster/awaited-endpoints.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
 import { Buckets } from '../filters/rate-limit/buckets.ts';
 import { Http1UpstreamConnection } from '../http1/upstream-connection.ts';
@@ -91,6 +92,7 @@ class Worker {
       traceMarks: new TraceMarks(options.traceMarks, clockOffsetMs),
       closings: new Closings(metrics),
       mirrorRoom: new MirrorRoom(),
+      awaited: new AwaitedEndpoints((service) => this.#send({ type: 'asked', service })),
       now: () => nowMs,
       tick: () => {
         nowMs = performance.now();
@@ -120,6 +122,8 @@ class Worker {
     switch (message.type) {
       case 'configure':
         return this.#configure(message);
+      case 'unanswered':
+        return this.#context.awaited.settleAll();
       case 'connect':
         return void this.#connect(message);
       case 'receive':
@@ -146,13 +150,14 @@ class Worker {
 
   #configure(message: ToWorker & { type: 'configure' }): void {
     try {
-      const store = this.#store.with(message.resources, message.removed);
+      const store = this.#store.with(message.resources, message.removed, message.known);
       this.#compile(store, message.revision);
       this.#store = store;
       this.#send({ type: 'configured', revision: message.revision });
     } catch (error) {
-      this.#send({ type: 'refused', revision: message.revision, error: String(error) });
+      return this.#send({ type: 'refused', revision: message.revision, error: String(error) });
     }
+    this.#context.awaited.settle((service) => this.#store.knowsInstancesOf(service));
   }
 
   #compile(store: ResourceStore, revision: number): void {

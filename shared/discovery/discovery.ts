@@ -28,16 +28,16 @@ function method<Request, Reply>(name: string, request: Codec<Request>, reply: Co
   } satisfies grpc.MethodDefinition<Request, Reply>;
 }
 
-/** The service of `discovery.proto`, beside this file. */
-const definition = {
+/** The methods of the service in `discovery.proto`, beside this file. */
+export const discoveryMethods = {
   Stream: method('Stream', sidecarMessageCodec, updateCodec, true),
   Register: method('Register', registrationCodec, leaseCodec, false),
   Heartbeat: method('Heartbeat', instanceNameCodec, leaseCodec, false),
   Deregister: method('Deregister', instanceNameCodec, leaseCodec, false),
 };
 
-/** Client constructor and service definition (`DiscoveryService.service`) of the push protocol. */
-export const DiscoveryService = grpc.makeGenericClientConstructor(definition, 'Discovery');
+/** Client constructor of the push protocol. */
+export const DiscoveryService = grpc.makeGenericClientConstructor(discoveryMethods, 'Discovery');
 
 export type DiscoveryClient = grpc.Client & {
   stream(): grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate>;

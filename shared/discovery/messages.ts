@@ -100,15 +100,27 @@ const newUpdate = (): WireUpdate => ({
   services: [],
 });
 
-export const updateCodec: Codec<WireUpdate> = {
-  encode: (update) => {
-    const writer = new MessageWriter().uint(1, update.revision).bool(2, update.full);
-    for (const one of update.resources) writer.bytes(3, entry.encode(one));
-    for (const one of update.removed) writer.bytes(4, key.encode(one));
-    writer.string(5, update.mesh);
-    for (const service of update.services) writer.bytes(6, Buffer.from(service));
+/**
+ * The fields of an update, each on its own: written behind each other, in whatever order, they are the update. So what many
+ * updates share is encoded once.
+ */
+export const updateFields = {
+  head: ({ revision, full, mesh, services }: Omit<WireUpdate, 'resources' | 'removed'>): Buffer => {
+    const writer = new MessageWriter().uint(1, revision).bool(2, full).string(5, mesh);
+    for (const service of services) writer.bytes(6, Buffer.from(service));
     return writer.finish();
   },
+  resource: (one: WireEntry): Buffer => new MessageWriter().bytes(3, entry.encode(one)).finish(),
+  removed: (one: WireKey): Buffer => new MessageWriter().bytes(4, key.encode(one)).finish(),
+};
+
+export const updateCodec: Codec<WireUpdate> = {
+  encode: (update) =>
+    Buffer.concat([
+      updateFields.head(update),
+      ...update.resources.map(updateFields.resource),
+      ...update.removed.map(updateFields.removed),
+    ]),
   decode: decoder<WireUpdate>(newUpdate, {
     1: (message, reader) => {
       message.revision = reader.uint();

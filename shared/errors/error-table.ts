@@ -113,6 +113,13 @@ export const errorTable = {
     retry: 'always',
     text: 'The service has no available instance.',
   },
+  endpoints_unknown: {
+    http: 503,
+    grpc: 14,
+    origin: 'local',
+    retry: 'always',
+    text: 'The control plane has not told of the instances of the service.',
+  },
   breaker_open: {
     http: 503,
     grpc: 14,

@@ -4,6 +4,7 @@ import { InstanceSpec } from './instance.ts';
 import { PolicySpec } from './policy.ts';
 import { ProxySpec } from './proxy.ts';
 import type { Kind } from './resource.ts';
+import { RolloutSettings } from './rollout.ts';
 import { RouteSpec } from './route.ts';
 import { ServiceSpec } from './service.ts';
 
@@ -19,6 +20,7 @@ function documentSchema(kind: Kind | 'Proxy'): TSchema {
       name: Name,
       labels: { ...Labels, default: {} },
       spec: mayBeEmpty ? { ...spec, default: {} } : spec,
+      ...(isConfiguration(kind) ? { rollout: Type.Optional(RolloutSettings) } : {}),
       status: Type.Optional(
         Type.Unsafe<Record<string, unknown>>({ type: 'object', description: 'Set by the mesh; ignored when sent.' }),
       ),
@@ -28,6 +30,11 @@ function documentSchema(kind: Kind | 'Proxy'): TSchema {
     },
     { additionalProperties: false, title: kind },
   );
+}
+
+/** Told to sidecars as somebody wants it, and not as it is. */
+function isConfiguration(kind: Kind | 'Proxy'): boolean {
+  return kind !== 'Instance' && kind !== 'Proxy';
 }
 
 /** What `npm run generate` writes to document-schemas.json. */

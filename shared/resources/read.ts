@@ -7,6 +7,7 @@ import { filterFaults } from './filters/filter-faults.ts';
 import type { ProxyListener } from './proxy.ts';
 import { rateLimitFaults } from './rate-limit-faults.ts';
 import { type Kind, kinds, listOf } from './resource.ts';
+import { noRollout, rolloutFaults } from './rollout-faults.ts';
 import { ruleNameFaults } from './rule-name-faults.ts';
 import {
   type AnyResource,
@@ -39,7 +40,7 @@ export function readResource(input: unknown): Parsed<AnyResource> {
       ...ruleNameFaults(document as RouteResource),
     );
   if (kind === 'Policy') issues.push(...balancingFaults(document as PolicyResource));
-  issues.push(...rateLimitFaults(document as AnyResource));
+  issues.push(...rateLimitFaults(document as AnyResource), ...rolloutFaults(document as AnyResource));
   return issues.length === 0 ? { ok: true, value: document as AnyResource } : { ok: false, issues };
 }
 
@@ -104,7 +105,8 @@ function checkAddressRanges(proxy: Partial<ProxyDocument> | null): Issue[] {
 function faultsOf(kind: Kind | 'Proxy', document: unknown): Issue[] {
   const issues: Issue[] = [];
   checkSchema(documentSchemas[kind], document, '', issues);
-  return issues;
+  if (kind !== 'Instance') return issues;
+  return issues.map((issue) => (issue.pointer === '/rollout' ? { ...issue, message: noRollout } : issue));
 }
 
 /** Walks what may be a broken document, so nothing is taken for granted. */

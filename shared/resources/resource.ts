@@ -1,3 +1,5 @@
+import type { RolloutSettings } from './rollout.ts';
+
 /** The kinds of resource, in the order in which a set of them has to be applied. */
 export const kinds = ['Service', 'Instance', 'Route', 'Policy'] as const;
 export type Kind = (typeof kinds)[number];
@@ -22,6 +24,8 @@ export type Resource<K extends Kind = Kind, Spec = unknown> = {
   name: string;
   labels: Labels;
   spec: Spec;
+  /** How changes reach the sidecars; all at once without it. */
+  rollout?: RolloutSettings;
   status?: ResourceStatus;
   revision?: number;
 };

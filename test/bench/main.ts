@@ -30,6 +30,11 @@ const benches: Readonly<Record<string, { summary: string; load(): Promise<{ comm
     summary: 'Every bench that judges speed, and all marks in one list',
     load: () => import('./all.ts'),
   },
+  registry: {
+    summary: 'Registration, discovery, health check, balancing decision, local call',
+    load: () => import('./registry/registry.ts'),
+  },
+  push: { summary: 'Changes of the mesh to thousands of simulated sidecars', load: () => import('./push.ts') },
   rss: { summary: 'Memory of a sidecar with the shop’s configuration', load: () => import('./rss.ts') },
 };
 

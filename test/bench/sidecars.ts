@@ -62,7 +62,17 @@ export async function startMeshSidecar(rig: Rig, origin: Origin, spansPort: numb
   const [api, push] = [await local(), await local()];
   await startProcess({
     command: process.execPath,
-    args: [mainFile, 'control-plane', '--api', api, '--push', push, '--store', `sqlite:${join(rig.folder, 'mesh.db')}`],
+    args: [
+      mainFile,
+      'control-plane',
+      '--insecure',
+      '--api',
+      api,
+      '--push',
+      push,
+      '--store',
+      `sqlite:${join(rig.folder, 'mesh.db')}`,
+    ],
     cwd: root,
     t: rig.owner,
     ready: /^ready: /,

@@ -1,7 +1,9 @@
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { type Command, readInvocation } from '../../cli/command.ts';
+import { readAccessRules } from '../../controlplane/access/access-file.ts';
 import { freePort } from '../harness/free-port.ts';
 import { type PeerName, peer, skipWithout } from '../harness/peers.ts';
 import { startProcess } from '../harness/process.ts';
@@ -43,6 +45,11 @@ const refusals: readonly [set: Record<string, unknown>, named: RegExp][] = [
     { 'controlPlane.autoscaling': { enabled: true, minReplicas: 6, maxReplicas: 5 } },
     /controlPlane\.autoscaling\.minReplicas is 6, above maxReplicas, 5/,
   ],
+  [
+    { 'controlPlane.access.tokens': [{ name: 'ci', sha256: 'secret', role: 'admin' }] },
+    /access[./]tokens[./]0[./]sha256/,
+  ],
+  [{ 'controlPlane.access.identities': [{ match: 'a', role: 'boss' }] }, /access[./]identities[./]0[./]role/],
   [{ 'collector.resources.limits.memory': 'much' }, /collector[./]resources[./]limits[./]memory/],
 ];
 
@@ -104,6 +111,10 @@ for (const name of helms) {
         api: '0.0.0.0:15080',
         push: '0.0.0.0:15010',
         store: 'etcd://demo-meshlane-etcd-0.demo-meshlane-etcd.mesh.svc:2379',
+        access: '/etc/meshlane/access/access.yaml',
+        'tls-cert': '/etc/meshlane/tls/tls.crt',
+        'tls-key': '/etc/meshlane/tls/tls.key',
+        'audit-log': '-',
       });
       t.strictSame(
         controlPlane.ports.map(({ containerPort }) => containerPort),
@@ -124,14 +135,14 @@ for (const name of helms) {
 
     t.test('asks for life at /healthz and for readiness at /readyz', async (t) => {
       const manifests = await render(helm);
-      for (const [part, port] of [
-        ['control-plane', 'api'],
-        ['collector', 'http'],
+      for (const [part, port, scheme] of [
+        ['control-plane', 'api', 'HTTPS'],
+        ['collector', 'http', 'HTTP'],
       ] as const) {
         const container = manifests.container('Deployment', `demo-meshlane-${part}`);
-        t.strictSame(container.startupProbe?.httpGet, { path: '/healthz', port }, part);
-        t.strictSame(container.livenessProbe?.httpGet, { path: '/healthz', port }, part);
-        t.strictSame(container.readinessProbe?.httpGet, { path: '/readyz', port }, part);
+        t.strictSame(container.startupProbe?.httpGet, { path: '/healthz', port, scheme }, part);
+        t.strictSame(container.livenessProbe?.httpGet, { path: '/healthz', port, scheme }, part);
+        t.strictSame(container.readinessProbe?.httpGet, { path: '/readyz', port, scheme }, part);
       }
     });
 
@@ -258,10 +269,52 @@ for (const name of helms) {
       t.equal(metadata.annotations['helm.sh/hook'], 'test');
       const urls = spec.containers[0]!.command.slice(3);
       t.strictSame(urls, [
-        'http://demo-meshlane-control-plane:15080/readyz',
-        'http://demo-meshlane-control-plane:15080/v1/services',
+        'https://demo-meshlane-control-plane:15080/readyz',
         'http://demo-meshlane-collector:15090/readyz',
       ]);
+    });
+
+    t.test('comes up with secrets of its own, which a control plane can use', async (t) => {
+      const tokens = [{ name: 'ci', sha256: 'a'.repeat(64), role: 'editor', namespaces: ['shop'] }];
+      const identities = [{ match: 'spiffe://mesh/ns/*/sa/*', role: 'workload' }];
+      const manifests = await render(helm, {
+        set: { 'controlPlane.access': { tokens, identities }, 'controlPlane.tls.clientCertificates': true },
+      });
+      const secret = (part: string) =>
+        manifests.get('Secret', `demo-meshlane-control-plane-${part}`) as Manifest & {
+          data: Record<string, string>;
+          stringData: Record<string, string>;
+        };
+      const decoded = (part: string, key: string) => Buffer.from(secret(part).data[key]!, 'base64').toString();
+      const rules = readAccessRules(secret('access').stringData['access.yaml']!);
+      t.match(rules, { ok: true, value: { tokens: [{ name: 'admin' }, { name: 'sidecars' }, { name: 'ci' }] } });
+      for (const [i, key] of ['admin', 'sidecars'].entries()) {
+        const token = decoded('tokens', key);
+        t.ok(token.length >= 43, key);
+        t.same(rules.ok && rules.value.tokens[i]!.sha256, createHash('sha256').update(token).digest(), key);
+      }
+      const certificate = new X509Certificate(decoded('tls', 'tls.crt'));
+      t.ok(certificate.checkPrivateKey(createPrivateKey(decoded('tls', 'tls.key'))));
+      t.ok(certificate.verify(new X509Certificate(decoded('tls', 'ca.crt')).publicKey));
+      t.ok(certificate.checkHost('demo-meshlane-control-plane.mesh.svc'));
+      t.ok(certificate.checkIP('127.0.0.1'), 'for kubectl port-forward');
+      const flags = await flagsOf(manifests.container('Deployment', 'demo-meshlane-control-plane').args);
+      t.equal(flags['client-ca'], '/etc/meshlane/tls/ca.crt');
+    });
+
+    t.test('uses secrets that are there and makes none beside them', async (t) => {
+      const manifests = await render(helm, {
+        set: { 'controlPlane.access.existingSecret': 'my-access', 'controlPlane.tls.existingSecret': 'my-tls' },
+      });
+      t.equal(
+        manifests.all.some(({ kind }) => kind === 'Secret'),
+        false,
+      );
+      const { template: pod } = manifests.get('Deployment', 'demo-meshlane-control-plane').spec as {
+        template: { spec: { volumes: { name: string; secret?: { secretName: string } }[] } };
+      };
+      const secrets = pod.spec.volumes.flatMap(({ secret }) => secret?.secretName ?? []);
+      t.strictSame(secrets.sort(), ['my-access', 'my-tls']);
     });
 
     for (const [set, named] of refusals)

@@ -115,10 +115,19 @@ export function storeContract(t: Test, open: () => Promise<StoreUnderTest>): voi
     t.equal(listing.revision, revision);
   });
 
+  test('the keys alone are those of the list, with their revisions', async (t, store) => {
+    await commit(store, put('Route/b', '2'), put('Service/a', 'no'));
+    await commit(store, put('Route/a', '1', { leaseSeconds: 60 }));
+    const { revision, entries } = await store.list('Route/');
+    const keys = entries.map((entry) => ({ key: entry.key, revision: entry.revision }));
+    t.same(await store.keys('Route/'), { revision, entries: keys });
+  });
+
   test('a list of more than one page is whole', async (t, store) => {
     for (let batch = 0; batch < 12; batch++)
       await commit(store, ...Array.from({ length: 100 }, (_, i) => put(`Route/${batch}-${i}`, 'x'.repeat(100))));
     t.equal(new Set((await store.list('Route/')).entries.map((entry) => entry.key)).size, 1200);
+    t.equal((await store.keys('Route/')).entries.length, 1200);
   });
 
   test('values keep every character', async (t, store) => {

@@ -326,13 +326,14 @@ t.test('OpenAPI, its page, metrics and health are served', async (t) => {
   const { body: document } = await plane.call('GET', '/openapi.json');
   t.equal(document.openapi, '3.1.0');
   t.same(Object.keys(document.paths).sort(), [
-    '/v1/apply',
-    ...['instances', 'instances/{name}', 'instances/{name}/heartbeat', 'policies', 'policies/{name}'].map(
+    ...['apply', 'diff', 'history', 'history/{revision}'].map((path) => `/v1/${path}`),
+    ...['instances', 'instances/{name}', 'instances/{name}/heartbeat', 'plan', 'policies', 'policies/{name}'].map(
       (path) => `/v1/${path}`,
     ),
-    ...['rollouts/{revision}', 'routes', 'routes/{name}', 'services', 'services/{name}', 'sidecars', 'status'].map(
+    ...['rollback', 'rollouts/{revision}', 'routes', 'routes/{name}', 'services', 'services/{name}'].map(
       (path) => `/v1/${path}`,
     ),
+    ...['sidecars', 'status'].map((path) => `/v1/${path}`),
   ]);
   t.match(document.components.schemas.Route.properties.spec.properties.hostnames.default, ['*']);
   t.same(document.components.schemas.ServiceInput.required, ['kind', 'name']);

@@ -123,8 +123,14 @@ t.test('wrong words exit with 2, and a control plane that is away is told with w
   t.match(await runCli(['get']), { code: 2 });
   t.match(await runCli(['apply']), { code: 2, stderr: /-f FILE is required/ });
   t.match(await runCli(['status', '-o', 'xml']), { code: 2, stderr: /-o must be one of table, json/ });
-  t.match(await runCli(['control-plane', '--api', 'nowhere']), { code: 2, stderr: /--api must be HOST:PORT/ });
-  t.match(await runCli(['control-plane', '--store', 'mysql:x']), { code: 1, stderr: /--store must be sqlite:FILE/ });
+  t.match(await runCli(['control-plane', '--insecure', '--api', 'nowhere']), {
+    code: 2,
+    stderr: /--api must be HOST:PORT/,
+  });
+  t.match(await runCli(['control-plane', '--insecure', '--store', 'mysql:x']), {
+    code: 1,
+    stderr: /--store must be sqlite:FILE/,
+  });
   t.match(await runCli(['dev', '--for', '600h']), {
     code: 2,
     stderr: /--for takes 576h \(24 days\) at most; got "600h"/,

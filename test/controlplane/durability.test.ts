@@ -1,29 +1,13 @@
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import type { Owner } from '../harness/owner.ts';
-import { startProcess } from '../harness/process.ts';
 import { tempFolder } from '../harness/temp-folder.ts';
 import { callApi, toEcho } from './plane.ts';
-
-const main = fileURLToPath(new URL('../../cli/main.mjs', import.meta.url));
-
-async function startProcessPlane(t: Owner, store: string) {
-  const running = await startProcess({
-    command: process.execPath,
-    args: [main, 'control-plane', '--api', ':0', '--push', ':0', '--store', store],
-    ready: /^ready: /,
-    t,
-  });
-  const url = /ready: api (\S+) push \S+ store /.exec(running.output())?.[1];
-  if (!url) throw new Error(`no address in: ${running.output()}`);
-  return { ...running, url };
-}
+import { startPlaneProcess } from './plane-process.ts';
 
 t.test('every acknowledged change survives kill -9', async (t) => {
   const store = `sqlite:${tempFolder(t)}/mesh.db`;
   const acknowledged = new Map<string, number>();
   for (let round = 0; round < 3; round++) {
-    const plane = await startProcessPlane(t, store);
+    const plane = await startPlaneProcess(t, store);
     if (round === 0) await callApi(plane.url, 'PUT', '/v1/services/echo', {});
     let isKilled = false;
     const write = async (writer: number) => {
@@ -53,7 +37,7 @@ t.test('every acknowledged change survives kill -9', async (t) => {
     isKilled = true;
     await Promise.all(writers);
   }
-  const plane = await startProcessPlane(t, store);
+  const plane = await startPlaneProcess(t, store);
   const { body } = await callApi(plane.url, 'GET', '/v1/routes');
   const stored = new Map<string, number>(
     body.items.map((item: { name: string; revision: number }) => [item.name, item.revision]),

@@ -46,7 +46,7 @@ export async function callApi(
     ...(text === undefined ? {} : { body: text }),
   });
   const answer = await reply.body.text();
-  const isJson = /json/.test(String(reply.headers['content-type']));
+  const isJson = answer !== '' && /json/.test(String(reply.headers['content-type']));
   return { status: reply.statusCode, headers: reply.headers, body: isJson ? JSON.parse(answer) : answer };
 }
 

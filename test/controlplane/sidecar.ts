@@ -8,8 +8,15 @@ import {
   type WireSidecarMessage,
   type WireUpdate,
 } from '../../shared/discovery/discovery.ts';
-import { grpc } from '../../shared/grpc/grpc.ts';
+import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
 import type { Owner } from '../harness/owner.ts';
+
+export type SidecarOptions = {
+  readonly autoAck?: boolean;
+  readonly hello?: boolean;
+  /** The services that it calls; null for one that gets everything. */
+  readonly scope?: readonly string[] | null;
+};
 
 /** A client of the push protocol that does what the test says and nothing by itself. */
 export class Sidecar {
@@ -21,7 +28,12 @@ export class Sidecar {
   autoAck: ((update: WireUpdate) => WireRejection[]) | null;
   ended: { code: number; details: string } | null = null;
 
-  constructor(t: Owner, address: string, name: string, { autoAck = true, hello = true } = {}) {
+  constructor(
+    t: Owner,
+    address: string,
+    name: string,
+    { autoAck = true, hello = true, scope = null }: SidecarOptions = {},
+  ) {
     this.client = newClient(t, address);
     this.autoAck = autoAck ? () => [] : null;
     this.stream = this.client.stream();
@@ -32,7 +44,12 @@ export class Sidecar {
     this.stream.on('end', () => {
       this.ended ??= { code: 0, details: '' };
     });
-    if (hello) this.stream.write({ hello: helloOf(name) });
+    if (hello) this.stream.write({ hello: { ...helloOf(name), scoped: scope !== null, services: [...(scope ?? [])] } });
+  }
+
+  /** Says which services it calls from now on. */
+  call(...services: string[]): void {
+    this.stream.write({ scope: { services } });
   }
 
   ack(update: WireUpdate, rejected: WireRejection[] = []): void {
@@ -63,6 +80,7 @@ export function helloOf(name: string): WireHello {
 
 export function newClient(t: Owner, address: string): DiscoveryClient {
   const client = new DiscoveryService(address, grpc.credentials.createInsecure(), {
+    ...channelOptions,
     'grpc.use_local_subchannel_pool': 1,
   }) as unknown as DiscoveryClient;
   t.teardown(() => client.close());

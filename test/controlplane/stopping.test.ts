@@ -18,7 +18,16 @@ const halfBody =
 const otherNode = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => existsSync(path));
 
 async function startControlPlane(t: Owner) {
-  const args = ['control-plane', '--api', '127.0.0.1:0', '--push', '127.0.0.1:0', '--store', 'sqlite::memory:'];
+  const args = [
+    'control-plane',
+    '--insecure',
+    '--api',
+    '127.0.0.1:0',
+    '--push',
+    '127.0.0.1:0',
+    '--store',
+    'sqlite::memory:',
+  ];
   const plane = await startProcess({
     t,
     command: process.execPath,
@@ -59,7 +68,16 @@ t.test('a second signal ends a control plane at once', async (t) => {
 });
 
 t.test('a control plane whose output nobody reads any more stops as any other', async (t) => {
-  const args = ['control-plane', '--api', '127.0.0.1:0', '--push', '127.0.0.1:0', '--store', 'sqlite::memory:'];
+  const args = [
+    'control-plane',
+    '--insecure',
+    '--api',
+    '127.0.0.1:0',
+    '--push',
+    '127.0.0.1:0',
+    '--store',
+    'sqlite::memory:',
+  ];
   const child = spawn(process.execPath, [cli('main.mjs'), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
   const exited = once(child, 'exit');

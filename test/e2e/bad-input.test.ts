@@ -3,7 +3,7 @@ import { runCli } from '../controlplane/run-cli.ts';
 import { tempFolder } from '../harness/temp-folder.ts';
 import { until } from '../harness/until.ts';
 import { Caller } from './caller.ts';
-import { startApp, startPlane, startSidecar } from './mesh.ts';
+import { acquaint, startApp, startPlane, startSidecar } from './mesh.ts';
 
 /** Five faults in one document; a text, since `__proto__` would get lost in an object of ours. */
 const faulty = (kindAndName: string) => `{
@@ -37,7 +37,7 @@ t.test('a document with five faults is refused whole, and nobody notices', async
   const product = { push: plane.push, state, service: 'product', name: 'product-1' };
   const sidecar = await startSidecar(t, { ...product, app: await startApp(t, 'product-1') });
   const revisionOf = async () => (await plane.call('GET', '/v1/status')).body.revision as number;
-  await until(async () => (await plane.call('GET', '/v1/instances')).body.items.length === 1);
+  await acquaint(sidecar, 'product', 1);
   await until(async () => (await sidecar.snapshot()).revision === (await revisionOf()), { what: 'a sidecar in sync' });
   const everything = async () => ({
     revision: await revisionOf(),

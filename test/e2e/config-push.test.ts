@@ -6,7 +6,7 @@ import { skipWithout } from '../harness/peers.ts';
 import { tempFolder } from '../harness/temp-folder.ts';
 import { until } from '../harness/until.ts';
 import { type Answer, Caller } from './caller.ts';
-import { startApp, startPlane, startSidecar } from './mesh.ts';
+import { acquaint, startApp, startPlane, startSidecar } from './mesh.ts';
 import { steadyLoad } from './steady-load.ts';
 
 const boundMs = 50;
@@ -44,11 +44,7 @@ async function measure(t: Test, store: string): Promise<number> {
     startSidecar(t, { ...mesh, name: 'product-1', service: 'product', app: v1, more: ['--labels', 'version=v1'] }),
     startSidecar(t, { ...mesh, name: 'product-2', service: 'product', app: v2, more: ['--labels', 'version=v2'] }),
   ]);
-  const isComplete = async () => {
-    const { resources } = await caller.snapshot();
-    return resources.filter(({ kind }) => kind === 'Instance').length === 2;
-  };
-  await until(isComplete, { what: 'both instances at the caller' });
+  await acquaint(caller, 'product', 2);
 
   const startedMs = performance.now();
   const load = steadyLoad(t, { port: caller.outbound, question, perSecond: 200 });

@@ -6,7 +6,7 @@ import { skipWithout } from '../harness/peers.ts';
 import { tempFolder } from '../harness/temp-folder.ts';
 import { until } from '../harness/until.ts';
 import { Caller } from './caller.ts';
-import { type PlaneProcess, type SidecarProcess, startApp, startPlane, startSidecar } from './mesh.ts';
+import { acquaint, type PlaneProcess, type SidecarProcess, startApp, startPlane, startSidecar } from './mesh.ts';
 import { steadyLoad } from './steady-load.ts';
 
 const leaseSeconds = 2;
@@ -85,6 +85,7 @@ async function loseAndRegain(t: Test, store: string): Promise<void> {
   ]);
   const all = ['caller', 'fresh', ...instances];
   await until(() => inSync(plane, all), { what: 'a mesh in sync' });
+  for (const sidecar of [caller!, early!]) await acquaint(sidecar, 'product', 2);
   await early!.stop();
 
   const load = steadyLoad(t, { port: caller!.outbound, question, perSecond: 150 });

@@ -6,7 +6,7 @@ import { sumOf } from '../harness/metrics-page.ts';
 import { tempFolder } from '../harness/temp-folder.ts';
 import { until } from '../harness/until.ts';
 import { grpcLoad } from './grpc-load.ts';
-import { startPlane, startSidecar } from './mesh.ts';
+import { acquaint, startPlane, startSidecar } from './mesh.ts';
 
 const calls = 10_000;
 const changeEveryMs = 1000;
@@ -28,9 +28,7 @@ t.test('10,000 calls through two proxies do not notice that their route changes 
   };
   const servers = await Promise.all([start('v1'), start('v2')]);
   const caller = await startSidecar(t, { push: plane.push, state, name: 'caller', service: 'caller' });
-  const isComplete = async () =>
-    (await caller.snapshot()).resources.filter(({ kind }) => kind === 'Instance').length === 2;
-  await until(isComplete, { what: 'both instances at the caller' });
+  await acquaint(caller, 'app', 2);
 
   const load = grpcLoad(openChannel(t, caller.outbound), { calls, perSecond: 1000, width: 32 });
   const pause = () => Promise.race([wait(changeEveryMs).then(() => true), load.then(() => false)]);

@@ -1,7 +1,15 @@
 import t, { type Test } from 'tap';
 import { tempFolder } from '../harness/temp-folder.ts';
 import { until } from '../harness/until.ts';
-import { type App, type PlaneProcess, type SidecarProcess, startApp, startPlane, startSidecar } from './mesh.ts';
+import {
+  type App,
+  acquaint,
+  type PlaneProcess,
+  type SidecarProcess,
+  startApp,
+  startPlane,
+  startSidecar,
+} from './mesh.ts';
 import { type SteadyLoad, steadyLoad } from './steady-load.ts';
 
 const leaseSeconds = 2;
@@ -31,7 +39,7 @@ async function startShop(t: Test): Promise<Shop> {
     startSidecar(t, { ...mesh, name: 'caller', service: 'caller' }),
     ...apps.map((app, i) => startSidecar(t, { ...mesh, name: `product-${i + 1}`, service: 'product', app, more })),
   ]);
-  await until(async () => (await instancesAt(caller!)).length === 2, { what: 'both instances at the caller' });
+  await acquaint(caller!, 'product', 2);
   const port = caller!.outbound;
   const order = { host: 'product', method: 'POST', headers: { 'x-wait-ms': '50' } };
   const reads = steadyLoad(t, { port, question: { host: 'product' }, perSecond: 150 });

@@ -2,6 +2,8 @@ import { fileURLToPath } from 'node:url';
 import { callApi, type Reply } from '../controlplane/plane.ts';
 import type { Owner } from '../harness/owner.ts';
 import { type RunningProcess, startProcess } from '../harness/process.ts';
+import { until } from '../harness/until.ts';
+import { Caller } from './caller.ts';
 
 const meshlane = fileURLToPath(new URL('../../cli/main.mjs', import.meta.url));
 const app = fileURLToPath(new URL('./app.ts', import.meta.url));
@@ -31,7 +33,7 @@ export async function startPlane(
   store: string,
   at: { api: string; push: string } = { api: ':0', push: ':0' },
 ): Promise<PlaneProcess> {
-  const args = [meshlane, 'control-plane', '--api', at.api, '--push', at.push, '--store', store];
+  const args = [meshlane, 'control-plane', '--insecure', '--api', at.api, '--push', at.push, '--store', store];
   const { places, ...running } = await start(t, args);
   const api = places['api']!;
   const call: PlaneProcess['call'] = (method, path, body) => callApi(`http://${api}`, method, path, body);
@@ -69,6 +71,8 @@ export type SidecarProcess = RunningProcess & {
 
 export type Snapshot = {
   readonly revision: number;
+  /** `known` is null where the control plane sends all instances. */
+  readonly scope: { readonly services: readonly string[]; readonly known: readonly string[] | null };
   readonly resources: readonly { readonly kind: string; readonly name: string; readonly spec: object }[];
 };
 
@@ -89,6 +93,20 @@ export async function startSidecar(t: Owner, options: SidecarOptions): Promise<S
     snapshot: async () => (await (await ask('/snapshot')).json()) as Snapshot,
     metrics: async () => (await ask('/metrics')).text(),
   };
+}
+
+/** Calls a service through a sidecar until that was told of so many of its instances: it is told of whom it calls. */
+export async function acquaint({ outbound, snapshot }: SidecarProcess, service: string, count: number): Promise<void> {
+  const isTold = async () => {
+    const caller = new Caller(outbound);
+    await caller.ask({ host: service });
+    caller.close();
+    const { resources } = await snapshot();
+    const isOne = ({ kind, spec }: { kind: string; spec: object }) =>
+      kind === 'Instance' && 'service' in spec && spec.service === service;
+    return resources.filter(isOne).length === count;
+  };
+  await until(isTold, { what: `${count} instances of ${service} at a sidecar` });
 }
 
 export type CollectorProcess = RunningProcess & { readonly otlpHttp: string; readonly traces: string };

@@ -6,7 +6,7 @@ import { skipWithout } from '../harness/peers.ts';
 import { tempFolder } from '../harness/temp-folder.ts';
 import { until } from '../harness/until.ts';
 import { type Answer, Caller, type Question } from './caller.ts';
-import { startApp, startCollector, startPlane, startSidecar } from './mesh.ts';
+import { acquaint, startApp, startCollector, startPlane, startSidecar } from './mesh.ts';
 
 const services = ['a', 'b', 'c'];
 
@@ -26,11 +26,7 @@ async function startMesh(t: Test) {
       return startSidecar(t, { push: plane.push, state, name: service, service, app, outbound, more });
     }),
   );
-  const knowsAll = async () => {
-    const snapshots = await Promise.all(sidecars.map((sidecar) => sidecar.snapshot()));
-    return snapshots.every(({ resources }) => resources.filter(({ kind }) => kind === 'Instance').length === 3);
-  };
-  await until(knowsAll, { what: 'all instances at all sidecars' });
+  for (const sidecar of sidecars) for (const service of services) await acquaint(sidecar, service, 1);
 
   /** Asks on a connection of its own. */
   const ask = async (port: number, question: Question): Promise<Answer> => {

@@ -68,3 +68,11 @@ etcd://{{ join "," $hosts }}{{ with .Values.etcd.external.prefix }}/{{ . }}{{ en
 {{- printf "grpc://%s-jaeger.%s.svc:4317" (include "meshlane.fullname" .) .Release.Namespace -}}
 {{- end -}}
 {{- end -}}
+
+{{/* The secrets of the control plane: those that are there, or those of the chart. */}}
+{{- define "meshlane.accessSecret" -}}
+{{- default (printf "%s-control-plane-access" (include "meshlane.fullname" .)) .Values.controlPlane.access.existingSecret -}}
+{{- end -}}
+{{- define "meshlane.tlsSecret" -}}
+{{- default (printf "%s-control-plane-tls" (include "meshlane.fullname" .)) .Values.controlPlane.tls.existingSecret -}}
+{{- end -}}

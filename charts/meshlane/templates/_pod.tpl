@@ -68,19 +68,19 @@ capabilities: { drop: [ALL] }
 seccompProfile: { type: RuntimeDefault }
 {{- end -}}
 
-{{/* Our processes answer /healthz while they run and /readyz while they can serve. Takes the name of the port. */}}
+{{/* Our processes answer /healthz while they run and /readyz while they can serve. Takes (list port scheme). */}}
 {{- define "meshlane.probes" -}}
 startupProbe:
-  httpGet: { path: /healthz, port: {{ . }} }
+  httpGet: { path: /healthz, port: {{ index . 0 }}, scheme: {{ index . 1 }} }
   periodSeconds: 2
   failureThreshold: 30
 livenessProbe:
-  httpGet: { path: /healthz, port: {{ . }} }
+  httpGet: { path: /healthz, port: {{ index . 0 }}, scheme: {{ index . 1 }} }
   periodSeconds: 10
   timeoutSeconds: 3
   failureThreshold: 3
 readinessProbe:
-  httpGet: { path: /readyz, port: {{ . }} }
+  httpGet: { path: /readyz, port: {{ index . 0 }}, scheme: {{ index . 1 }} }
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 2

@@ -96,6 +96,8 @@ export type LiveCluster = {
   readonly balancer: string;
   /** So few endpoints are well that it is ignored who is. */
   readonly isPanicking: boolean;
+  /** The proxy was told of the instances, even if there are none. */
+  readonly isKnown: boolean;
   readonly endpoints: readonly LiveEndpoint[];
 };
 

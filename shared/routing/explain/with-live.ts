@@ -1,5 +1,7 @@
 import type { ExplainedBackend, Explanation, LiveCluster, LiveRule } from './explanation.ts';
 
+const notAskedFor = 'its instances were not asked for yet: the first request asks, and waits for the answer';
+
 /** The explanation with what a worker said of its backends, which are those with a weight above 0, in order. */
 export function withLive(explanation: Explanation, live: LiveRule, workers: number): Explanation {
   const { revision, breaker } = live;
@@ -18,6 +20,7 @@ function backendWithLive(backend: ExplainedBackend, live: LiveCluster | null): E
   return {
     ...backend,
     endpoints: backend.endpoints.map((endpoint) => ({ ...endpoint, live: byName.get(endpoint.name) ?? null })),
-    live: live && { balancer: live.balancer, isPanicking: live.isPanicking },
+    problem: live?.isKnown === false ? notAskedFor : backend.problem,
+    live: live && { balancer: live.balancer, isPanicking: live.isPanicking, isKnown: live.isKnown },
   };
 }

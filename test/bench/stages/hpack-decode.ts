@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert/strict';
-import { HpackDecoder } from '../../../dataplane/http2/hpack/decoder.ts';
-import type { FieldSink } from '../../../dataplane/http2/hpack/field-sink.ts';
-import { type NameValue, PlainDecoder, PlainEncoder } from '../../dataplane/http2/hpack/plain-hpack.ts';
+import { HpackDecoder } from '../../../shared/http2/hpack/decoder.ts';
+import type { FieldSink } from '../../../shared/http2/hpack/field-sink.ts';
+import { type NameValue, PlainDecoder, PlainEncoder } from '../../shared/http2/hpack/plain-hpack.ts';
 import { browserCaller, grpcCaller, type SampleCaller, sampleCount } from './sample-fields.ts';
 import type { Stage } from './stage.ts';
 

@@ -1,7 +1,7 @@
 import { deepStrictEqual } from 'node:assert/strict';
-import { HpackEncoder } from '../../../dataplane/http2/hpack/encoder.ts';
-import { Indexing } from '../../../dataplane/http2/hpack/indexing.ts';
-import { type NameValue, PlainDecoder, PlainEncoder } from '../../dataplane/http2/hpack/plain-hpack.ts';
+import { HpackEncoder } from '../../../shared/http2/hpack/encoder.ts';
+import { Indexing } from '../../../shared/http2/hpack/indexing.ts';
+import { type NameValue, PlainDecoder, PlainEncoder } from '../../shared/http2/hpack/plain-hpack.ts';
 import { browserCaller, grpcCaller, type SampleCaller, sampleCount } from './sample-fields.ts';
 import type { Stage } from './stage.ts';
 

@@ -1,4 +1,4 @@
-import type { NameValue } from '../../dataplane/http2/hpack/plain-hpack.ts';
+import type { NameValue } from '../../shared/http2/hpack/plain-hpack.ts';
 
 /** Requests of one caller on one connection: alike, but for one field that never recurs. */
 export type SampleCaller = { readonly uniqueName: string; readonly requests: readonly (readonly NameValue[])[] };

@@ -6,7 +6,7 @@ import { listFlag, numberFlag } from '../flags.ts';
 import { describeRun, writeJson, writePicture } from '../json-output.ts';
 import { onProxyCpu } from '../placement.ts';
 import { showProgress } from '../progress.ts';
-import { withRig } from '../rig.ts';
+import { type Rig, withRig } from '../rig.ts';
 import { explainStages, formatStages, type StageReport } from './stage-figures.ts';
 import { stageNames } from './stage-list.ts';
 
@@ -41,17 +41,7 @@ async function run(invocation: Invocation): Promise<number> {
     const reports: StageReport[] = [];
     for (const name of only) {
       progress.status(name);
-      const args = [
-        ...nodeFlags,
-        join(import.meta.dirname, 'stage-main.ts'),
-        name,
-        String(rounds),
-        String(milliseconds),
-      ];
-      const line = onProxyCpu(rig.place, process.execPath, args);
-      const { code, stdout, stderr } = await runCommand(line.command, line.args, { timeoutMs: 600_000 });
-      if (code !== 0) throw new Error(`stage ${name} failed: ${stderr || stdout}`);
-      reports.push(JSON.parse(stdout) as StageReport);
+      reports.push(await runStage(rig, name, rounds, milliseconds));
     }
     progress.clear();
     const title = `Stages of a request, medians of ${rounds} × ${milliseconds} ms`;
@@ -73,3 +63,13 @@ async function run(invocation: Invocation): Promise<number> {
 }
 
 const nodeFlags = ['--expose-gc', '--min-semi-space-size=64', '--max-semi-space-size=64'];
+
+/** Measures one stage in a process of its own. */
+export async function runStage(rig: Rig, name: string, rounds: number, milliseconds: number): Promise<StageReport> {
+  const main = join(import.meta.dirname, 'stage-main.ts');
+  const args = [...nodeFlags, main, name, String(rounds), String(milliseconds)];
+  const line = onProxyCpu(rig.place, process.execPath, args);
+  const { code, stdout, stderr } = await runCommand(line.command, line.args, { timeoutMs: 600_000 });
+  if (code !== 0) throw new Error(`stage ${name} failed: ${stderr || stdout}`);
+  return JSON.parse(stdout) as StageReport;
+}

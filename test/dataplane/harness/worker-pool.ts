@@ -41,6 +41,7 @@ export async function runningWorkers(
       onSpans: () => undefined,
       onProblem: () => undefined,
       onBreaker: () => undefined,
+      onAsked: () => undefined,
       onCrash: (error) => {
         throw error;
       },
@@ -49,7 +50,7 @@ export async function runningWorkers(
   t.teardown(() => pool.stop());
   let revision = 0;
   const configure = (changed: readonly AnyResource[], removed: readonly ResourceKey[] = []) =>
-    pool.configure({ type: 'configure', revision: ++revision, resources: changed, removed });
+    pool.configure({ type: 'configure', revision: ++revision, resources: changed, removed, known: null });
   await configure(resources);
   const [port] = await pool.listen(proxyDocument({ listeners: [{ name: 'out', port: 0 }] }).spec.listeners);
   return { port: port!, configure, drain: () => pool.drain() };

@@ -1,5 +1,4 @@
 import { classifyField } from '../../../dataplane/http2/field-kind.ts';
-import { HpackDecoder } from '../../../dataplane/http2/hpack/decoder.ts';
 import { ReplyAssembler } from '../../../dataplane/http2/reply-assembler.ts';
 import { RequestAssembler } from '../../../dataplane/http2/request-assembler.ts';
 import { TrailerAssembler } from '../../../dataplane/http2/trailer-assembler.ts';
@@ -7,6 +6,7 @@ import { FieldName } from '../../../dataplane/message/field-name.ts';
 import { Head, type HeadLimits, HeadVerdict } from '../../../dataplane/message/head.ts';
 import { ReplyHead } from '../../../dataplane/message/reply-head.ts';
 import { RequestHead } from '../../../dataplane/message/request-head.ts';
+import { HpackDecoder } from '../../../shared/http2/hpack/decoder.ts';
 import { headerBlock } from '../../harness/http2/hpack/encode.ts';
 import type { Field } from '../../harness/http2/hpack/field.ts';
 

@@ -1,9 +1,9 @@
 import t from 'tap';
 import { encodeFields, encodeLength, encodeTrailers } from '../../../dataplane/http2/field-encoder.ts';
-import { HpackEncoder } from '../../../dataplane/http2/hpack/encoder.ts';
 import { switchHead } from '../../../dataplane/http2/switch-head.ts';
 import { Case } from '../../../dataplane/message/dropped-fields.ts';
 import { OutBuffer } from '../../../dataplane/transport/out-buffer.ts';
+import { HpackEncoder } from '../../../shared/http2/hpack/encoder.ts';
 import { requestFields } from '../../harness/http2/frame-client.ts';
 import { HpackDecoder } from '../../harness/http2/hpack/decoder.ts';
 import { headerBlock, literal } from '../../harness/http2/hpack/encode.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { FrameType as Type } from '../../../dataplane/http2/frame.ts';
+import { FrameType as Type } from '../../../shared/http2/frame.ts';
 import { usualFrameSize } from '../../harness/http2/frame.ts';
 import { HpackDecoder } from '../../harness/http2/hpack/decoder.ts';
 import { PlainStream } from './plain-stream.ts';

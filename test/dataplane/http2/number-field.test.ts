@@ -1,7 +1,7 @@
 import t from 'tap';
 import { NumberField } from '../../../dataplane/http2/number-field.ts';
 import { OutBuffer } from '../../../dataplane/transport/out-buffer.ts';
-import { PlainDecoder } from './hpack/plain-hpack.ts';
+import { PlainDecoder } from '../../shared/http2/hpack/plain-hpack.ts';
 
 t.test('a number is a literal that any decoder reads, and that enters no table', async (t) => {
   const field = new NumberField('x-number');

@@ -1,9 +1,9 @@
 import t from 'tap';
 import { classifyField } from '../../../dataplane/http2/field-kind.ts';
-import { HpackDecoder } from '../../../dataplane/http2/hpack/decoder.ts';
 import { RequestReader } from '../../../dataplane/http2/request-reader.ts';
 import type { Caller } from '../../../dataplane/message/caller.ts';
 import { RequestHead } from '../../../dataplane/message/request-head.ts';
+import { HpackDecoder } from '../../../shared/http2/hpack/decoder.ts';
 import { headerBlock, indexed, literal } from '../../harness/http2/hpack/encode.ts';
 import type { Field } from '../../harness/http2/hpack/field.ts';
 

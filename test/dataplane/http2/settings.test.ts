@@ -1,6 +1,6 @@
 import t from 'tap';
-import { H2Code } from '../../../dataplane/http2/frame.ts';
 import { PeerSettings, settingsPayload } from '../../../dataplane/http2/settings.ts';
+import { H2Code } from '../../../shared/http2/frame.ts';
 import { Setting, settingsOf } from '../../harness/http2/frame.ts';
 
 type Entries = readonly (readonly [id: number, value: number])[];

@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { FrameWriter } from '../../../dataplane/http2/frame-writer.ts';
-import { HpackEncoder } from '../../../dataplane/http2/hpack/encoder.ts';
-import { Indexing } from '../../../dataplane/http2/hpack/indexing.ts';
 import { FieldName } from '../../../dataplane/message/field-name.ts';
 import { Head } from '../../../dataplane/message/head.ts';
 import { WriteBatch } from '../../../dataplane/transport/write-batch.ts';
+import { HpackEncoder } from '../../../shared/http2/hpack/encoder.ts';
+import { Indexing } from '../../../shared/http2/hpack/indexing.ts';
 import { type Frame, usualWindow } from '../../harness/http2/frame.ts';
 import type { PlainStream } from './plain-stream.ts';
 import { RecordingTransport } from './recording-transport.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
-import { preface } from '../../../dataplane/http2/frame.ts';
 import { isHttp1, isHttp2, isTls } from '../../../dataplane/listener/first-bytes.ts';
+import { preface } from '../../../shared/http2/frame.ts';
 import { holdsFor } from '../../harness/property.ts';
 
 const latin1 = (text: string) => Buffer.from(text, 'latin1');

@@ -1,0 +1,407 @@
+import type { Socket } from 'node:net';
+import { Budget } from '../../http2/budget.ts';
+import {
+  defaultWindow,
+  Flag,
+  FrameType,
+  H2Code,
+  mostWindow,
+  preface,
+  Setting,
+  uint31At,
+  uint32At,
+} from '../../http2/frame.ts';
+import { FrameReader, type FrameSink } from '../../http2/frame-reader.ts';
+import { HeaderBlock } from '../../http2/header-block.ts';
+import { HpackDecoder } from '../../http2/hpack/decoder.ts';
+import { grpc } from '../grpc.ts';
+import { frameHead } from './outgoing-message.ts';
+import { httpStatusFields, replyFields, statusFields } from './reply-fields.ts';
+import { mostFieldBytes, RequestHead } from './request-head.ts';
+import { type Carrier, type Method, ServerCall } from './server-call.ts';
+
+export type ConnectionLimits = {
+  /** Calls at once. */
+  readonly mostCalls: number;
+  /** Longest message that is taken. */
+  readonly mostMessageBytes: number;
+};
+
+const tableBytes = 4_096;
+/** What came is given back to the windows in portions of this. */
+const returnedBytes = 16 * 1024;
+/** Frames that ask for something and bring nothing, and calls that end before their time: so many at once, and each second. */
+const mostIdleFrames = 2_000;
+const idleFramesPerSecond = 200;
+/** What a frame of data that we send gives back: the peer answers it with updates of its windows. */
+const earnedByData = 2;
+const mostResets = 200;
+const resetsPerSecond = 20;
+
+const pingPayload = Buffer.alloc(8);
+
+/** One connection of HTTP/2 that carries calls of gRPC (RFC 9113), on the side of the server. */
+export class Connection implements FrameSink, Carrier {
+  readonly socket: Socket;
+  readonly peer: string;
+  /** Sweeps of the server since something came. */
+  quietSweeps = 0;
+  readonly #methods: ReadonlyMap<string, Method<unknown>>;
+  readonly #limits: ConnectionLimits;
+  readonly #now: () => number;
+  readonly #calls = new Map<number, ServerCall<unknown>>();
+  readonly #reader = new FrameReader();
+  readonly #decoder = new HpackDecoder(tableBytes, () => 0);
+  readonly #block = new HeaderBlock(2 * mostFieldBytes); // so that what is a little too large can be refused by itself
+  readonly #idleFrames = new Budget(mostIdleFrames, idleFramesPerSecond);
+  readonly #resets = new Budget(mostResets, resetsPerSecond);
+  #prefaceLeft = preface.length;
+  #hasSettings = false;
+  #lastCall = 0;
+  #isLeaving = false;
+  #isFailed = false;
+  #sendWindow = defaultWindow;
+  /** Window that the peer gives a new stream. */
+  #firstWindow = defaultWindow;
+  #receiveWindow = defaultWindow;
+  #unreturned = 0;
+  #dataCall: ServerCall<unknown> | null = null;
+
+  constructor(
+    socket: Socket,
+    methods: ReadonlyMap<string, Method<unknown>>,
+    limits: ConnectionLimits,
+    now: () => number,
+  ) {
+    this.socket = socket;
+    this.#methods = methods;
+    this.#limits = limits;
+    this.#now = now;
+    this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.#writeFrame(FrameType.settings, 0, 0, settingsPayload(limits.mostCalls));
+    socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
+    socket.on('drain', () => this.#pump());
+    socket.on('error', () => undefined); // 'close' follows
+    socket.once('close', () => {
+      const calls = [...this.#calls.values()];
+      this.#calls.clear();
+      for (const call of calls) call.onCancel();
+    });
+  }
+
+  /** Asks the peer for a sign of life. */
+  ping(): void {
+    this.#writeFrame(FrameType.ping, 0, 0, pingPayload);
+  }
+
+  /** Takes no more calls, and ends when the last one has. */
+  leave(): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#goAway(H2Code.noError);
+    if (this.#calls.size === 0) this.socket.end();
+  }
+
+  destroy(): void {
+    this.socket.destroy();
+  }
+
+  cutUnlessRead(): void {
+    if (this.socket.writableLength > 0) this.destroy();
+  }
+
+  // --- what calls write ---------------------------------------------------------------------------------------------
+
+  /** None while the peer does not even take what was written: it costs no more than that and the messages on their way. */
+  get room(): number {
+    return this.socket.writableNeedDrain ? 0 : this.#sendWindow;
+  }
+
+  cork(): void {
+    this.socket.cork();
+  }
+
+  uncork(): void {
+    this.socket.uncork();
+  }
+
+  writeData(size: number, pieces: readonly Buffer[]): void {
+    this.#sendWindow -= size;
+    this.#idleFrames.earn(earnedByData);
+    for (const piece of pieces) this.socket.write(piece);
+  }
+
+  writeHead(id: number): void {
+    this.#writeFrame(FrameType.headers, Flag.endHeaders, id, replyFields);
+  }
+
+  finish(
+    { id, hasHead, hasEnded }: Pick<ServerCall<unknown>, 'id' | 'hasHead' | 'hasEnded'>,
+    status: number,
+    text: string,
+  ): void {
+    const fields = statusFields(status, text);
+    this.#endStream(id, hasEnded, hasHead ? fields : Buffer.concat([replyFields, fields]));
+    this.#calls.delete(id);
+    if (this.#isLeaving && this.#calls.size === 0) this.socket.end();
+  }
+
+  /** Ends a stream from our side; a caller that is not done need not go on (RFC 9113 §8.1). */
+  #endStream(id: number, hasEnded: boolean, fields: Buffer): void {
+    this.#writeFrame(FrameType.headers, Flag.endHeaders | Flag.endStream, id, fields);
+    if (!hasEnded) this.#resetStream(id, H2Code.noError);
+  }
+
+  #pump(): void {
+    this.socket.cork();
+    for (const call of this.#calls.values()) call.pump();
+    this.socket.uncork();
+  }
+
+  #writeFrame(type: number, flags: number, stream: number, payload: Buffer): void {
+    this.socket.write(Buffer.concat([frameHead(type, flags, stream, payload.length), payload]));
+  }
+
+  #resetStream(id: number, code: H2Code): void {
+    this.#writeFrame(FrameType.rstStream, 0, id, uint32(code));
+  }
+
+  #goAway(code: H2Code): void {
+    this.#writeFrame(FrameType.goaway, 0, 0, Buffer.concat([uint32(this.#lastCall), uint32(code)]));
+  }
+
+  // --- what the peer says -------------------------------------------------------------------------------------------
+
+  #onBytes(bytes: Buffer): void {
+    if (this.#isFailed) return;
+    this.quietSweeps = 0;
+    const at = this.#prefaceLeft === 0 ? 0 : this.#readPreface(bytes);
+    if (at === -1) return this.destroy();
+    // Answers to one read leave in one write.
+    this.socket.cork();
+    const code = this.#reader.read(at === 0 ? bytes : bytes.subarray(at), bytes.length - at, this);
+    if (code !== H2Code.noError) this.#fail(code);
+    this.socket.uncork();
+  }
+
+  /** Returns where the first frame begins, -1 when this is no HTTP/2. */
+  #readPreface(bytes: Buffer): number {
+    const size = Math.min(this.#prefaceLeft, bytes.length);
+    const from = preface.length - this.#prefaceLeft;
+    if (bytes.compare(preface, from, from + size, 0, size) !== 0) return -1;
+    this.#prefaceLeft -= size;
+    return size;
+  }
+
+  onFrame(type: number, flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean {
+    if (this.#block.isOpen && (type !== FrameType.continuation || stream !== this.#block.stream))
+      return this.#fail(H2Code.protocolError);
+    if (!this.#hasSettings && type !== FrameType.settings) return this.#fail(H2Code.protocolError); // RFC 9113 §3.4
+    switch (type) {
+      case FrameType.headers:
+        return this.#onHeadersFrame(flags, stream, bytes, from, to);
+      case FrameType.continuation:
+        return this.#onContinuation(flags, bytes, from, to);
+      case FrameType.windowUpdate:
+        return this.#onWindowUpdate(stream, bytes, from, to);
+      case FrameType.rstStream:
+        return this.#onReset(stream, from, to);
+      case FrameType.settings:
+        return this.#onSettings(flags, stream, bytes, from, to);
+      case FrameType.ping:
+        if (stream !== 0) return this.#fail(H2Code.protocolError);
+        if (to - from !== 8) return this.#fail(H2Code.frameSizeError);
+        if ((flags & Flag.ack) !== 0) return true;
+        if (!this.#spend()) return false;
+        this.#writeFrame(FrameType.ping, Flag.ack, 0, Buffer.from(bytes.subarray(from, to)));
+        return true;
+      case FrameType.pushPromise:
+        return this.#fail(H2Code.protocolError);
+      default: // GOAWAY, PRIORITY and unknown ones say nothing that a server needs
+        return this.#spend();
+    }
+  }
+
+  #onHeadersFrame(flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean {
+    if (stream % 2 === 0) return this.#fail(H2Code.protocolError);
+    const padding = (flags & Flag.padded) === 0 ? 0 : from < to ? bytes[from++]! : -1;
+    if ((flags & Flag.priority) !== 0) from += 5;
+    if (padding === -1 || from > to - padding) return this.#fail(H2Code.protocolError);
+    const isEnd = (flags & Flag.endStream) !== 0;
+    if ((flags & Flag.endHeaders) !== 0) return this.#onHeaders(stream, isEnd, bytes, from, to - padding);
+    if (!this.#block.open(stream, isEnd, bytes, from, to - padding)) return this.#fail(H2Code.enhanceYourCalm);
+    return true;
+  }
+
+  #onContinuation(flags: number, bytes: Buffer, from: number, to: number): boolean {
+    const block = this.#block;
+    if (!block.isOpen) return this.#fail(H2Code.protocolError);
+    if (!block.add(bytes, from, to)) return this.#fail(H2Code.enhanceYourCalm);
+    if ((flags & Flag.endHeaders) === 0) return true;
+    const whole = block.close();
+    return this.#onHeaders(block.stream, block.isEnd, whole, 0, whole.length);
+  }
+
+  #onHeaders(stream: number, isEnd: boolean, bytes: Buffer, from: number, to: number): boolean {
+    const head = new RequestHead();
+    if (this.#decoder.decode(bytes, from, to, head) !== null) return this.#fail(H2Code.compressionError);
+    const call = this.#calls.get(stream);
+    if (call) {
+      if (isEnd) call.onEnd();
+      return isEnd || this.#fail(H2Code.protocolError); // fields behind data are trailers
+    }
+    if (stream <= this.#lastCall) return this.#spend(); // of a stream that is over
+    this.#lastCall = stream;
+    this.#open(stream, isEnd, head);
+    return true;
+  }
+
+  #open(stream: number, isEnd: boolean, head: RequestHead): void {
+    if (this.#isLeaving || this.#calls.size >= this.#limits.mostCalls)
+      return this.#resetStream(stream, H2Code.refusedStream);
+    if (head.isTooLarge) return this.#endStream(stream, isEnd, httpStatusFields(431));
+    if (!/^application\/grpc($|[+;])/.test(head.contentType))
+      return this.#endStream(stream, isEnd, httpStatusFields(415));
+    if (head.method !== 'POST') return this.#endStream(stream, isEnd, httpStatusFields(405));
+    const method = this.#methods.get(head.path);
+    if (!method) {
+      const refused = { id: stream, hasHead: false, hasEnded: isEnd };
+      return this.finish(refused, grpc.status.UNIMPLEMENTED, `there is no method ${head.path}`);
+    }
+    const call = new ServerCall(this, stream, method, head, {
+      sendWindow: this.#firstWindow,
+      mostBytes: this.#limits.mostMessageBytes,
+    });
+    this.#calls.set(stream, call);
+    call.start();
+    if (isEnd) call.onEnd();
+  }
+
+  #onWindowUpdate(stream: number, bytes: Buffer, from: number, to: number): boolean {
+    if (to - from !== 4) return this.#fail(H2Code.frameSizeError);
+    if (!this.#spend()) return false;
+    const size = uint31At(bytes, from);
+    if (stream === 0) {
+      this.#sendWindow += size;
+      if (size === 0 || this.#sendWindow > mostWindow) return this.#fail(H2Code.flowControlError);
+      this.#pump();
+      return true;
+    }
+    if (stream > this.#lastCall) return this.#fail(H2Code.protocolError);
+    const call = this.#calls.get(stream);
+    if (!call) return true;
+    call.sendWindow += size;
+    if (size === 0 || call.sendWindow > mostWindow) return this.#drop(call, H2Code.flowControlError);
+    call.pump();
+    return true;
+  }
+
+  #onReset(stream: number, from: number, to: number): boolean {
+    if (to - from !== 4) return this.#fail(H2Code.frameSizeError);
+    if (stream === 0 || stream > this.#lastCall) return this.#fail(H2Code.protocolError);
+    const call = this.#calls.get(stream);
+    if (!call) return this.#spend();
+    this.#forget(call);
+    return this.#resets.spend(1, this.#now()) || this.#fail(H2Code.enhanceYourCalm);
+  }
+
+  #onSettings(flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean {
+    if (stream !== 0) return this.#fail(H2Code.protocolError);
+    if ((flags & Flag.ack) !== 0) {
+      if (!this.#hasSettings) return this.#fail(H2Code.protocolError);
+      this.#decoder.acknowledged();
+      return true;
+    }
+    if ((to - from) % 6 !== 0) return this.#fail(H2Code.frameSizeError);
+    if (!this.#spend()) return false;
+    this.#hasSettings = true;
+    for (let at = from; at < to; at += 6)
+      if (bytes.readUInt16BE(at) === Setting.initialWindowSize && !this.#setFirstWindow(uint32At(bytes, at + 2)))
+        return this.#fail(H2Code.flowControlError);
+    this.#writeFrame(FrameType.settings, Flag.ack, 0, Buffer.alloc(0));
+    this.#pump();
+    return true;
+  }
+
+  /** Holds for streams that are open, too, whose windows may fall below 0 (RFC 9113 §6.9.2). */
+  #setFirstWindow(size: number): boolean {
+    const change = size - this.#firstWindow;
+    this.#firstWindow = size;
+    for (const call of this.#calls.values()) call.sendWindow += change;
+    return size <= mostWindow && [...this.#calls.values()].every((call) => call.sendWindow <= mostWindow);
+  }
+
+  onDataFrame(_flags: number, stream: number, size: number, bytes: number): boolean {
+    if (!this.#hasSettings || this.#block.isOpen) return this.#fail(H2Code.protocolError);
+    if (stream === 0 || stream > this.#lastCall) return this.#fail(H2Code.protocolError);
+    this.#receiveWindow -= size;
+    if (this.#receiveWindow < 0) return this.#fail(H2Code.flowControlError);
+    if (bytes === 0 && !this.#spend()) return false;
+    const call = this.#calls.get(stream) ?? null;
+    this.#dataCall = call;
+    this.#unreturned += size;
+    if (this.#unreturned >= returnedBytes) {
+      this.#writeFrame(FrameType.windowUpdate, 0, 0, uint32(this.#unreturned));
+      this.#receiveWindow += this.#unreturned;
+      this.#unreturned = 0;
+    }
+    if (call === null) return true;
+    call.unreturned += size;
+    if (call.unreturned >= returnedBytes) {
+      this.#writeFrame(FrameType.windowUpdate, 0, stream, uint32(call.unreturned));
+      call.unreturned = 0;
+    }
+    return true;
+  }
+
+  onData(bytes: Buffer, from: number, to: number): boolean {
+    this.#dataCall?.onData(bytes, from, to);
+    return !this.socket.destroyed;
+  }
+
+  onDataEnd(flags: number): boolean {
+    if ((flags & Flag.endStream) !== 0) this.#dataCall?.onEnd();
+    return !this.socket.destroyed;
+  }
+
+  // --- what goes wrong ----------------------------------------------------------------------------------------------
+
+  /** False when the peer has asked for too much that brings nothing. */
+  #spend(): boolean {
+    return this.#idleFrames.spend(1, this.#now()) || this.#fail(H2Code.enhanceYourCalm);
+  }
+
+  #drop(call: ServerCall<unknown>, code: H2Code): boolean {
+    this.#resetStream(call.id, code);
+    this.#forget(call);
+    return true;
+  }
+
+  #forget(call: ServerCall<unknown>): void {
+    this.#calls.delete(call.id);
+    call.onCancel();
+  }
+
+  /** Ends the connection for what the peer did; returns false, for whoever has to stop reading. */
+  #fail(code: H2Code): false {
+    this.#isFailed = true;
+    this.#goAway(code);
+    this.socket.destroySoon();
+    return false;
+  }
+}
+
+function settingsPayload(mostCalls: number): Buffer {
+  const payload = Buffer.alloc(12);
+  payload.writeUInt16BE(Setting.maxConcurrentStreams, 0);
+  payload.writeUInt32BE(mostCalls, 2);
+  payload.writeUInt16BE(Setting.maxHeaderListSize, 6);
+  payload.writeUInt32BE(mostFieldBytes, 8);
+  return payload;
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}

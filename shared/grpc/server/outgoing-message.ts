@@ -1,0 +1,47 @@
+import { FrameType, frameHeadBytes, mostFrameBytes } from '../../http2/frame.ts';
+
+const prefixBytes = 5;
+
+/**
+ * A message on its way to any number of calls: put together once, and written from the same memory to each. Its parts may
+ * be shared with other messages, so nobody may change them.
+ */
+export class OutgoingMessage {
+  /** The prefix that gRPC puts before each message, then what it is made of. */
+  readonly parts: readonly Buffer[];
+  /** Bytes of all parts. */
+  readonly size: number;
+  #frame: Buffer | null = null;
+  #frameStream = 0;
+
+  constructor(parts: readonly Buffer[]) {
+    const length = parts.reduce((sum, part) => sum + part.length, 0);
+    const prefix = Buffer.alloc(prefixBytes);
+    prefix.writeUInt32BE(length, 1);
+    this.parts = [prefix, ...parts];
+    this.size = prefixBytes + length;
+  }
+
+  /**
+   * The message as one DATA frame; null when it is too large for one. Kept for the next call: most clients have just one
+   * stream on a connection, with the same number.
+   */
+  frameFor(stream: number): Buffer | null {
+    if (this.size > mostFrameBytes) return null;
+    if (this.#frame === null || this.#frameStream !== stream) {
+      this.#frame = Buffer.concat([frameHead(FrameType.data, 0, stream, this.size), ...this.parts]);
+      this.#frameStream = stream;
+    }
+    return this.#frame;
+  }
+}
+
+/** The head of a frame whose payload has so many bytes (RFC 9113 §4.1). */
+export function frameHead(type: number, flags: number, stream: number, size: number): Buffer {
+  const head = Buffer.allocUnsafe(frameHeadBytes);
+  head.writeUIntBE(size, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return head;
+}

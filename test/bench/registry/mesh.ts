@@ -1,0 +1,51 @@
+import { join } from 'node:path';
+import { type DiscoveryClient, DiscoveryService, type WireUpdate } from '../../../shared/discovery/discovery.ts';
+import { channelOptions, grpc } from '../../../shared/grpc/grpc.ts';
+import { startEtcd } from '../../controlplane/etcd.ts';
+import { freePort } from '../../harness/free-port.ts';
+import { startProcess } from '../../harness/process.ts';
+import { onProxyCpu } from '../placement.ts';
+import type { Rig } from '../rig.ts';
+import { mainFile, root } from '../start-meshlane.ts';
+
+export const storeNames = ['sqlite', 'etcd'] as const;
+export type StoreName = (typeof storeNames)[number];
+
+/** A control plane on the CPU of the proxies, a client of it, and a sidecar that is attached and acknowledges. */
+export type Mesh = {
+  readonly api: string;
+  readonly client: DiscoveryClient;
+  /** Resolves when the sidecar gets this resource. */
+  arrival(name: string): Promise<void>;
+};
+
+export async function startMesh(rig: Rig, name: StoreName): Promise<Mesh> {
+  const local = async () => `127.0.0.1:${await freePort()}`;
+  const [api, push] = [await local(), await local()];
+  const store =
+    name === 'sqlite' ? `sqlite:${join(rig.folder, 'registry.db')}` : `etcd://${(await startEtcd(rig.owner)).address}`;
+  const flags = ['--insecure', '--api', api, '--push', push, '--store', store];
+  await startProcess({
+    ...onProxyCpu(rig.place, process.execPath, [mainFile, 'control-plane', ...flags]),
+    cwd: root,
+    t: rig.owner,
+    ready: /^ready: /,
+  });
+  const insecure = grpc.credentials.createInsecure();
+  const client = new DiscoveryService(push, insecure, channelOptions) as unknown as DiscoveryClient;
+  const awaited = new Map<string, () => void>();
+  const stream = client.stream();
+  stream.on('error', () => undefined); // it is cancelled at the end
+  stream.on('data', (update: WireUpdate) => {
+    stream.write({ ack: { revision: update.revision, rejected: [] } });
+    for (const { key } of update.resources) awaited.get(key.name)?.();
+  });
+  const hello = { sidecar: 'bench', service: '', version: '0', revision: 0, mesh: '', scoped: false, services: [] };
+  stream.write({ hello });
+  rig.owner.teardown(() => {
+    stream.cancel();
+    client.close();
+  });
+  const arrival = (resource: string) => new Promise<void>((resolve) => awaited.set(resource, resolve));
+  return { api: `http://${api}`, client, arrival };
+}
