@@ -1,4 +1,5 @@
 // `npm test`: checks types and style, then runs every test file and counts the tests.
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -16,7 +17,7 @@ Usage: npm test [-- [flags] [FILE | FOLDER ...]]
 Without files: types (tsc), style (biome), then every test/**/*.test.ts. With files: only those.
 The last line says "N passed, N failed"; the exit code is 0 only when nothing failed and something ran.
 
-  --jobs N        test files at the same time [2]
+  --jobs N        test files at the same time [one more than there are CPUs: many wait most of their time]
   --timeout S     seconds a test file may take unless it says otherwise [120]
   -h, --help      Show this page.
 
@@ -31,7 +32,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   const options = {
-    jobs: { type: 'string', default: '2' },
+    jobs: { type: 'string', default: String(availableParallelism() + 1) },
     timeout: { type: 'string', default: '120' },
     help: { type: 'boolean', short: 'h', default: false },
   } as const;

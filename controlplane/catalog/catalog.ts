@@ -194,7 +194,8 @@ export class Catalog implements ResourceSet, FollowSink {
     const gone: StoredResource[] = [];
     const changed: StoredResource[] = [];
     const changedMeta: string[] = [];
-    const before = news.origin === 'ours' || deleted.length === 0 ? null : countByGroup(this.#resources());
+    const isDoubtful = news.origin !== 'ours' && deleted.some((key) => readKey(key) !== null);
+    const before = isDoubtful ? countByGroup(this.#resources()) : null;
     const remove = (text: string) => {
       const key = readKey(text);
       const stored = key && this.stored(key.kind, key.name);

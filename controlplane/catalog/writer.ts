@@ -49,6 +49,7 @@ export class Writer {
   readonly #store: Store;
   readonly #history: History;
   readonly #clock: Clock;
+  /** Says what would be lost, to writes here and to leases that run out. */
   readonly guard: LossGuard;
   readonly #writer = randomUUID();
   readonly #queue = new WriteQueue((writes) => this.#take(writes));

@@ -1,10 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import type { HpackDecoder } from '../../shared/http2/hpack/decoder.ts';
 import { FieldName } from '../message/field-name.ts';
 import { isMethodByte, isTargetByte, textAt } from '../message/grammar.ts';
 import { type HeadLimits, HeadVerdict, noLength } from '../message/head.ts';
 import { methodAt } from '../message/method.ts';
 import type { RequestHead } from '../message/request-head.ts';
+import { newKey } from '../message/web-socket.ts';
 import { FieldKind } from './field-kind.ts';
 import { HeadAssembler, type ListLimits } from './head-assembler.ts';
 
@@ -151,7 +151,7 @@ export class RequestAssembler extends HeadAssembler<RequestHead> {
     const place = FieldKind.protocol - FieldKind.special;
     const protocol = textAt(this.head.bytes, this.#starts[place]!, this.#ends[place]!);
     this.addLine('upgrade', FieldName.upgrade, protocol);
-    this.addLine('sec-websocket-key', FieldName.webSocketKey, randomBytes(16).toString('base64'));
+    this.addLine('sec-websocket-key', FieldName.webSocketKey, newKey());
     this.head.connectionUpgrade = true;
   }
 

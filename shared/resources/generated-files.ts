@@ -1,26 +1,38 @@
 import { fileURLToPath } from 'node:url';
-import { Ajv } from 'ajv';
-import standaloneCode from 'ajv/dist/standalone/index.js';
 import { errorPage } from '../errors/reference-page.ts';
+import type { CheckedSchema } from './check-schema.ts';
 import { builtSchemas } from './document-schema.ts';
+import { PolicySpec } from './policy.ts';
+import type { PolicyDefaults } from './policy-defaults.ts';
 import { resourcePage } from './reference-page.ts';
 import { referenceTexts } from './reference-text.ts';
 
 /**
- * The files that are made from the schemas: the schemas as JSON and their validators as code. A process that only reads
- * resources then loads neither TypeBox (20 MB) nor Ajv and its compiler (15 MB). And the reference pages, which say what
- * the schemas and the table of errors say.
+ * Every generated file with the text it must have: the schemas and the defaults in them as JSON, so that
+ * a process that only reads resources does not load TypeBox (20 MB), and the reference pages, which say what the schemas and
+ * the table of errors say.
  */
-
-const notice = '// Made by `npm run generate` from the schemas beside it. Do not edit.';
-
-/** Every generated file with the text it must have. */
 export function generatedFiles(): { path: string; text: string }[] {
   return [
     { path: besides('document-schemas.json'), text: `${JSON.stringify(builtSchemas, null, 2)}\n` },
-    { path: besides('document-validators.js'), text: validators() },
+    { path: besides('policy-defaults.json'), text: `${JSON.stringify(policyDefaults(), null, 2)}\n` },
     ...pages(),
   ];
+}
+
+const defaulted = ['loadBalancer', 'connections', 'timeouts', 'retry', 'hedge', 'limits'] as const;
+
+/** What holds for each section that no policy has: a worker needs nothing else of the schemas. */
+function policyDefaults(): PolicyDefaults {
+  const sections = defaulted.map((name) => [name, defaultsOf(PolicySpec.properties[name] as CheckedSchema)]);
+  return Object.fromEntries(sections) as PolicyDefaults;
+}
+
+function defaultsOf(section: CheckedSchema): object {
+  const fields = Object.entries(section.properties ?? {}).filter(([, field]) => field.default !== undefined);
+  return Object.fromEntries(
+    fields.map(([name, field]) => [name, field.properties ? defaultsOf(field) : field.default]),
+  );
 }
 
 function pages(): { path: string; text: string }[] {
@@ -35,29 +47,3 @@ function pages(): { path: string; text: string }[] {
 function besides(name: string): string {
   return fileURLToPath(new URL(`./${name}`, import.meta.url));
 }
-
-function validators(): string {
-  const ajv = new Ajv({ allErrors: true, useDefaults: true, strict: false, code: { source: true, esm: true } });
-  const ids: Record<string, string> = {};
-  for (const [kind, schema] of Object.entries(builtSchemas)) {
-    ajv.addSchema(JSON.parse(JSON.stringify(schema)) as object, kind);
-    ids[`validate${kind}`] = kind;
-  }
-  const compile = standaloneCode as unknown as (ajv: Ajv, ids: Record<string, string>) => string;
-  const code = compile(ajv, ids)
-    .replace(/^"use strict";/, '')
-    .replaceAll(';export const ', ';\nexport const ')
-    .replaceAll(';function ', ';\nfunction ');
-  const own = Object.entries(runtime).reduce((text, [from, to]) => text.replace(from, to), code);
-  if (own.includes('require('))
-    throw new Error('the validators ask for a part of Ajv that generated-files.ts does not replace');
-  return `${notice}\n${own}\n`;
-}
-
-/** The parts of Ajv that its code would load, and with them the whole CommonJS loader (3 MB). */
-const runtime = {
-  // Only lists of strings have to be unique here.
-  'require("ajv/dist/runtime/equal").default': '(a, b) => a === b',
-  // Length in code points (JSON Schema validation §6.3).
-  'require("ajv/dist/runtime/ucs2length").default': '(text) => Array.from(text).length',
-};

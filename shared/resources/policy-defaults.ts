@@ -1,27 +1,18 @@
 import type { Hedge } from './hedge.ts';
 import type { LoadBalancer } from './load-balancer.ts';
 import type { Connections, PolicyTimeouts } from './policy.ts';
+import defaults from './policy-defaults.json' with { type: 'json' };
 import type { RetryPolicy } from './retry.ts';
-import { documentSchemas } from './schema.ts';
 import type { ServiceLimits } from './service-limits.ts';
 
-type Field = { default?: unknown; properties?: Record<string, Field> };
-
-const sections = (documentSchemas.Policy as Field).properties?.['spec']?.properties ?? {};
-
-/** What the schema of policies says for each section that no policy has. */
-export const policyDefaults = {
-  loadBalancer: defaultsOf(sections['loadBalancer']) as LoadBalancer,
-  connections: defaultsOf(sections['connections']) as Connections,
-  timeouts: defaultsOf(sections['timeouts']) as PolicyTimeouts,
-  retry: defaultsOf(sections['retry']) as RetryPolicy,
-  hedge: defaultsOf(sections['hedge']) as Hedge,
-  limits: defaultsOf(sections['limits']) as ServiceLimits,
+export type PolicyDefaults = {
+  readonly loadBalancer: LoadBalancer;
+  readonly connections: Connections;
+  readonly timeouts: PolicyTimeouts;
+  readonly retry: RetryPolicy;
+  readonly hedge: Hedge;
+  readonly limits: ServiceLimits;
 };
 
-function defaultsOf(section: Field | undefined): unknown {
-  const values: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(section?.properties ?? {}))
-    if (field.default !== undefined) values[name] = field.properties ? defaultsOf(field) : field.default;
-  return values;
-}
+/** What the schema of policies says for each section that no policy has. Made by `npm run generate`. */
+export const policyDefaults = defaults as PolicyDefaults;

@@ -2,15 +2,7 @@ import { parseCidr } from '../discovery/cidr.ts';
 import type { Issue, Parsed } from '../errors/problem.ts';
 import { matchFaults } from '../routing/match-faults.ts';
 import { balancingFaults } from './balancing-faults.ts';
-import {
-  type SchemaError,
-  type Validator,
-  validateInstance,
-  validatePolicy,
-  validateProxy,
-  validateRoute,
-  validateService,
-} from './document-validators.js';
+import { checkSchema, show } from './check-schema.ts';
 import { filterFaults } from './filters/filter-faults.ts';
 import type { ProxyListener } from './proxy.ts';
 import { rateLimitFaults } from './rate-limit-faults.ts';
@@ -25,14 +17,6 @@ import {
   type ProxyDocument,
   type RouteResource,
 } from './schema.ts';
-
-const validators: Readonly<Record<Kind | 'Proxy', Validator>> = {
-  Service: validateService,
-  Instance: validateInstance,
-  Route: validateRoute,
-  Policy: validatePolicy,
-  Proxy: validateProxy,
-};
 
 /**
  * Reads an untrusted document as one of the resource kinds: defaults are filled in and every fault is reported, those of
@@ -119,32 +103,10 @@ function checkAddressRanges(proxy: Partial<ProxyDocument> | null): Issue[] {
 
 /** Checks a document against its schema and fills in the defaults. */
 function faultsOf(kind: Kind | 'Proxy', document: unknown): Issue[] {
-  const validate = validators[kind];
-  if (validate(document)) return [];
-  return (validate.errors ?? []).map((error) => {
-    const pointer = pointerOf(error);
-    if (kind === 'Instance' && pointer === '/rollout') return { pointer, message: noRollout };
-    return { pointer, message: messageOf(error, valueAt(document, error.instancePath), parentSchemaOf(kind, error)) };
-  });
-}
-
-type ParentSchema = { description?: string; properties?: Record<string, unknown> };
-
-/** The schema that the failed keyword stands in: `#/properties/spec/required` is a keyword of `#/properties/spec`. */
-function parentSchemaOf(kind: Kind | 'Proxy', error: SchemaError): ParentSchema {
-  const path = error.schemaPath.slice(error.schemaPath.indexOf('#') + 1);
-  const schema = valueAt(documentSchemas[kind], decodeURIComponent(path.slice(0, path.lastIndexOf('/'))));
-  return typeof schema === 'object' && schema !== null ? schema : {};
-}
-
-/** What an RFC 6901 pointer leads to. */
-function valueAt(root: unknown, pointer: string): unknown {
-  let value = root;
-  for (const segment of pointer.split('/').slice(1)) {
-    if (typeof value !== 'object' || value === null) return undefined;
-    value = (value as Record<string, unknown>)[segment.replaceAll('~1', '/').replaceAll('~0', '~')];
-  }
-  return value;
+  const issues: Issue[] = [];
+  checkSchema(documentSchemas[kind], document, '', issues);
+  if (kind !== 'Instance') return issues;
+  return issues.map((issue) => (issue.pointer === '/rollout' ? { ...issue, message: noRollout } : issue));
 }
 
 /** Walks what may be a broken document, so nothing is taken for granted. */
@@ -156,38 +118,4 @@ function checkMatches(route: Partial<RouteResource>): Issue[] {
 
 function checkFilters(route: Partial<RouteResource>): Issue[] {
   return listOf(route.spec?.rules).flatMap((rule, r) => filterFaults(rule, `/spec/rules/${r}`));
-}
-
-function pointerOf(error: SchemaError): string {
-  const extra = error.params['additionalProperty'] ?? error.params['missingProperty'];
-  return typeof extra === 'string' ? `${error.instancePath}/${escapePointer(extra)}` : error.instancePath;
-}
-
-function messageOf(error: SchemaError, value: unknown, schema: ParentSchema): string {
-  const because = schema.description ? ` (${schema.description})` : '';
-  switch (error.keyword) {
-    case 'additionalProperties': {
-      const known = Object.keys(schema.properties ?? {});
-      return known.length > 0 ? `unknown field; known here: ${known.join(', ')}` : `not allowed here${because}`;
-    }
-    case 'required':
-      return 'is required';
-    case 'enum':
-      return `must be one of ${(error.params['allowedValues'] as unknown[]).join(', ')}; got ${show(value)}`;
-    case 'const':
-      return `must be ${show(error.params['allowedValue'])}; got ${show(value)}`;
-    case 'pattern':
-      return `is not allowed: ${show(value)}${because || `; must match ${String(error.params['pattern'])}`}`;
-    default:
-      return `${error.message ?? error.keyword}; got ${show(value)}${because}`;
-  }
-}
-
-function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
-
-function escapePointer(segment: string): string {
-  return segment.replaceAll('~', '~0').replaceAll('/', '~1');
 }

@@ -1,3 +1,4 @@
+import type { CheckedSchema } from './check-schema.ts';
 import schemas from './document-schemas.json' with { type: 'json' };
 import type { InstanceSpec } from './instance.ts';
 import type { PolicySpec } from './policy.ts';
@@ -15,13 +16,14 @@ export type AnyResource = ServiceResource | InstanceResource | RouteResource | P
 
 export type ProxyDocument = { kind: 'Proxy'; name: string; labels: Labels; spec: ProxySpec };
 
-export type JsonSchema = Readonly<Record<string, unknown>>;
-
 /**
  * The JSON Schema of each kind's whole document. Generated from the TypeBox declarations beside this file by
  * `npm run generate`, because the library that builds them would cost every sidecar 40 MB.
  */
-export const documentSchemas: Readonly<Record<Kind | 'Proxy', JsonSchema>> = schemas;
+export const documentSchemas: Readonly<Record<Kind | 'Proxy', CheckedSchema>> = schemas as Record<
+  Kind | 'Proxy',
+  CheckedSchema
+>;
 
 export function isKind(word: unknown): word is Kind {
   return kinds.includes(word as Kind);

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { BucketTable, bytesPerBucket, timeWrapUs } from './bucket-table.ts';
 
 /**
@@ -19,8 +19,20 @@ const keysFrom = seedBytes + limitBuckets * bytesPerBucket;
 /** Pages of it that no bucket has been in take no memory. The seeds are drawn so that nobody can tell where a key goes. */
 export function newBucketMemory(): SharedArrayBuffer {
   const memory = new SharedArrayBuffer(keysFrom + keyBuckets * bytesPerBucket);
-  new Uint8Array(memory, 0, seedBytes).set(randomBytes(seedBytes));
+  drawSeeds(new Uint8Array(memory, 0, seedBytes));
   return memory;
+}
+
+/** From the system, as node:crypto does, which would cost a sidecar 2 MB. */
+function drawSeeds(seeds: Uint8Array): void {
+  const drawn = new Uint8Array(seeds.length); // no file is read into shared memory
+  const source = openSync('/dev/urandom', 'r');
+  try {
+    readSync(source, drawn);
+  } finally {
+    closeSync(source);
+  }
+  seeds.set(drawn);
 }
 
 /** One worker's view of them. */

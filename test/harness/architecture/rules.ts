@@ -46,7 +46,6 @@ export const doors: Readonly<Record<string, RegExp>> = {
   '@grpc/proto-loader': /^shared\/grpc\/load-proto\.ts$/,
   '@kubernetes/client-node': /^controlplane\/kubernetes\/client\.ts$/,
   '@opentelemetry/*': /^observability\/tracing\/sdk\.ts$/,
-  ajv: /^shared\/resources\/(generated-files\.ts|document-validators\.js)$/, // the second is made by the first
   etcd3: /^controlplane\/store\/etcd[^/]*\.ts$/,
   fastify: /^shared\/http\/fastify\.ts$/,
   ioredis: /^shared\/redis\/redis\.ts$/,
