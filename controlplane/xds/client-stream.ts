@@ -9,6 +9,9 @@ import { type ResourceType, resourceTypes } from './resource-type.ts';
 import { type Response, Subscription, type SubscriptionStatus } from './subscription.ts';
 import type { XdsResource } from './translate/translation.ts';
 
+/** A client that refuses all routes keeps no more clusters that are gone than there may be. */
+const mostKept = 10_000;
+
 const nothing: ReadonlyMap<string, XdsResource> = new Map();
 
 export class ClientStream {
@@ -27,10 +30,11 @@ export class ClientStream {
     return [...this.#subscriptions.values()].some(({ status }) => status.refused !== null);
   }
 
-  ask(type: ResourceType, request: WireRequest): void {
+  /** Tells whether the request refused what was sent last. */
+  ask(type: ResourceType, request: WireRequest): boolean {
     const subscription = this.#subscriptions.get(type) ?? new Subscription(type);
     this.#subscriptions.set(type, subscription);
-    subscription.ask(request);
+    return subscription.ask(request);
   }
 
   /** Sends what the client has not been sent yet, as far as it is its turn. */
@@ -39,8 +43,8 @@ export class ClientStream {
       const subscription = this.#subscriptions.get(type);
       if (!subscription || subscription.isInFlight || !this.#isItsTurn(type)) continue;
       const before = subscription.sent;
-      const keep = type === 'clusters' && this.#hasOldRoutes(view) ? before : nothing;
-      const response = subscription.next(view, keep);
+      const isKept = type === 'clusters' && before.size < mostKept && this.#hasOldRoutes(view);
+      const response = subscription.next(view, isKept ? before : nothing);
       if (!response) continue;
       if (type === 'clusters') this.#askEndpointsAnew(response, before);
       this.#write(type, response);
@@ -61,7 +65,8 @@ export class ClientStream {
   #hasOldRoutes(view: MeshView): boolean {
     return (['listeners', 'routes'] as const).some((type) => {
       const subscription = this.#subscriptions.get(type);
-      return subscription !== undefined && (subscription.isInFlight || subscription.isDue(view));
+      if (!subscription) return false;
+      return subscription.isInFlight || subscription.status.refused !== null || subscription.isDue(view);
     });
   }
 

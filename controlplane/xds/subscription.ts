@@ -55,14 +55,19 @@ export class Subscription {
     };
   }
 
-  /** Takes a request, which may answer the response on its way; one that answers an older response is ignored. */
-  ask({ resource_names, response_nonce, error_detail }: WireRequest): void {
-    if (response_nonce !== this.#nonce && this.#nonce !== '') return;
+  /**
+   * Takes a request, which may answer the response on its way; one that answers an older response is ignored. Tells
+   * whether it refused the one on its way.
+   */
+  ask({ resource_names, response_nonce, error_detail }: WireRequest): boolean {
+    if (response_nonce !== this.#nonce && this.#nonce !== '') return false;
+    const isRefusal = this.#inFlight !== null && error_detail !== null;
     if (this.#inFlight) this.#settle(this.#inFlight, error_detail?.message);
     this.#hasNamed ||= resource_names.length > 0;
     this.#wantsAll = isSentWhole(this.#type) && (resource_names.includes('*') || !this.#hasNamed);
     this.#names = new Set(resource_names);
     if (!this.#wantsAll) for (const name of this.#sent.keys()) if (!this.#names.has(name)) this.#sent.delete(name);
+    return isRefusal;
   }
 
   hasNamed(name: string): boolean {

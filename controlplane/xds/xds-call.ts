@@ -51,8 +51,8 @@ export class XdsCall implements CallHandler<WireRequest> {
     const type = typeOf.get(request.type_url);
     // Clients may ask for what is not there, such as secrets, and go on without an answer.
     if (type === undefined) return;
-    if (request.error_detail) this.#tellRefusal(client, type, request.error_detail.message);
-    this.#parts.hub.ask(client, type, request);
+    const isRefusal = this.#parts.hub.ask(client, type, request);
+    if (isRefusal) this.#tellRefusal(client, type, request.error_detail?.message ?? '');
   }
 
   onEnd(): void {

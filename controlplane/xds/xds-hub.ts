@@ -22,7 +22,11 @@ export type XdsStatus = {
 const mostStreams = 10_000;
 const mostLeftOut = 1_000;
 /** Sees what every caller may see. */
-const everybody = { client: 'envoy', workload: null, listenerPort: defaultListenerPort } as const;
+const everybody: NodeFacts = {
+  id: '',
+  userAgent: '',
+  viewer: { client: 'envoy', workload: null, listenerPort: defaultListenerPort },
+};
 
 /** One client that is connected. */
 export type XdsClient = {
@@ -72,11 +76,13 @@ export class XdsHub {
     this.#streams.delete(client);
   }
 
-  ask(client: XdsClient, type: ResourceType, request: WireRequest): void {
+  /** Tells whether the request refused what was sent last. */
+  ask(client: XdsClient, type: ResourceType, request: WireRequest): boolean {
     const stream = this.#streams.get(client);
-    if (!stream) return;
-    stream.ask(type, request);
+    if (!stream) return false;
+    const isRefusal = stream.ask(type, request);
     this.#push(client, stream);
+    return isRefusal;
   }
 
   status(): XdsStatus {
@@ -87,12 +93,8 @@ export class XdsHub {
       types: status,
     }));
     items.sort((a, b) => (a.node < b.node ? -1 : 1));
-    const byText = new Map(
-      this.#views
-        .of('', everybody)
-        .leftOut()
-        .map((one) => [JSON.stringify(one), one]),
-    );
+    const leftOut = this.#views.of(everybody).leftOut();
+    const byText = new Map(leftOut.map((one) => [JSON.stringify(one), one]));
     return { items, leftOut: [...byText.values()].slice(0, mostLeftOut) };
   }
 
@@ -109,6 +111,6 @@ export class XdsHub {
   }
 
   #push({ node }: XdsClient, stream: ClientStream): void {
-    stream.push(this.#views.of(node.id, node.viewer));
+    stream.push(this.#views.of(node));
   }
 }

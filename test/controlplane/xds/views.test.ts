@@ -40,7 +40,7 @@ t.test('a node has the new version of a canaried resource when its id is among t
   };
   const views = viewsOf([service('old'), service('new'), { ...to('new'), ...{ rollout: {}, status: { rollout } } }]);
   const backendOf = (node: string) => {
-    const { any } = views.of(node, envoy).get('routes', outbound)!;
+    const { any } = views.of({ id: node, userAgent: '', viewer: envoy }).get('routes', outbound)!;
     return JSON.stringify(readByEnvoy(any)).match(/"cluster":"(\w+)"/)?.[1];
   };
   t.equal(backendOf(early!), 'new');
@@ -48,14 +48,17 @@ t.test('a node has the new version of a canaried resource when its id is among t
 });
 
 t.test('nodes that are to have the same share a view', async (t) => {
-  const workload = (name: string) => ({ ...envoy, workload: { service: name, namespace: null, labels: {} } });
+  const node = (id: string, service: string, listenerPort = 15_001) => {
+    const viewer = { ...envoy, workload: { service, namespace: null, labels: {} }, listenerPort };
+    return { id, userAgent: '', viewer };
+  };
   const plain = viewsOf([service('a')]);
-  const view = plain.of('envoy-1', workload('a'));
-  t.equal(plain.of('envoy-2', workload('b')), view);
-  t.not(plain.of('envoy-3', { ...envoy, listenerPort: 15_002 }), view, 'one that listens elsewhere does not');
+  const view = plain.of(node('envoy-1', 'a'));
+  t.equal(plain.of(node('envoy-2', 'b')), view);
+  t.not(plain.of(node('envoy-3', 'a', 15_002)), view, 'one that listens elsewhere does not');
   const rules = [{ matches: [{ source: { services: ['a'] } }], backends: [{ service: 'a' }] }];
   const bySource = viewsOf([service('a'), route('r', ['a'], rules)]);
-  t.not(bySource.of('envoy-1', workload('a')), bySource.of('envoy-1', workload('b')), 'nor where the caller counts');
+  t.not(bySource.of(node('envoy-1', 'a')), bySource.of(node('envoy-1', 'b')), 'nor where the caller counts');
   plain.clear();
-  t.not(plain.of('envoy-1', workload('a')), view);
+  t.not(plain.of(node('envoy-1', 'a')), view);
 });
