@@ -2,18 +2,19 @@
 import t from 'tap';
 import { until } from '../../harness/until.ts';
 import { everything } from './everything.ts';
-import { grpcClient } from './grpc-client.ts';
+import { grpcClients } from './grpc-client.ts';
 import { namedGrpcServer } from './named-servers.ts';
 import { instance, restartablePlane, route, service } from './restartable-plane.ts';
 
 const withinASecond = { timeoutMs: 1_000 };
+const clientOf = grpcClients(t);
 
 t.test('a stock gRPC client follows services, instances and routes', async (t) => {
   const plane = await restartablePlane(t);
   const [a, b, other] = await Promise.all(['a', 'b', 'other'].map((name) => namedGrpcServer(t, name)));
   await plane.apply(service('cart', 'grpc'), service('other', 'grpc'));
   await plane.apply(instance('cart-a', 'cart', a!, { version: 'v1' }), instance('other-1', 'other', other!));
-  const cart = grpcClient(t, 'cart', plane.xdsPort);
+  const cart = clientOf('cart', plane.xdsPort);
   t.equal(await cart.reached('Get'), 'a', 'the instance that there is');
 
   await plane.apply(instance('cart-b', 'cart', b!, { version: 'v2' }));
@@ -59,14 +60,13 @@ t.test('a gRPC client goes on without a control plane, and hears what changed wh
   const plane = await restartablePlane(t);
   const [a, b] = await Promise.all(['a', 'b'].map((name) => namedGrpcServer(t, name)));
   await plane.apply(service('cart', 'grpc'), instance('cart-a', 'cart', a!));
-  const cart = grpcClient(t, 'cart', plane.xdsPort);
+  const cart = clientOf('cart', plane.xdsPort);
   t.equal(await cart.reached('Get'), 'a');
-  const version = async () => (await plane.call('GET', '/v1/xds')).body.items[0]?.types.endpoints?.version;
-  const before = await version();
+  const before = await until(() => plane.versions());
   await plane.stop();
   t.equal(await cart.reached('Get'), 'a', 'calls while it is away');
   await plane.start();
-  await until(async () => (await version()) === before, { what: 'the client, with the version it had' });
+  await until(async () => (await plane.versions()) === before, { what: 'the client, with the versions it had' });
   t.equal(await cart.reached('Get'), 'a');
   await plane.apply(instance('cart-b', 'cart', b!));
   await until(async () => (await cart.reached('Get')) === 'a b', withinASecond);
@@ -85,7 +85,7 @@ t.test('a rule without an instance fails the calls of a gRPC client, and no othe
       [{ matches: [{ grpc: { method: 'AddItem' } }], filters: [redirect] }, { backends: [{ service: 'cart' }] }],
     ),
   );
-  const cart = grpcClient(t, 'cart', plane.xdsPort);
+  const cart = clientOf('cart', plane.xdsPort);
   t.equal(await cart.reached('Get'), 'a');
   t.equal(await cart.reached('AddItem'), 'UNAVAILABLE');
 });
@@ -93,7 +93,7 @@ t.test('a rule without an instance fails the calls of a gRPC client, and no othe
 t.test('a gRPC client takes everything that is translated', async (t) => {
   const plane = await restartablePlane(t);
   await plane.apply(...everything);
-  const cart = grpcClient(t, 'cart-1', plane.xdsPort);
+  const cart = clientOf('cart-1', plane.xdsPort);
   t.equal(await cart.reached('Get'), 'UNAVAILABLE', 'no route is for this call');
   const { body } = await plane.call('GET', '/v1/xds');
   const { types } = body.items[0];

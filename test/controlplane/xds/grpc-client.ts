@@ -1,17 +1,27 @@
 import { Worker } from 'node:worker_threads';
 import type { Owner } from '../../harness/owner.ts';
-import type { Asked } from './named-servers.ts';
+import type { cartService } from './named-servers.ts';
 
-/** Calls by the stock client of gRPC. */
-export type GrpcClient = {
-  /** Which servers ten calls reach, or the status they end with. */
-  reached(method: Asked['method'], fields?: Record<string, string>): Promise<string>;
+type Method = keyof typeof cartService;
+
+/** A call that the thread of clients is to make. */
+export type Asked = {
+  readonly id: number;
+  readonly target: string;
+  readonly xdsPort: number;
+  readonly method: Method;
+  readonly fields: Readonly<Record<string, string>>;
 };
 
-/** A client of `xds:///TARGET` that is told of the control plane by its bootstrap and of nothing else. */
-export function grpcClient(t: Owner, target: string, xdsPort: number): GrpcClient {
-  const workerData = { target, xdsPort, node: 'client-1' };
-  const thread = new Worker(new URL('./grpc-client-thread.ts', import.meta.url), { workerData });
+/** Calls by a stock client of gRPC. */
+export type GrpcClient = {
+  /** Which servers ten calls reach, or the status they end with. */
+  reached(method: Method, fields?: Record<string, string>): Promise<string>;
+};
+
+/** Makes clients of `xds:///TARGET`, which find the control plane at a port. */
+export function grpcClients(t: Owner): (target: string, xdsPort: number) => GrpcClient {
+  const thread = new Worker(new URL('./grpc-client-thread.ts', import.meta.url));
   t.teardown(() => thread.terminate());
   const waiting = new Map<number, (reply: string) => void>();
   let calls = 0;
@@ -24,10 +34,10 @@ export function grpcClient(t: Owner, target: string, xdsPort: number): GrpcClien
     thread.postMessage({ id, ...asked });
     return new Promise<string>((resolve) => waiting.set(id, resolve));
   };
-  return {
+  return (target, xdsPort) => ({
     reached: async (method, fields = {}) => {
-      const names = await Promise.all(Array.from({ length: 10 }, () => call({ method, fields })));
-      return [...new Set(names)].sort().join(' ');
+      const ten = Array.from({ length: 10 }, () => call({ target, xdsPort, method, fields }));
+      return [...new Set(await Promise.all(ten))].sort().join(' ');
     },
-  };
+  });
 }

@@ -30,13 +30,6 @@ const method = (name: string) => ({
 /** The service that `namedGrpcServer` serves. */
 export const cartService = { Get: method('Get'), AddItem: method('AddItem') };
 
-/** A call of it that a test asks a client for. */
-export type Asked = {
-  readonly id: number;
-  readonly method: keyof typeof cartService;
-  readonly fields: Readonly<Record<string, string>>;
-};
-
 /** A gRPC server that answers every call with its name; resolves with its port. */
 export async function namedGrpcServer(t: Owner, name: string): Promise<number> {
   const server = new grpc.Server();

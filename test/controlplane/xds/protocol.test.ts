@@ -1,6 +1,8 @@
 import t from 'tap';
+import { streamPath } from '../../../controlplane/xds/codec.ts';
 import { grpc } from '../../../shared/grpc/grpc.ts';
 import { until } from '../../harness/until.ts';
+import { bearer, startGuardedPlane, tokens } from '../access/guarded-plane.ts';
 import { startPlane } from '../plane.ts';
 import { RawClient } from './raw-client.ts';
 import { instance, type RestartablePlane, restartablePlane, route, service } from './restartable-plane.ts';
@@ -157,6 +159,41 @@ t.test('a client that asks for too much, or does not say who it is, is told so',
 function portNode(port: number): object {
   return { id: 'raw-1', metadata: { fields: { 'meshlane.listener_port': { numberValue: port } } } };
 }
+
+t.test('where an access file says who may be a sidecar, it says who may be a client', async (t) => {
+  const { xdsAddress, as } = await startGuardedPlane(t, { xds: { host: '127.0.0.1', port: 0 } });
+  await as('admin', 'PUT', '/v1/services/cart.shop', { spec: {} });
+  const open = (cluster: string, fields = {}) => {
+    const client = new RawClient(t, xdsAddress!.port, { id: 'raw-1', cluster }, fields);
+    client.ask('clusters', []);
+    return client;
+  };
+  const refused = [
+    [open('cart.shop'), grpc.status.UNAUTHENTICATED],
+    [open('cart.shop', bearer(tokens.reader)), grpc.status.PERMISSION_DENIED],
+    [open('pay.bank', bearer(tokens.workload)), grpc.status.PERMISSION_DENIED],
+  ] as const;
+  for (const [client, code] of refused) t.equal((await until(() => client.ended)).code, code);
+  t.strictSame((await open('cart.shop', bearer(tokens.workload)).response(1)).names, ['cart.shop']);
+});
+
+t.test('bytes that are no request end one stream and nothing else', async (t) => {
+  const plane = await restartablePlane(t);
+  await plane.apply(service('a'));
+  const bytes = (buffer: Buffer) => buffer;
+  const client = new grpc.Client(`127.0.0.1:${plane.xdsPort}`, grpc.credentials.createInsecure());
+  t.teardown(() => client.close());
+  for (const text of ['\x0f\x0f', '\x12\x7f', '\x0a\xff\xff\xff\xff\x0f']) {
+    const { promise, resolve } = Promise.withResolvers<grpc.ServiceError>();
+    const stream = client.makeBidiStreamRequest(streamPath, bytes, bytes, new grpc.Metadata());
+    stream.on('error', resolve).on('data', () => undefined);
+    stream.write(Buffer.from(text, 'latin1'));
+    t.equal((await promise).code, grpc.status.INVALID_ARGUMENT);
+  }
+  const other = new RawClient(t, plane.xdsPort);
+  other.ask('clusters', []);
+  t.strictSame((await other.response(1)).names, ['a']);
+});
 
 t.test('a control plane without --xds says that it serves none', async (t) => {
   const { status, body } = await (await startPlane(t)).call('GET', '/v1/xds');

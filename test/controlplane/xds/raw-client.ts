@@ -22,11 +22,14 @@ export class RawClient {
   readonly #stream: Stream;
   #node: object | null;
 
-  constructor(t: Owner, port: number, node: object = { id: 'raw-1' }) {
+  constructor(t: Owner, port: number, node: object = { id: 'raw-1' }, fields: Record<string, string> = {}) {
     const client = new Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure());
     t.teardown(() => client.close());
     this.#node = node;
-    this.#stream = (client['StreamAggregatedResources'] as () => Stream).call(client);
+    this.#stream = (client['StreamAggregatedResources'] as (fields: grpc.Metadata) => Stream).call(
+      client,
+      grpc.Metadata.fromHttp2Headers(fields),
+    );
     this.#stream.on('data', (response: WireResponse) => this.told.push(readTold(response)));
     this.#stream.on('error', (error: grpc.ServiceError) => {
       this.ended = { code: error.code, details: error.details };

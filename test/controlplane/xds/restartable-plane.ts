@@ -1,4 +1,5 @@
 import { type ControlPlane, startControlPlane } from '../../../controlplane/control-plane.ts';
+import { resourceTypes } from '../../../controlplane/xds/resource-type.ts';
 import { formatAddress } from '../../../shared/discovery/address.ts';
 import { freePort } from '../../harness/free-port.ts';
 import type { Owner } from '../../harness/owner.ts';
@@ -10,6 +11,8 @@ export type RestartablePlane = {
   readonly xdsPort: number;
   apply(...resources: readonly object[]): Promise<void>;
   call(method: string, path: string): Promise<Reply>;
+  /** The versions that the only client has taken of each type; null until it has some of all. */
+  versions(): Promise<string | null>;
   stop(): Promise<void>;
   start(): Promise<void>;
 };
@@ -29,6 +32,11 @@ export async function restartablePlane(t: Owner): Promise<RestartablePlane> {
       if (status !== 200) throw new Error(JSON.stringify(body));
     },
     call: (method, path) => callApi(url(), method, path),
+    versions: async () => {
+      const { body } = await callApi(url(), 'GET', '/v1/xds');
+      const versions = resourceTypes.map((type): string => body.items[0]?.types[type]?.version ?? '');
+      return versions.includes('') ? null : versions.join(' ');
+    },
     stop: () => plane.close(),
     start: async () => {
       plane = await open();
