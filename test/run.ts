@@ -1,5 +1,4 @@
 // `npm test`: checks types and style, then runs every test file and counts the tests.
-import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -17,7 +16,7 @@ Usage: npm test [-- [flags] [FILE | FOLDER ...]]
 Without files: types (tsc), style (biome), then every test/**/*.test.ts. With files: only those.
 The last line says "N passed, N failed"; the exit code is 0 only when nothing failed and something ran.
 
-  --jobs N        test files at the same time [one more than there are CPUs: many wait most of their time]
+  --jobs N        test files at the same time [2]
   --timeout S     seconds a test file may take unless it says otherwise [120]
   -h, --help      Show this page.
 
@@ -32,7 +31,7 @@ process.exitCode = await main(process.argv.slice(2));
 
 async function main(args: readonly string[]): Promise<number> {
   const options = {
-    jobs: { type: 'string', default: String(availableParallelism() + 1) },
+    jobs: { type: 'string', default: '2' },
     timeout: { type: 'string', default: '120' },
     help: { type: 'boolean', short: 'h', default: false },
   } as const;
