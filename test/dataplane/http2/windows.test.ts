@@ -28,10 +28,14 @@ const streamWindow = 262_144;
 const connectionWindow = 1_048_576;
 const fullFrame = Buffer.alloc(usualFrameSize);
 
-/** An application that takes no more of each upload than the usual window. */
+/**
+ * An application that takes no more of each upload than the usual window. It has a word for each, as the proxy leaves a
+ * connection on which three requests were given up after 100 ms without one.
+ */
 async function fullApp(t: Owner, spec: object = {}) {
   const onConnection = (connection: OriginConnection) => connection.send(windowUpdateFrame(0, 1 << 30));
-  const origin = await frameOrigin(t, () => undefined, { at: 'head', grantsWindow: false, onConnection });
+  const word = () => windowUpdateFrame(0, 1);
+  const origin = await frameOrigin(t, word, { at: 'head', grantsWindow: false, onConnection });
   const proxy = await staticProxy(t, { resources: speaking('http2', origin.port), spec });
   return { origin, proxy, client: await frameClient(t, proxy.port) };
 }
