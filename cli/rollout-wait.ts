@@ -2,6 +2,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { durationMs, durationPattern } from '../shared/time/duration.ts';
 import type { ApiClient } from './api-client.ts';
 import { type Invocation, type Option, UsageError } from './command.ts';
+import type { Effects } from './effects-text.ts';
+import { printJson } from './output.ts';
 
 /** How far the changes of a revision have come, as the control API tells it. */
 export type Rollout = {
@@ -37,8 +39,20 @@ export function readTimeout({ flag }: Pick<Invocation, 'flag'>): string {
   throw new UsageError(`--timeout must be a duration such as 30s; got "${timeout}"`);
 }
 
+/** Ends a command that changed something: shows it as JSON if asked to, and waits for it if asked to. The exit code. */
+export async function endChange(
+  client: ApiClient,
+  done: Effects,
+  { isJson, waits, timeout }: { isJson: boolean; waits: boolean; timeout: string },
+): Promise<number> {
+  const rollout = waits ? await waitForRollout(client, done.revision, timeout, isJson) : null;
+  if (isJson) printJson(rollout ? { ...done, rollout } : done);
+  else if (rollout) process.stdout.write(describeRollout(rollout, done.revision, timeout));
+  return rollout === null || rollout.state === 'applied' ? 0 : 1;
+}
+
 /** Asks until it is applied or refused, and shows each step on the way when somebody looks. */
-export async function waitForRollout(
+async function waitForRollout(
   client: ApiClient,
   revision: number,
   timeout: string,
@@ -55,7 +69,7 @@ export async function waitForRollout(
   }
 }
 
-export function describeRollout(rollout: Rollout, revision: number, timeout: string): string {
+function describeRollout(rollout: Rollout, revision: number, timeout: string): string {
   const { state, summary, resources, laggards, rejected } = rollout;
   const lines = [`${summary} (revision ${revision})`];
   for (const { sidecar, kind, name, error } of rejected) lines.push(`  ${sidecar} refused ${kind}/${name}: ${error}`);

@@ -4,7 +4,7 @@ import { confirmOption, queryOf } from '../confirm-flag.ts';
 import { documentInWords, readFileDocuments } from '../document-files.ts';
 import { type Effects, effectsInWords } from '../effects-text.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
-import { describeRollout, readTimeout, waitForRollout, waitOptions } from '../rollout-wait.ts';
+import { endChange, readTimeout, waitOptions } from '../rollout-wait.ts';
 import { planInWords, type RoutingPlan, readRequests } from '../routing-plan.ts';
 
 const forms = ['text', 'json'];
@@ -56,14 +56,7 @@ export const command: Command = {
 
     const done = (await client.post(`/v1/apply${queryOf(invocation)}`, { resources }, where)) as Effects;
     if (!isJson) process.stdout.write(effectsInWords(done));
-    if (dryRun || !invocation.isSet('wait')) {
-      if (isJson) printJson(done);
-      return 0;
-    }
-    const rollout = await waitForRollout(client, done.revision, timeout, isJson);
-    if (isJson) printJson({ ...done, rollout });
-    else process.stdout.write(describeRollout(rollout, done.revision, timeout));
-    return rollout.state === 'applied' ? 0 : 1;
+    return endChange(client, done, { isJson, waits: !dryRun && invocation.isSet('wait'), timeout });
   },
 };
 

@@ -2,8 +2,8 @@ import { ApiClient, clientOptions } from '../api-client.ts';
 import { type Command, UsageError } from '../command.ts';
 import { confirmOption, queryOf } from '../confirm-flag.ts';
 import { type Effects, effectsInWords } from '../effects-text.ts';
-import { outputOption, printJson, readOutput } from '../output.ts';
-import { describeRollout, readTimeout, waitForRollout, waitOptions } from '../rollout-wait.ts';
+import { outputOption, readOutput } from '../output.ts';
+import { endChange, readTimeout, waitOptions } from '../rollout-wait.ts';
 
 type RolledBack = Effects & { readonly kept: readonly { readonly kind: string; readonly name: string }[] };
 
@@ -39,14 +39,7 @@ export const command: Command = {
     const done = (await client.post(`/v1/rollback${queryOf(invocation)}`, { revision: Number(word) })) as RolledBack;
     if (!isJson) process.stdout.write(inWords(done, word));
     const hasChanged = done.effects.some(({ action }) => action !== 'unchanged');
-    if (dryRun || !invocation.isSet('wait') || !hasChanged) {
-      if (isJson) printJson(done);
-      return 0;
-    }
-    const rollout = await waitForRollout(client, done.revision, timeout, isJson);
-    if (isJson) printJson({ ...done, rollout });
-    else process.stdout.write(describeRollout(rollout, done.revision, timeout));
-    return rollout.state === 'applied' ? 0 : 1;
+    return endChange(client, done, { isJson, waits: !dryRun && hasChanged && invocation.isSet('wait'), timeout });
   },
 };
 

@@ -21,8 +21,6 @@ import { scopeFault } from './scope.ts';
 import type { SidecarStream } from './sidecar-stream.ts';
 
 const helloTimeoutMs = 15_000;
-/** Time a closed stream has for its last words to be read. */
-const lastWordsMs = 1_000;
 const mostConnections = 20_000;
 /** A sidecar has one stream and now and then a call; one that asks for more waits. */
 const mostCalls = 10;
@@ -162,11 +160,9 @@ class StreamHandler implements CallHandler<WireSidecarMessage> {
     this.#end(grpc.status.INVALID_ARGUMENT, text);
   }
 
-  /** A peer that does not even read its status within a second loses the connection. */
   #end(code: grpc.status, text: string): void {
     this.#leave();
-    this.#call.end(code, text);
-    setTimeout(() => this.#call.cutUnlessRead(), lastWordsMs).unref();
+    this.#call.endOrCut(code, text);
   }
 
   #leave(): void {

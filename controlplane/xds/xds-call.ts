@@ -20,8 +20,6 @@ export type CallParts = {
 };
 
 const firstRequestMs = 15_000;
-/** Time a closed stream has for its last words to be read. */
-const lastWordsMs = 1_000;
 const mostNames = 10_000;
 const longestName = 1_024;
 const longestLogged = 1_024;
@@ -104,11 +102,9 @@ export class XdsCall implements CallHandler<WireRequest> {
     });
   }
 
-  /** A peer that does not even read its status within a second loses the connection. */
   #end(code: grpc.status, details: string): void {
     this.#leave();
-    this.#call.end(code, details);
-    setTimeout(() => this.#call.cutUnlessRead(), lastWordsMs).unref();
+    this.#call.endOrCut(code, details);
   }
 
   #leave(): void {

@@ -17,17 +17,9 @@ const halfBody =
 /** Another Node than ours, if the machine has one: it cannot hand its process over to the command. */
 const otherNode = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => existsSync(path));
 
+const args = ['control-plane', '--insecure', '--api', ':0', '--push', ':0', '--store', 'sqlite::memory:'];
+
 async function startControlPlane(t: Owner) {
-  const args = [
-    'control-plane',
-    '--insecure',
-    '--api',
-    '127.0.0.1:0',
-    '--push',
-    '127.0.0.1:0',
-    '--store',
-    'sqlite::memory:',
-  ];
   const plane = await startProcess({
     t,
     command: process.execPath,
@@ -68,16 +60,6 @@ t.test('a second signal ends a control plane at once', async (t) => {
 });
 
 t.test('a control plane whose output nobody reads any more stops as any other', async (t) => {
-  const args = [
-    'control-plane',
-    '--insecure',
-    '--api',
-    '127.0.0.1:0',
-    '--push',
-    '127.0.0.1:0',
-    '--store',
-    'sqlite::memory:',
-  ];
   const child = spawn(process.execPath, [cli('main.mjs'), ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => child.kill('SIGKILL'));
   const exited = once(child, 'exit');

@@ -43,6 +43,9 @@ export type Carrier = {
   cutUnlessRead(): void;
 };
 
+/** Time that a call which is over has for its last words to be read. */
+const lastWordsMs = 1_000;
+
 const faults = {
   'too large': { status: grpc.status.RESOURCE_EXHAUSTED, text: 'a message is larger than this server takes' },
   compressed: { status: grpc.status.UNIMPLEMENTED, text: 'messages must not be compressed' },
@@ -133,9 +136,10 @@ export class ServerCall<Request> {
     this.#carrier.finish(this, status, text);
   }
 
-  /** Breaks the connection, with whatever else is on it, when its peer has not taken all that was written. */
-  cutUnlessRead(): void {
-    this.#carrier.cutUnlessRead();
+  /** Ends it at once. A peer that does not even read that within a second loses the connection, with whatever else is on it. */
+  endOrCut(status: number, text: string): void {
+    this.end(status, text);
+    setTimeout(() => this.#carrier.cutUnlessRead(), lastWordsMs).unref();
   }
 
   /** Writes what windows and socket take. */
