@@ -2,7 +2,8 @@
 import type { Server, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import type { Address } from '../../shared/discovery/address.ts';
-import { discoveryMethods, type WireHello, type WireSidecarMessage } from '../../shared/discovery/discovery.ts';
+import { discoveryMethods } from '../../shared/discovery/discovery-methods.ts';
+import type { WireHello, WireSidecarMessage } from '../../shared/discovery/messages.ts';
 import { grpc } from '../../shared/grpc/grpc.ts';
 import { type GrpcServer, type Methods, startGrpcServer } from '../../shared/grpc/server/grpc-server.ts';
 import type { CallHandler, Method, ServerCall } from '../../shared/grpc/server/server-call.ts';
