@@ -10,11 +10,9 @@ import { grpcStatusOf, type LocalReply, localReply } from '../message/local-repl
 import type { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { isAccepted } from '../message/web-socket.ts';
-import type { PoolWaiter } from '../upstream/pool.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { UpstreamConnection } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
-import { Attempt } from './attempt.ts';
 import type { Base64Decoder } from './base64-decoder.ts';
 import { callersTimeMs } from './callers-context.ts';
 import { Deadlines } from './deadlines.ts';
@@ -27,7 +25,7 @@ import { grpcStatusAt, grpcStatusIn, httpStatusOf } from './grpc.ts';
 import { GrpcWebCall } from './grpc-web.ts';
 import { type Hedge, type Hedged, hedgeAtMs, planHedge } from './hedge.ts';
 import { HeldBody } from './held-body.ts';
-import { HeldReply } from './held-reply.ts';
+import { HeldReply, mostHoldMs, type ReplyTaker } from './held-reply.ts';
 import type { MirroredRequest } from './mirrored-request.ts';
 import type { Mirroring } from './mirroring.ts';
 import { rateLimited } from './rate-limited.ts';
@@ -42,6 +40,7 @@ import { readTrace } from './trace.ts';
 import type { TrafficStats } from './traffic-stats.ts';
 import type { Tries } from './tries.ts';
 import { mayUpgrade } from './upgrade.ts';
+import { UpstreamTry } from './upstream-try.ts';
 
 /**
  * One request and its reply: route, pick, try, perhaps try again, relay. Reused by its downstream connection for every
@@ -57,11 +56,9 @@ import { mayUpgrade } from './upgrade.ts';
 type Phase = 'idle' | 'waiting' | 'sent' | 'held' | 'replying' | 'tunnel';
 
 const clientClosedRequest = 499;
-/** How long the head of a gRPC reply waits for what follows it: a caller may want it before it sends more. */
-const mostHoldMs = 20;
 const noBody: Buffer = Buffer.alloc(0);
 
-export class Exchange implements Hedged {
+export class Exchange implements Hedged, ReplyTaker {
   readonly trace = new TraceContext();
   readonly direction: Direction;
   readonly caller: Caller;
@@ -71,7 +68,7 @@ export class Exchange implements Hedged {
   readonly #retrying: Retrying;
   readonly #tries: Tries;
   readonly #trial = new RuleTrial();
-  #try = new Attempt<PooledEndpoint>(this.#trial);
+  #try = new UpstreamTry(this.#trial);
 
   /** What goes on; `asked` is what came. */
   head: RequestHead;
@@ -96,7 +93,6 @@ export class Exchange implements Hedged {
   #openEnds = 2;
   /** Null where bytes are carried that are no request: their connection books itself. */
   #stats: TrafficStats | null = null;
-  #connection: UpstreamConnection | null = null;
   /** Waits until the instances of its service are told of. */
   #awaitsEndpoints = false;
   /** Null where the rule keeps none. */
@@ -107,10 +103,8 @@ export class Exchange implements Hedged {
   #mirrors: MirroredRequest | null = null;
   /** The second request, while it is not known whether it takes the place of the first. */
   #hedge: Hedge | null = null;
-  /** Who waits in a pool for the connection of the try. */
-  #waiter: PoolWaiter = this;
   readonly #held: HeldBody;
-  readonly #heldReply = new HeldReply();
+  readonly #heldReply: HeldReply;
   /** The reply that just ended is not wanted: another try follows. */
   #retriesWhenDone = false;
   #requestBytes = 0;
@@ -127,6 +121,7 @@ export class Exchange implements Hedged {
     this.#retrying = new Retrying(context, direction, this.trace);
     this.#tries = this.#retrying.tries;
     this.#held = new HeldBody(context.limits.replayBytes);
+    this.#heldReply = new HeldReply(context, this);
     this.#deadlines = new Deadlines(context.wheel, () => this.#onDeadline());
   }
 
@@ -144,7 +139,7 @@ export class Exchange implements Hedged {
 
   /** Who takes the request writes bytes that last as they are. */
   get borrowsRequest(): boolean {
-    return this.#connection?.borrows ?? false;
+    return this.#try.connection?.borrows ?? false;
   }
 
   get remainingMs(): number {
@@ -184,7 +179,7 @@ export class Exchange implements Hedged {
     this.#phase = 'waiting';
     this.#downstream = this.#ownDownstream;
     this.#text = null;
-    this.#connection = null;
+    this.#try.connection = null;
     this.#held.begin();
     this.#retriesWhenDone = false;
     this.#requestBytes = 0;
@@ -290,7 +285,7 @@ export class Exchange implements Hedged {
   #takeBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#requestBytes += to - from;
     this.#deadlines.activeMs = this.#context.now();
-    const connection = this.#connection;
+    const connection = this.#try.connection;
     if (this.#held.isComplete) this.#hold(bytes, from, to, connection !== null);
     this.#mirrors?.take(bytes, from, to);
     connection?.sendBody(bytes, from, to, isLasting);
@@ -298,7 +293,7 @@ export class Exchange implements Hedged {
 
   /** Lets go what `onRequestBody` put together: one write for all that one read brought, however it was cut. */
   flushRequest(): void {
-    const connection = this.#connection;
+    const connection = this.#try.connection;
     if (connection === null) return;
     connection.flushRequest();
     if (connection.isBlocked) this.#downstream.pauseRequest();
@@ -316,7 +311,7 @@ export class Exchange implements Hedged {
     if (this.#text !== null && !this.#text.isWhole) return this.#breakOff('base64 that is cut short');
     this.isRequestWhole = true;
     this.requestTrailers = trailers === null ? null : keepHead(trailers);
-    this.#connection?.sendEnd(trailers);
+    this.#try.connection?.sendEnd(trailers);
     this.#mirrors?.end(trailers);
   }
 
@@ -361,11 +356,10 @@ export class Exchange implements Hedged {
     this.#deadlines.tryAtMs = perTryMs > 0 ? nowMs + perTryMs : 0;
     if (this.direction === 'outbound') this.#enterSpan();
     this.#phase = 'waiting';
-    this.#waiter = this;
     if (backend.hedge !== null && this.#tries.count === 1)
       this.#deadlines.hedgeAtMs = hedgeAtMs(backend.hedge, this, nowMs);
     this.#deadlines.arm(backend.timeouts);
-    const connection = port === 0 ? picked.pool.acquire(this) : picked.pool.acquireForTunnel(this);
+    const connection = port === 0 ? this.#try.acquire(this) : this.#try.acquireForTunnel(this);
     if (connection === null) return;
     if (typeof connection === 'string') this.#onAttemptFailed(connection);
     else this.onConnection(connection);
@@ -400,12 +394,12 @@ export class Exchange implements Hedged {
   }
 
   onConnection(connection: UpstreamConnection): void {
-    this.#connection = connection;
+    this.#try.connection = connection;
     this.#phase = 'sent';
     this.heldBody = this.#held.bytes;
     connection.begin(this);
     this.heldBody = noBody;
-    if (this.#connection !== connection) return; // it has failed at once, and the next request may be here
+    if (this.#try.connection !== connection) return; // it has failed at once, and the next request may be here
     const { retry, hedge } = this.backend!;
     if (this.#held.isOverBound || (retry.attempts === 0 && hedge === null)) this.#held.forget();
     if (!this.isRequestWhole && !connection.isBlocked) this.#downstream.resumeRequest();
@@ -416,7 +410,7 @@ export class Exchange implements Hedged {
   }
 
   onUpstreamFailure(code: ErrorCode, isStale: boolean): void {
-    this.#connection = null;
+    this.#try.connection = null;
     if (this.#phase === 'sent' || this.#phase === 'held') {
       this.#heldReply.drop();
       if (!isStale || this.#hedge !== null || !this.#retriesStale(code)) this.#onAttemptFailed(code);
@@ -443,7 +437,7 @@ export class Exchange implements Hedged {
   }
 
   #onAttemptFailed(code: ErrorCode): void {
-    this.#connection = null;
+    this.#try.connection = null;
     this.#settle(code, errorTable[code].origin === 'upstream' ? 'failure' : 'none');
     if (this.#hedge === null) this.#retryOrReply(code);
     else this.#followHedge(this.#hedge);
@@ -485,9 +479,7 @@ export class Exchange implements Hedged {
   /** Leaves the try without a verdict: its connection is closed, or it waits for one no longer. */
   #abandon(failure: ErrorCode | null): void {
     if (!this.#try.isOpen) return;
-    if (this.#connection === null) this.endpoint!.pool.cancel(this.#waiter);
-    else this.#connection.abort();
-    this.#connection = null;
+    this.#try.leave();
     this.#settle(failure, failure === null ? 'none' : 'failure');
   }
 
@@ -502,8 +494,7 @@ export class Exchange implements Hedged {
 
   onHedgeWon(hedge: Hedge): void {
     this.#observeLatency();
-    if (this.#connection === null) this.endpoint!.pool.cancel(this.#waiter);
-    else this.#connection.abort();
+    this.#try.leave();
     this.#try.lose(this.#context.now());
     this.#followHedge(hedge);
   }
@@ -531,10 +522,8 @@ export class Exchange implements Hedged {
     this.#hedge = null;
     this.#try = hedge.try;
     this.#try.join(this.#trial);
-    this.#connection = hedge.connection;
-    this.#waiter = hedge;
     this.trace.copyFrom(hedge.trace);
-    this.#phase = hedge.connection === null ? 'waiting' : 'sent';
+    this.#phase = this.#try.connection === null ? 'waiting' : 'sent';
     const { perTryMs } = this.backend!.timeouts;
     this.#deadlines.tryAtMs = perTryMs > 0 ? this.#try.startMs + perTryMs : 0;
     hedge.lead();
@@ -632,7 +621,7 @@ export class Exchange implements Hedged {
 
   /** The status counts for the instance, too. */
   #retryAfter(status: number): void {
-    this.#connection = null;
+    this.#try.connection = null;
     this.#try.onStatus(httpStatusOf(status), this.#context.now());
     this.#settle(null, 'none');
     this.#startRetry();
@@ -645,28 +634,9 @@ export class Exchange implements Hedged {
     this.#trial.onPassedOn(nowMs);
   }
 
-  /** Passes on what was held of a reply, which from here on goes its usual way. It leaves with the next flush. */
-  #release(): void {
-    const { head, hasBody } = this.#heldReply;
-    this.#beginReply(head!, hasBody);
-    for (const piece of this.#heldReply.take()) this.#downstream.sendBody(piece, 0, piece.length, true);
-  }
-
-  /** The same when nothing follows that would write it out: what is put together must not wait for the next message. */
-  #releaseAlone(): void {
-    this.#release();
-    this.#downstream.flush();
-  }
-
-  /** The turn in which the first bytes of a held reply came is over; called by the batch. */
-  flush(): void {
-    if (this.#phase === 'held' && this.#heldReply.hasBytes) this.#releaseAlone();
-  }
-
-  #holdReply(bytes: Buffer, from: number, to: number): void {
-    if (!this.#heldReply.hasBytes) this.#context.batch.add(this);
-    this.#heldReply.add(bytes, from, to);
-    if (this.#heldReply.bytes > this.#context.limits.replayBytes) this.#release();
+  takeHeldReply(head: ReplyHead, hasBody: boolean, pieces: readonly Buffer[]): void {
+    this.#beginReply(head, hasBody);
+    for (const piece of pieces) this.#downstream.sendBody(piece, 0, piece.length, true);
   }
 
   /**
@@ -683,7 +653,7 @@ export class Exchange implements Hedged {
     const isTried = head.meshlaneTriesField !== -1;
     if (!this.#retrying.mayTryAgain(reason, isTried) || !this.#planRetry(reason ?? `status_${head.status}`, askedMs))
       return false;
-    this.#connection = null;
+    this.#try.connection = null;
     this.status = head.status;
     this.#try.onStatus(hasFailed ? Math.max(head.status, 502) : head.status, this.#context.now()); // a reply to gRPC says 200
     this.#settle(reason, hasFailed ? 'failure' : 'none');
@@ -695,7 +665,7 @@ export class Exchange implements Hedged {
   onReplyBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#replyBytes += to - from;
     this.#try.onBody(this.#context.now());
-    if (this.#phase === 'held') return this.#holdReply(bytes, from, to);
+    if (this.#phase === 'held') return this.#heldReply.add(bytes, from, to);
     this.#downstream.sendBody(bytes, from, to, isLasting);
   }
 
@@ -706,7 +676,7 @@ export class Exchange implements Hedged {
   }
 
   onReplyEnd(trailers: Head | null): void {
-    this.#connection = null;
+    this.#try.connection = null;
     if (this.head.isGrpc && this.#retriesAtEnd(trailers)) return;
     this.#downstream.sendEnd(trailers);
   }
@@ -720,7 +690,7 @@ export class Exchange implements Hedged {
         this.#try.onStatus(httpStatusOf(status), this.#context.now());
         return true;
       }
-      this.#release();
+      this.#heldReply.release();
     }
     if (status !== -1) this.#onGrpcStatus(status);
     return false;
@@ -741,7 +711,7 @@ export class Exchange implements Hedged {
   }
 
   onDownstreamDrain(): void {
-    this.#connection?.resumeReply();
+    this.#try.connection?.resumeReply();
   }
 
   #replyLocally(code: ErrorCode, detail = ''): void {
@@ -755,7 +725,7 @@ export class Exchange implements Hedged {
     this.#stats?.onLocalReply(code);
     if (this.head.isGrpc) this.#stats?.onGrpcStatus(grpcStatusOf(reply));
     this.status = reply.status;
-    this.#connection = null;
+    this.#try.connection = null;
     // A request that found no endpoint to try still has to show in its trace.
     if (this.attempts === 0 && this.trace.isSampled && this.direction === 'outbound' && this.#context.recordsSpans) {
       this.#enterSpan();
@@ -781,7 +751,6 @@ export class Exchange implements Hedged {
     if (this.#awaitsEndpoints) this.#context.awaited.leave(this.backend!.cluster.service, this);
     this.#awaitsEndpoints = false;
     this.#try.endpoint = null;
-    this.#waiter = this;
     this.#pinned = null;
     this.#tries.end();
     this.#trial.end(nowMs);
@@ -827,7 +796,7 @@ export class Exchange implements Hedged {
   onUpgrade(head: ReplyHead): void {
     // The key of a request over HTTP/2 is ours, so nobody else can tell whether it was answered (RFC 6455 §4.1).
     if (this.head.isHttp2 && !isAccepted(this.head, head)) {
-      this.#connection!.abort();
+      this.#try.connection!.abort();
       return this.#onAttemptFailed('upstream_protocol');
     }
     this.#enterTunnel(101);
@@ -859,7 +828,7 @@ export class Exchange implements Hedged {
   onTunnelBytes(bytes: Buffer, isLasting: boolean): void {
     this.#requestBytes += bytes.length;
     this.#deadlines.activeMs = this.#context.now();
-    const connection = this.#connection;
+    const connection = this.#try.connection;
     if (connection === null) return;
     connection.sendBody(bytes, 0, bytes.length, isLasting);
     this.flushRequest();
@@ -867,7 +836,7 @@ export class Exchange implements Hedged {
 
   onDownstreamTunnelEnd(): void {
     this.#openEnds--;
-    this.#connection?.endTunnel();
+    this.#try.connection?.endTunnel();
   }
 
   // --- endings ------------------------------------------------------------------------------------------------------
@@ -916,7 +885,7 @@ export class Exchange implements Hedged {
         return this.attempts === 0 ? this.#start(nowMs, 0) : this.#attempt(nowMs);
       case 'release':
         this.#deadlines.releaseAtMs = 0;
-        if (this.#phase === 'held') this.#releaseAlone();
+        if (this.#phase === 'held') this.#heldReply.releaseAlone();
         return this.#deadlines.arm(timeouts);
       case 'hedge':
         this.#deadlines.hedgeAtMs = 0;
@@ -935,12 +904,7 @@ export class Exchange implements Hedged {
   #awaitsUpstream(): boolean {
     if (this.#phase === 'tunnel') return false;
     if (this.#phase === 'replying') return !this.#downstream.isBlocked;
-    return this.isRequestWhole || this.#connection === null || this.#connection.isBlocked;
-  }
-
-  /** Waits in our own queue, which says nothing about the instance. */
-  #isQueued(): boolean {
-    return this.#connection === null && this.endpoint?.pool.isConnecting !== true;
+    return this.isRequestWhole || this.#try.connection === null || this.#try.connection.isBlocked;
   }
 
   #expireTry(): void {
@@ -950,9 +914,8 @@ export class Exchange implements Hedged {
       this.#deadlines.tryAtMs = this.#context.now() + timeouts.perTryMs;
       return this.#deadlines.arm(timeouts);
     }
-    const isQueued = this.#isQueued();
-    const code = isQueued ? 'overloaded' : this.#connection === null ? 'upstream_connect' : 'upstream_timeout';
-    this.#abandon(isQueued ? null : code);
+    const code = this.#try.timeoutCode;
+    this.#abandon(code === 'overloaded' ? null : code);
     if (this.#hedge === null) this.#retryOrReply(code);
     else this.#followHedge(this.#hedge);
   }
@@ -960,7 +923,7 @@ export class Exchange implements Hedged {
   /** The whole exchange took too long. */
   #expire(code: ErrorCode): void {
     const hadBegun = this.#phase === 'replying' || this.#phase === 'tunnel';
-    const isBlamed = errorTable[code].origin === 'upstream' && this.#awaitsUpstream() && !this.#isQueued();
+    const isBlamed = errorTable[code].origin === 'upstream' && this.#awaitsUpstream() && !this.#try.isQueued;
     this.#abandon(isBlamed ? code : null);
     if (hadBegun) this.#cut(code);
     else this.#replyLocally(code);

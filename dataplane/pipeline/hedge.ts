@@ -9,10 +9,10 @@ import type { PoolWaiter } from '../upstream/pool.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
-import { Attempt } from './attempt.ts';
 import { grpcStatusAt, httpStatusOf } from './grpc.ts';
 import type { HedgeSettings, RuleBackend } from './rule.ts';
 import type { Tries } from './tries.ts';
+import { UpstreamTry } from './upstream-try.ts';
 
 /** The exchange as its hedge sees it. */
 export type Hedged = UpstreamRequest &
@@ -60,8 +60,7 @@ export function planHedge(
 export class Hedge implements UpstreamRequest, PoolWaiter {
   readonly attempt: number;
   readonly trace = new TraceContext();
-  readonly try = new Attempt<PooledEndpoint>();
-  connection: UpstreamConnection | null = null;
+  readonly try = new UpstreamTry();
   #state: 'open' | 'leading' | 'over' = 'open';
   readonly #exchange: Hedged;
   readonly #endpoint: PooledEndpoint;
@@ -105,7 +104,7 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
 
   begin(): void {
     this.try.begin(this.#endpoint, this.#now());
-    const connection = this.#endpoint.pool.acquire(this);
+    const connection = this.try.acquire(this);
     if (connection === null) return;
     if (typeof connection === 'string') this.onConnectionFailure(connection);
     else this.onConnection(connection);
@@ -125,8 +124,7 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
 
   #leave(): void {
     this.#state = 'over';
-    if (this.connection === null) this.try.endpoint!.pool.cancel(this);
-    else this.connection.abort();
+    this.try.leave();
   }
 
   #fail(isBlamed: boolean): void {
@@ -137,7 +135,7 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
 
   onConnection(connection: UpstreamConnection): void {
     if (this.#state === 'leading') return this.#exchange.onConnection(connection);
-    this.connection = connection;
+    this.try.connection = connection;
     connection.begin(this);
   }
 
@@ -147,7 +145,7 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
   }
 
   onUpstreamFailure(code: ErrorCode, isStale: boolean): void {
-    this.connection = null;
+    this.try.connection = null;
     if (this.#state === 'leading') this.#exchange.onUpstreamFailure(code, isStale);
     else if (this.#state === 'open') this.#fail(!isStale);
   }
@@ -164,7 +162,7 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
     if (status < 500) this.#exchange.onHedgeWon(this);
     else {
       this.try.onStatus(status, this.#now());
-      this.connection = null;
+      this.try.connection = null;
       this.#fail(true);
     }
     return status < 500;
