@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, { summary: string; load(): Promise<{ com
   diff: { summary: 'Compare the configuration of two revisions', load: () => import('./commands/diff.ts') },
   rollback: { summary: 'Go back to the configuration of a revision', load: () => import('./commands/rollback.ts') },
   access: { summary: 'Hash a token, or check an access file', load: () => import('./commands/access.ts') },
+  holds: { summary: 'Show what is kept for safety, and decide about it', load: () => import('./commands/holds.ts') },
   status: { summary: 'Show sidecars, instances and the last rollout', load: () => import('./commands/status.ts') },
 };
 

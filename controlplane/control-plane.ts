@@ -9,6 +9,9 @@ import { AuditLog } from './audit/audit-log.ts';
 import { Catalog } from './catalog/catalog.ts';
 import { Writer } from './catalog/writer.ts';
 import { History } from './history/history.ts';
+import { Admission } from './holds/admission.ts';
+import { HoldDesk } from './holds/hold-desk.ts';
+import { Leadership } from './leader/leadership.ts';
 import { PushHub } from './push/push-hub.ts';
 import { startPushServer } from './push/push-server.ts';
 import { Registry } from './registry/registry.ts';
@@ -22,6 +25,8 @@ export type ControlPlaneOptions = {
   /** Where the control API listens; the default is a free port on 127.0.0.1, as for `push`. */
   readonly api?: Address;
   readonly push?: Address;
+  /** Where xDS is served; nowhere without it. */
+  readonly xds?: Address;
   /** `sqlite:FILE`, `sqlite::memory:` (the default) or `etcd://HOST:PORT[,HOST:PORT][/PREFIX]`; `etcds:` for TLS. */
   readonly store?: string;
   readonly storeAccess?: StoreFlags;
@@ -30,7 +35,7 @@ export type ControlPlaneOptions = {
   readonly access?: string;
   /** Lets everybody read metrics and documentation. */
   readonly openMetrics?: boolean;
-  /** What both ports show their callers; without it they speak in the clear. */
+  /** What all ports show their callers; without it they speak in the clear. */
   readonly tls?: TlsFiles;
   /** Where each change and each refused attempt is written: a path, or `-` for stdout. */
   readonly auditLog?: string;
@@ -44,6 +49,8 @@ export type ControlPlaneOptions = {
   readonly ackTimeoutMs?: number;
   /** Time after the start in which no rollout counts as done before the sidecars had a chance to come back (5 s). */
   readonly reconnectMs?: number;
+  /** Longest time of one stream to a sidecar (30 min), give or take a fifth. */
+  readonly streamMs?: number;
   /** Stops the wait for a store that cannot be reached. */
   readonly signal?: AbortSignal;
 };
@@ -51,6 +58,7 @@ export type ControlPlaneOptions = {
 export type ControlPlane = {
   readonly apiAddress: Address;
   readonly pushAddress: Address;
+  readonly xdsAddress: Address | null;
   readonly store: string;
   /** Looks for the audit log by its name again. */
   reopenAuditLog(): void;
@@ -85,22 +93,33 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     const gate = new Gate(access, audit, clock);
     const store = await openStore(options.store ?? 'sqlite::memory:', clock, options.storeAccess);
     closers.push(() => store.close());
-    const catalog = new Catalog(log);
+    const catalog = new Catalog(log, clock);
     const history = new History(store);
     const following = await follow(store, fanOut(history, catalog), log, options.signal);
     closers.push(() => following.close());
+    const leadership = new Leadership(catalog, store, clock, log);
+    closers.push(() => leadership.close());
+    await leadership.start();
     const writer = new Writer(catalog, store, history, clock, gate.recordChange);
     const registry = new Registry(catalog, writer, store, clock, log);
     closers.push(() => registry.close());
     const hub = new PushHub(catalog, clock, log, options);
-    const leadership = { isLeader: true };
+    catalog.subscribeReplaced(() => hub.restart('the store was replaced: connect again for its state'));
     const conductor = new RolloutConductor({ catalog, writer, store, hub, leadership, clock, log });
     closers.push(() => conductor.close());
-    const push = await startPushServer({ hub, catalog, registry, clock, gate, tls }, options.push ?? anyPort);
+    const admission = new Admission(catalog, store, clock, log);
+    closers.push(() => admission.close());
+    const holds = new HoldDesk(catalog, registry, admission);
+    const push = await startPushServer(
+      { hub, admission, catalog, registry, clock, gate, tls },
+      options.push ?? anyPort,
+    );
     closers.push(
       () => push.close(),
       () => hub.close(),
     );
+    const xds = options.xds ? await startXds({ catalog, clock, log, gate, tls, version }, options.xds) : null;
+    if (xds) closers.push(() => xds.close());
     const view = { name: store.name, following };
     const tracing = options.otlp === undefined ? null : await startTracing(options.otlp, version);
     if (tracing) closers.push(() => tracing.close());
@@ -109,12 +128,15 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
         catalog,
         hub,
         registry,
+        holds,
+        leadership,
         history,
         rollouts: conductor,
         store: view,
         version,
         clock,
         log,
+        ...(xds ? { xds: xds.hub } : {}),
         guard: { gate, openMetrics: options.openMetrics ?? false },
         protection: { gate, audit, files: [access, tls] },
         tls,
@@ -129,6 +151,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     return {
       apiAddress: api.address,
       pushAddress: push.address,
+      xdsAddress: xds?.address ?? null,
       store: store.name,
       reopenAuditLog: () => audit?.reopen(),
       close,
@@ -137,6 +160,12 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     await close();
     throw error;
   }
+}
+
+/** Loaded only when asked for: it reads .proto files. */
+async function startXds(...settings: Parameters<typeof import('./xds/start-xds.ts').startXds>) {
+  const { startXds: start } = await import('./xds/start-xds.ts');
+  return start(...settings);
 }
 
 /** Loaded only when asked for: the SDK costs some 40 MB. */

@@ -1,5 +1,6 @@
 import { ApiClient, clientOptions } from '../api-client.ts';
 import { type Command, UsageError } from '../command.ts';
+import { confirmOption, queryOf } from '../confirm-flag.ts';
 import { documentInWords, readFileDocuments } from '../document-files.ts';
 import { type Effects, effectsInWords } from '../effects-text.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
@@ -19,6 +20,7 @@ export const command: Command = {
       text: 'YAML or JSON, one or more documents; - reads standard input. May be repeated.',
     },
     'dry-run': { text: 'Check and show what would change; nothing is stored.' },
+    ...confirmOption,
     requests: {
       value: 'FILE',
       text: 'With --dry-run: show which of the requests in it would go elsewhere. One JSON object a line: {method, host, path, headers, source}.',
@@ -52,8 +54,7 @@ export const command: Command = {
       return 0;
     }
 
-    const path = `/v1/apply${dryRun ? '?dryRun=true' : ''}`;
-    const done = (await client.post(path, { resources }, where)) as Effects;
+    const done = (await client.post(`/v1/apply${queryOf(invocation)}`, { resources }, where)) as Effects;
     if (!isJson) process.stdout.write(effectsInWords(done));
     if (dryRun || !invocation.isSet('wait')) {
       if (isJson) printJson(done);

@@ -15,6 +15,10 @@ export const command: Command = {
       text: 'Control API (REST), its documentation, /healthz, /readyz, /metrics.',
     },
     push: { value: 'HOST:PORT', default: '127.0.0.1:15010', text: 'Push stream to the sidecars (gRPC).' },
+    xds: {
+      value: 'HOST:PORT',
+      text: 'Serve Envoy and gRPC clients by xDS v3, too, such as on 127.0.0.1:15012; off without it.',
+    },
     store: {
       value: 'STORE',
       default: 'sqlite:meshlane.db',
@@ -22,7 +26,7 @@ export const command: Command = {
     },
     ...storeOptions,
     access: { value: 'FILE', text: 'Who may do what: tokens, identities and their roles. See docs/access.md' },
-    'tls-cert': { value: 'FILE', text: 'Certificate that both ports show, PEM; read again when it changes.' },
+    'tls-cert': { value: 'FILE', text: 'Certificate that all ports show, PEM; read again when it changes.' },
     'tls-key': { value: 'FILE', text: 'Its private key, PEM.' },
     'client-ca': { value: 'FILE', text: 'Authorities whose certificates say who a client is, PEM.' },
     'open-metrics': { text: '/metrics, /docs and /openapi.json for everybody.' },
@@ -56,7 +60,8 @@ export const command: Command = {
     if (otlp !== undefined && !/^https?:\/\/[^ ]+$/.test(otlp))
       throw new UsageError(`--otlp must be a URL such as http://127.0.0.1:4318; got "${otlp}"`);
     const [api, push, store] = [address('api'), address('push'), invocation.flag('store')!];
-    const protection = protectionOf(invocation, [api, push]);
+    const xds = invocation.flag('xds') === undefined ? null : address('xds');
+    const protection = protectionOf(invocation, xds ? [api, push, xds] : [api, push]);
     const stop = untilStopped();
     const abort = new AbortController();
     void stop.promise.then(() => abort.abort());
@@ -64,6 +69,7 @@ export const command: Command = {
     const plane = await startControlPlane({
       api,
       push,
+      ...(xds ? { xds } : {}),
       store,
       storeAccess: readStoreFlags(invocation),
       version,
@@ -71,8 +77,9 @@ export const command: Command = {
       signal: abort.signal,
       ...(otlp === undefined ? {} : { otlp }),
     });
+    const xdsText = plane.xdsAddress ? ` xds ${formatAddress(plane.xdsAddress)}` : '';
     process.stdout.write(
-      `ready: api ${protection.tls ? 'https' : 'http'}://${formatAddress(plane.apiAddress)} push ${formatAddress(plane.pushAddress)} store ${plane.store}\n`,
+      `ready: api ${protection.tls ? 'https' : 'http'}://${formatAddress(plane.apiAddress)} push ${formatAddress(plane.pushAddress)}${xdsText} store ${plane.store}\n`,
     );
     if (invocation.flag('audit-log') !== undefined) process.on('SIGHUP', plane.reopenAuditLog);
     await stop.promise;

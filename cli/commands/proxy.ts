@@ -18,7 +18,10 @@ export const command: Command = {
   summary: 'A sidecar proxy: carries the traffic of one workload by the rules of the mesh.',
   options: {
     config: { value: 'FILE', text: 'Static resources and one Proxy document; no control plane.' },
-    'control-plane': { value: 'HOST:PORT', text: 'Push address of the control plane, such as 127.0.0.1:15010.' },
+    'control-plane': {
+      value: 'HOST:PORT,...',
+      text: 'Push address of the control plane, such as 127.0.0.1:15010; of each replica when it has several.',
+    },
     ...credentialOptions,
     service: { value: 'NAME', text: 'The service this workload is an instance of.' },
     'app-port': { value: 'PORT', text: 'Where the application listens; registers the instance.' },
@@ -90,7 +93,10 @@ async function run(invocation: Invocation): Promise<number> {
       controlPlane === undefined
         ? null
         : {
-            address: formatAddress(parseAddress(controlPlane, '--control-plane')),
+            address: controlPlane
+              .split(',')
+              .map((one) => formatAddress(parseAddress(one, '--control-plane')))
+              .join(','),
             stateFolder: invocation.flag('state')!,
             credentials,
             instanceAt: (inbound) => instanceOf(invocation, proxy, inbound),

@@ -1,5 +1,6 @@
 import { ApiClient, clientOptions } from '../api-client.ts';
 import { type Command, UsageError } from '../command.ts';
+import { confirmOption, queryOf } from '../confirm-flag.ts';
 import { type Effects, effectsInWords } from '../effects-text.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
 import { describeRollout, readTimeout, waitForRollout, waitOptions } from '../rollout-wait.ts';
@@ -15,6 +16,7 @@ export const command: Command = {
   words: 'REVISION',
   options: {
     'dry-run': { text: 'Check and show what would change; nothing is stored.' },
+    ...confirmOption,
     ...waitOptions,
     ...clientOptions,
     output: outputOption(forms),
@@ -34,8 +36,7 @@ export const command: Command = {
     const isJson = readOutput(invocation, forms) === 'json';
     const dryRun = invocation.isSet('dry-run');
     const client = new ApiClient(invocation);
-    const path = `/v1/rollback${dryRun ? '?dryRun=true' : ''}`;
-    const done = (await client.post(path, { revision: Number(word) })) as RolledBack;
+    const done = (await client.post(`/v1/rollback${queryOf(invocation)}`, { revision: Number(word) })) as RolledBack;
     if (!isJson) process.stdout.write(inWords(done, word));
     const hasChanged = done.effects.some(({ action }) => action !== 'unchanged');
     if (dryRun || !invocation.isSet('wait') || !hasChanged) {

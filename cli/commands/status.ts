@@ -1,5 +1,6 @@
 import { ApiClient, clientOptions } from '../api-client.ts';
 import type { Command } from '../command.ts';
+import { describeHold, type Hold } from '../hold-text.ts';
 import { outputOption, printJson, readOutput } from '../output.ts';
 import { table } from '../table.ts';
 
@@ -18,6 +19,8 @@ type Status = {
   sidecars: { connected: number; items: Sidecar[] };
   services: { name: string; protocol: string; instances: number; up: number }[];
   rollout: { revision: number; state: string; summary: string } | null;
+  holds: readonly Hold[];
+  faults: readonly { key: string; why: string; since: string }[];
 };
 
 const forms = ['table', 'json'];
@@ -35,7 +38,8 @@ export const command: Command = {
   },
 };
 
-function describe({ version, revision, store, resources, sidecars, services, rollout }: Status): string {
+function describe(status: Status): string {
+  const { version, revision, store, resources, sidecars, services, rollout, holds, faults } = status;
   const counts = Object.entries(resources).map(([plural, count]) => `${count} ${plural}`);
   const lines = [
     `control plane ${version}, store ${store.name}${store.connected ? '' : ' (cannot be reached)'}, revision ${revision}`,
@@ -43,6 +47,9 @@ function describe({ version, revision, store, resources, sidecars, services, rol
     rollout
       ? `latest rollout: ${rollout.summary} (revision ${rollout.revision}, ${rollout.state})`
       : 'nothing was applied yet',
+    ...holds.map(describeHold),
+    ...(holds.length > 0 ? ['see meshlane holds'] : []),
+    ...faults.map(({ key, why, since }) => `the store has no valid resource at ${key} since ${since}: ${why}`),
     '',
   ];
   const perService = services.map(({ name, protocol, instances, up }) => [name, protocol, `${up}/${instances}`]);

@@ -27,7 +27,7 @@ const codes: Readonly<Record<Refused['refused'], grpc.status>> = {
   slowed: grpc.status.RESOURCE_EXHAUSTED,
 };
 
-/** Holds every call of the push port to what its sender may do. */
+/** Holds every call of a port for sidecars to what its sender may do. */
 export class PushGuard {
   readonly #gate: Gate;
   readonly #catalog: Catalog;
@@ -66,7 +66,7 @@ export class PushGuard {
    */
   claim(
     { visitor, visit, need }: PushCaller,
-    { sidecar, service }: WireHello,
+    { sidecar, service }: Pick<WireHello, 'sidecar' | 'service'>,
     onLost: (why: string) => void,
   ): Pass | string {
     const fault = this.#helloFault(visitor, sidecar, service);

@@ -9,12 +9,14 @@ import { addApplyRoute } from './apply-route.ts';
 import { bodyLimitBytes, takeBodies } from './body.ts';
 import { docsPage } from './docs-page.ts';
 import { addHistoryRoutes } from './history-routes.ts';
+import { addHoldRoutes } from './hold-routes.ts';
 import { addMeshRoutes, type MeshParts } from './mesh-routes.ts';
 import { controlPlaneMetrics, measureRequests } from './metrics.ts';
 import { openApiDocument } from './openapi.ts';
 import { addPlanRoute } from './plan-route.ts';
 import { addResourceRoutes } from './resource-routes.ts';
 import { Watches } from './watches.ts';
+import { addXdsRoute } from './xds-route.ts';
 
 export type ApiParts = MeshParts & {
   readonly history: History;
@@ -53,8 +55,10 @@ export async function startApiServer(parts: ApiParts, address: Address): Promise
   addResourceRoutes(server, catalog, registry, watches);
   addApplyRoute(server, registry);
   addMeshRoutes(server, parts);
+  addXdsRoute(server, parts.xds ?? null);
   addPlanRoute(server, catalog, registry);
   addHistoryRoutes(server, catalog, registry, parts.history);
+  addHoldRoutes(server, parts.holds);
 
   const document = openApiDocument(parts.version);
   const page = docsPage(document);

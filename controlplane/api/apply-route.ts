@@ -12,12 +12,15 @@ const mostResources = 10_000;
 /** `POST /v1/apply`: many resources, all or nothing. */
 export function addApplyRoute(server: FastifyInstance, registry: Registry): void {
   server.post('/v1/apply', async (request, reply) => {
-    const dryRun = readSwitch(readQuery(request, ['dryRun']).dryRun, 'dryRun');
+    const query = readQuery(request, ['dryRun', 'confirm']);
+    const dryRun = readSwitch(query.dryRun, 'dryRun');
+    const isAnsweredFor = readSwitch(query.confirm, 'confirm');
     if (request.headers['if-match'] !== undefined || request.headers['if-none-match'] !== undefined)
       throw new ProblemError(invalid('preconditions are for one resource; use PUT with If-Match'));
     const changes = documentsOf(request).map((document): Change => ({ type: 'put', document }));
     const outcome = await registry.apply(changes, {
       dryRun,
+      isAnsweredFor,
       pointerOf: (index) => `/resources/${index}`,
       ...authorOf(request),
     });

@@ -95,6 +95,7 @@ export const historyPaths: Readonly<Record<string, Json>> = {
         query('dryRun', 'Check and show the effect; nothing is stored.', {
           schema: { type: 'boolean', default: false },
         }),
+        query('confirm', 'Do it even if it takes away every route.', { schema: { type: 'boolean', default: false } }),
       ],
       requestBody: {
         required: true,
@@ -104,7 +105,7 @@ export const historyPaths: Readonly<Record<string, Json>> = {
         '200': answer('What was done.', { $ref: '#/components/schemas/Effects' }),
         '400': problem('A resource of then would not be valid now; one entry of `errors` per fault.'),
         '404': forgotten,
-        '409': problem('A service that would go is in use; the detail names its users.'),
+        '409': problem('A service that would go is in use, or every route would go; the detail says so.'),
       },
     },
   },

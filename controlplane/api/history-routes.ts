@@ -47,11 +47,13 @@ export function addHistoryRoutes(
   });
 
   server.post('/v1/rollback', async (request, reply) => {
-    const dryRun = readSwitch(readQuery(request, ['dryRun']).dryRun, 'dryRun');
+    const query = readQuery(request, ['dryRun', 'confirm']);
+    const dryRun = readSwitch(query.dryRun, 'dryRun');
     const revision = revisionOf(request, catalog.revision);
     const { changes, keys, kept } = await known(rollbackTo(revision, history, catalog));
     const outcome = await registry.apply(changes, {
       dryRun,
+      isAnsweredFor: readSwitch(query.confirm, 'confirm'),
       atOnce: true,
       ...authorOf(request),
       note: `rolled back to revision ${revision}`,

@@ -3,10 +3,13 @@ import { kinds, plurals } from '../../shared/resources/resource.ts';
 import { mustOwn } from '../access/api-guard.ts';
 import type { Protection } from '../access/protection-metrics.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { HoldDesk } from '../holds/hold-desk.ts';
+import type { Leadership } from '../leader/leadership.ts';
 import type { PushHub } from '../push/push-hub.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { RolloutConductor } from '../rollout/conductor.ts';
 import type { Following } from '../store/follow.ts';
+import type { XdsHub } from '../xds/xds-hub.ts';
 import { toProblem } from './refusal.ts';
 import { readQuery } from './request.ts';
 
@@ -14,9 +17,13 @@ export type MeshParts = {
   readonly catalog: Catalog;
   readonly hub: PushHub;
   readonly registry: Registry;
+  readonly holds: HoldDesk;
+  readonly leadership: Leadership;
   readonly rollouts: Pick<RolloutConductor, 'outcomes'>;
   readonly store: { readonly name: string; readonly following: Following };
   readonly version: string;
+  /** Left out where xDS is not served. */
+  readonly xds?: XdsHub;
   readonly protection: Protection;
 };
 
@@ -64,6 +71,9 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
       sidecars: { connected: sidecars.filter((sidecar) => sidecar.connected).length, items: sidecars },
       services: servicesOf(catalog),
       rollout: hub.rollout('latest'),
+      leader: parts.leadership.isLeader,
+      holds: parts.holds.list(),
+      faults: catalog.faults.all(),
     });
   });
 }

@@ -9,7 +9,7 @@ const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5
 
 /** The figures of the control plane, read when somebody scrapes. */
 export function controlPlaneMetrics(
-  { catalog, hub, store, rollouts, protection }: MeshParts,
+  { catalog, hub, holds, leadership, store, rollouts, protection, xds }: MeshParts,
   watches: Watches,
 ): MetricRegistry {
   const registry = new MetricRegistry();
@@ -38,6 +38,28 @@ export function controlPlaneMetrics(
       return hub.rollout('latest')?.laggards.length ?? 0;
     },
   );
+  gauge('meshlane_control_plane_xds_clients', 'Connected clients of xDS.', () => xds?.connected ?? 0);
+  gauge(
+    'meshlane_control_plane_xds_clients_refusing',
+    'Connected clients of xDS that refused the last they were sent of some type.',
+    () => xds?.refusing ?? 0,
+  );
+  gauge(
+    'meshlane_control_plane_held_resources',
+    'Resources that are served although the store lost them or their lease ran out.',
+    () => catalog.holds.size,
+  );
+  gauge(
+    'meshlane_control_plane_held_sidecars',
+    'Sidecars that are left with what they have until somebody decides.',
+    () => holds.heldSidecars,
+  );
+  gauge(
+    'meshlane_control_plane_faulty_entries',
+    'Entries of the store that cannot be read as resources.',
+    () => catalog.faults.size,
+  );
+  gauge('meshlane_control_plane_leader', '1 at the control plane that leads.', () => (leadership.isLeader ? 1 : 0));
   gauge('meshlane_control_plane_watches', 'Open watches of the control API.', () => watches.size);
   gauge('meshlane_control_plane_resident_memory_bytes', 'Resident memory of the process.', () =>
     process.memoryUsage.rss(),

@@ -2,6 +2,7 @@
 import { type Kind, kinds, plurals } from '../../shared/resources/resource.ts';
 import { documentSchemas } from '../../shared/resources/schema.ts';
 import { historyPaths } from './history-paths.ts';
+import { holdPaths } from './hold-paths.ts';
 
 type Json = Record<string, unknown>;
 
@@ -23,6 +24,12 @@ const dryRun = {
   in: 'query',
   schema: { type: 'boolean', default: false },
   description: 'Check and show the effect; nothing is stored.',
+};
+const confirm = {
+  name: 'confirm',
+  in: 'query',
+  schema: { type: 'boolean', default: false },
+  description: 'Do it even if it takes away every route, or more than half of a service’s instances.',
 };
 const ifMatch = {
   name: 'If-Match',
@@ -57,7 +64,7 @@ export function openApiDocument(version: string): Json {
         'Resources of the mesh, how far their changes have come, and who is connected. Every error is application/problem+json.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
-    paths: { ...paths, ...meshPaths, ...historyPaths },
+    paths: { ...paths, ...meshPaths, ...historyPaths, ...holdPaths },
     security: [{ token: [] }, { certificate: [] }],
     components: {
       schemas: schemas(),
@@ -121,7 +128,7 @@ function pathsOf(kind: Kind): Record<string, Json> {
         operationId: `put${kind}`,
         summary: `Create or change one of the ${plural}`,
         description: '`kind` and `name` may be left out; when given, they must agree with the path.',
-        parameters: [dryRun, ifMatch, ifNoneMatch],
+        parameters: [dryRun, confirm, ifMatch, ifNoneMatch],
         requestBody: input,
         responses: {
           '200': answer('Changed, or unchanged at the same revision.', reference(kind), written),
@@ -134,13 +141,15 @@ function pathsOf(kind: Kind): Record<string, Json> {
         tags: [kind],
         operationId: `delete${kind}`,
         summary: `Remove one of the ${plural}`,
-        parameters: [dryRun, ifMatch],
+        parameters: [dryRun, confirm, ifMatch],
         responses: {
           '200': answer('The resource as it was.', reference(kind), {
             'x-meshlane-revision': written['x-meshlane-revision'],
           }),
           '404': problem('There is none of that name.'),
-          ...(kind === 'Service' ? { '409': problem('It is in use; the detail names its users.') } : {}),
+          '409': problem(
+            kind === 'Service' ? 'It is in use; the detail names its users.' : 'Too much would be lost at once.',
+          ),
           '412': refusals['412'],
         },
       },
@@ -175,7 +184,7 @@ const meshPaths: Record<string, Json> = {
       summary: 'Create or change many resources, all or nothing',
       description:
         'All at one revision. A YAML body is a stream of documents. Pointers of faults start with `/resources/{index}`.',
-      parameters: [dryRun],
+      parameters: [dryRun, confirm],
       requestBody: {
         required: true,
         content: {
@@ -232,6 +241,19 @@ const meshPaths: Record<string, Json> = {
       operationId: 'listSidecars',
       summary: 'Connected sidecars and the ones that left in the last minute',
       responses: { '200': answer('By name.', { type: 'object' }) },
+    },
+  },
+  '/v1/xds': {
+    get: {
+      tags: ['Mesh'],
+      operationId: 'getXds',
+      summary: 'Clients of xDS and what they cannot be told',
+      responses: {
+        '200': answer('What each client was sent, took and refused; what of the mesh has no equal in xDS.', {
+          type: 'object',
+        }),
+        '404': problem('xDS is not served.'),
+      },
     },
   },
   '/v1/status': {

@@ -23,7 +23,9 @@ export function addPlanRoute(server: FastifyInstance, catalog: Catalog, registry
     const recorded = readRequests(mustBeList(requests, '/requests', mostRequests));
     const documents = mustBeList(resources, '/resources', mostResources);
     const changes = documents.map((document): Change => ({ type: 'put', document }));
-    const outcome = await registry.apply(changes, { dryRun: true, pointerOf: (index) => `/resources/${index}` });
+    const pointerOf = (index: number) => `/resources/${index}`;
+    // It tells what would become of the requests, whether or not that is meant.
+    const outcome = await registry.apply(changes, { dryRun: true, isAnsweredFor: true, pointerOf });
     if (!outcome.ok) return sendProblem(reply, toProblem(outcome.refusal));
     const rerouted = await reroutedBy(outcome.effects, catalog, recorded);
     return reply.send({ ...describeDryRun(outcome), requests: recorded.length, rerouted });

@@ -15,6 +15,11 @@ export const problemTable = {
     title: 'The service is in use',
     text: 'Instances, routes or policies refer to the service; the detail names them. Remove or change them first.',
   },
+  held: {
+    status: 409,
+    title: 'Too much would be lost at once',
+    text: 'The change would take away every route, or more than half of a service’s instances, by itself or with what was removed in the last seconds; the detail names them. Send it again with ?confirm=true if that is meant.',
+  },
   stale: {
     status: 412,
     title: 'The precondition does not hold',

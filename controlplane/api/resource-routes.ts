@@ -38,18 +38,24 @@ export function addResourceRoutes(
       return reply.type('application/json').send(stored.document);
     });
     server.put<Named>(one, async (request, reply) => {
-      const { dryRun } = readQuery(request, ['dryRun']);
+      const options = readOptions(request);
       const document = oneDocument(request);
       const path = { kind, name: request.params.name };
       const change: Change = { type: 'put', document, path, ...readPrecondition(request) };
-      return answer(reply, registry, change, { dryRun: readSwitch(dryRun, 'dryRun'), ...authorOf(request) });
+      return answer(reply, registry, change, options);
     });
     server.delete<Named>(one, async (request, reply) => {
-      const { dryRun } = readQuery(request, ['dryRun']);
+      const options = readOptions(request);
       const change: Change = { type: 'delete', kind, name: request.params.name, ...readPrecondition(request) };
-      return answer(reply, registry, change, { dryRun: readSwitch(dryRun, 'dryRun'), ...authorOf(request) });
+      return answer(reply, registry, change, options);
     });
   }
+}
+
+function readOptions(request: FastifyRequest): ApplyOptions {
+  const { dryRun, confirm } = readQuery(request, ['dryRun', 'confirm']);
+  const isAnsweredFor = readSwitch(confirm, 'confirm');
+  return { dryRun: readSwitch(dryRun, 'dryRun'), isAnsweredFor, ...authorOf(request) };
 }
 
 async function answer(

@@ -1,6 +1,8 @@
 /**
  * What the store holds, as resources in memory: kept by following the store, read by the API, the push stream and every
- * check. It is only ever a copy: a change becomes visible here when the store tells of it.
+ * check. It is only ever a copy: a change becomes visible here when the store tells of it. It differs from the store where
+ * that cannot be trusted: an entry that cannot be read leaves the last good version here, and what a listing lost without
+ * anybody having written so stays until somebody decides (`holds`).
  */
 
 import type { Log } from '../../observability/logging/log.ts';
@@ -9,19 +11,34 @@ import { readResource } from '../../shared/resources/read.ts';
 import type { ResourceSet } from '../../shared/resources/references.ts';
 import { type Kind, keyOf, kinds, type ResourceKey } from '../../shared/resources/resource.ts';
 import { type AnyResource, isKind } from '../../shared/resources/schema.ts';
+import { type Clock, systemClock } from '../../shared/time/clock.ts';
+import { Holds } from '../holds/holds.ts';
+import { listingHoldId, whyToHold } from '../holds/listing-hold.ts';
+import { countByGroup } from '../holds/losses.ts';
+import { releasedKey, releasedKeys } from '../holds/released.ts';
 import type { FollowSink } from '../store/follow.ts';
 import type { Listing, StoreChange, StoreEntry } from '../store/store.ts';
+import { EntryFaults } from './entry-faults.ts';
 import { StoredResource } from './stored-resource.ts';
+import { isOurs, writerKey } from './writer-mark.ts';
 
 /** What changed at one revision, or between two when the store had to be listed again. */
 export type CatalogChange = {
   readonly revision: number;
   readonly changed: readonly StoredResource[];
   readonly removed: readonly { readonly kind: Kind; readonly name: string }[];
+  /** What was removed, as it was last. */
+  readonly gone: readonly StoredResource[];
 };
 
-/** The key that every write of a control plane changes too, so that two replicas never write on what they have not seen. */
-export const writerKey = 'meta/writer';
+/** What came from the store at one revision. */
+type News = {
+  readonly revision: number;
+  readonly entries: readonly StoreEntry[];
+  readonly deleted: readonly string[];
+  /** `ours`: followed whatever it takes away. */
+  readonly origin: 'ours' | 'foreign' | 'other store';
+};
 
 export class Catalog implements ResourceSet, FollowSink {
   readonly #byKind: Readonly<Record<Kind, Map<string, StoredResource>>> = {
@@ -34,16 +51,29 @@ export class Catalog implements ResourceSet, FollowSink {
   readonly #listeners = new Set<(change: CatalogChange) => void>();
   readonly #metaListeners = new Set<(key: string) => void>();
   readonly #waiting = new Set<{ revision: number; resolve(reached: boolean): void }>();
+  readonly #replacedListeners = new Set<() => void>();
   readonly #log: Log;
+  readonly #clock: Clock;
+  /** What is served although the store does not have it any more, or its lease ran out. */
+  readonly holds: Holds;
+  readonly faults = new EntryFaults();
   #revision = 0;
+  #highestRevision = 0;
 
-  constructor(log: Log) {
+  constructor(log: Log, clock: Clock = systemClock) {
     this.#log = log;
+    this.#clock = clock;
+    this.holds = new Holds(clock);
   }
 
   /** Store revision up to which everything is known here. */
   get revision(): number {
     return this.#revision;
+  }
+
+  /** The same, but for a store that went back: the highest revision ever known here. */
+  get highestRevision(): number {
+    return this.#highestRevision;
   }
 
   /** Revision of the last write by any replica; 0 before the first. */
@@ -52,8 +82,7 @@ export class Catalog implements ResourceSet, FollowSink {
   }
 
   get(key: ResourceKey): AnyResource | undefined {
-    const slash = key.indexOf('/');
-    return this.stored(key.slice(0, slash) as Kind, key.slice(slash + 1))?.resource;
+    return this.#find(key)?.resource;
   }
 
   *list(kind: Kind): Iterable<AnyResource> {
@@ -62,6 +91,18 @@ export class Catalog implements ResourceSet, FollowSink {
 
   stored(kind: Kind, name: string): StoredResource | undefined {
     return this.#byKind[kind].get(name);
+  }
+
+  /** False for what is here but in the store no more. */
+  isInStore(key: ResourceKey): boolean {
+    return this.holds.of(key)?.cause !== 'listing';
+  }
+
+  /** Revision of what the store has under the key, good or not; 0 when it has nothing there. */
+  revisionInStore(key: ResourceKey): number {
+    const fault = this.faults.of(key);
+    if (fault) return fault.revision;
+    return (this.isInStore(key) && this.#find(key)?.revision) || 0;
   }
 
   count(kind: Kind): number {
@@ -100,6 +141,12 @@ export class Catalog implements ResourceSet, FollowSink {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Calls the listener after the store was replaced by another one or an older copy, whose revisions begin anew. */
+  subscribeReplaced(listener: () => void): () => void {
+    this.#replacedListeners.add(listener);
+    return () => this.#replacedListeners.delete(listener);
+  }
+
   /** Resolves to true once everything up to the revision is known here, to false after the time given. */
   waitFor(revision: number, timeoutMs: number): Promise<boolean> {
     if (this.#revision >= revision) return Promise.resolve(true);
@@ -113,61 +160,110 @@ export class Catalog implements ResourceSet, FollowSink {
     });
   }
 
-  onListing({ revision, entries }: Listing): void {
+  onListing({ revision, entries }: Listing, { isOtherStore = revision < this.#revision } = {}): void {
     const keys = new Set(entries.map((entry) => entry.key));
-    const gone = [...[...this.all()].map(({ key }) => key), ...this.#meta.keys()].filter((key) => !keys.has(key));
-    const changed = entries.filter((entry) => this.#isNews(entry));
-    this.#take(revision, changed, gone);
+    const known = [...[...this.all()].map(({ key }) => key).filter((key) => this.isInStore(key)), ...this.#meta.keys()];
+    this.#take({
+      revision,
+      entries: isOtherStore ? entries : entries.filter((entry) => this.#isNews(entry)),
+      deleted: [...known, ...this.faults.all().map(({ key }) => key)].filter((key) => !keys.has(key)),
+      origin: isOtherStore ? 'other store' : 'foreign',
+    });
+    if (isOtherStore) for (const listener of this.#replacedListeners) listener();
   }
 
-  onChange({ revision, events }: StoreChange): void {
-    this.#take(
+  onChange(change: StoreChange): void {
+    const { revision, events } = change;
+    this.#take({
       revision,
-      events.flatMap((event) => (event.type === 'put' ? [event.entry] : [])),
-      events.flatMap((event) => (event.type === 'delete' ? [event.key] : [])),
-    );
+      entries: events.flatMap((event) => (event.type === 'put' ? [event.entry] : [])),
+      deleted: events.flatMap((event) => (event.type === 'delete' ? [event.key] : [])),
+      origin: isOurs(change) ? 'ours' : 'foreign',
+    });
   }
 
   #isNews(entry: StoreEntry): boolean {
     if (isMeta(entry.key)) return this.meta(entry.key)?.revision !== entry.revision;
     const key = readKey(entry.key);
-    return key === null || this.stored(key.kind, key.name)?.revision !== entry.revision;
+    return key === null || this.revisionInStore(`${key.kind}/${key.name}`) !== entry.revision;
   }
 
-  #take(revision: number, entries: readonly StoreEntry[], deletedKeys: readonly string[]): void {
+  #take(news: News): void {
+    const { revision, entries, deleted } = news;
     const removed: { kind: Kind; name: string }[] = [];
+    const gone: StoredResource[] = [];
     const changed: StoredResource[] = [];
+    const changedMeta: string[] = [];
+    const isDoubtful = news.origin !== 'ours' && deleted.some((key) => readKey(key) !== null);
+    const before = isDoubtful ? countByGroup(this.#resources()) : null;
     const remove = (text: string) => {
       const key = readKey(text);
-      if (key && this.#byKind[key.kind].delete(key.name)) removed.push(key);
+      const stored = key && this.stored(key.kind, key.name);
+      if (!key || !stored) return;
+      this.#byKind[key.kind].delete(key.name);
+      this.holds.release(stored.key);
+      removed.push(key);
+      gone.push(stored);
     };
-    const changedMeta: string[] = [];
-    for (const key of deletedKeys) {
-      if (this.#meta.delete(key)) changedMeta.push(key);
-      remove(key);
-    }
+
     for (const entry of entries) {
       if (isMeta(entry.key)) {
         this.#meta.set(entry.key, entry);
         changedMeta.push(entry.key);
+        if (entry.key === releasedKey) for (const key of releasedKeys(entry)) if (!this.isInStore(key)) remove(key);
       }
       if (!readKey(entry.key)) continue;
       const stored = this.#read(entry);
-      if (!stored) {
-        remove(entry.key);
-        continue;
-      }
+      if (!stored) continue;
       this.#byKind[stored.resource.kind].set(stored.resource.name, stored);
+      this.holds.release(stored.key);
       changed.push(stored);
     }
+    for (const key of deleted) {
+      if (this.#meta.delete(key)) changedMeta.push(key);
+      this.faults.end(key);
+    }
+    if (!before || !this.#hold(deleted, before, news.origin === 'other store')) for (const key of deleted) remove(key);
+
     this.#revision = revision;
+    this.#highestRevision = Math.max(this.#highestRevision, revision);
     if (changed.length > 0 || removed.length > 0)
-      for (const listener of this.#listeners) listener({ revision, changed, removed });
+      for (const listener of this.#listeners) listener({ revision, changed, removed, gone });
     for (const key of changedMeta) for (const listener of this.#metaListeners) listener(key);
     for (const waiting of this.#waiting) if (revision >= waiting.revision) waiting.resolve(true);
   }
 
-  /** Null for an entry that is no resource of ours, as after an edit by hand or a downgrade: better left out than spread. */
+  /** Keeps what the store lost, when that is too much to be believed; tells whether it does. */
+  #hold(deleted: readonly string[], before: ReturnType<typeof countByGroup>, isOtherStore: boolean): boolean {
+    const lost = new Set<ResourceKey>();
+    for (const text of deleted) {
+      const key = readKey(text);
+      if (key && this.stored(key.kind, key.name)) lost.add(`${key.kind}/${key.name}`);
+    }
+    if (lost.size === 0) return false;
+    const left = [...this.all()].filter(({ key }) => !lost.has(key)).map(({ resource }) => resource);
+    const why = whyToHold(before, left, isOtherStore);
+    if (why === null) return false;
+    const hold = listingHoldId([...lost]);
+    this.holds.add(hold, 'listing', why, lost);
+    const count = lost.size;
+    this.#log.warn('kept what is gone from the store until somebody decides; see meshlane holds', { hold, count, why });
+    return true;
+  }
+
+  *#resources(): Iterable<AnyResource> {
+    for (const { resource } of this.all()) yield resource;
+  }
+
+  #find(key: ResourceKey): StoredResource | undefined {
+    const slash = key.indexOf('/');
+    return this.stored(key.slice(0, slash) as Kind, key.slice(slash + 1));
+  }
+
+  /**
+   * Null for an entry that is no resource of ours, as after an edit by hand or a downgrade: what was good before stays in
+   * force, and the fault is told until the entry is good again or gone.
+   */
   #read(entry: StoreEntry): StoredResource | null {
     let document: unknown;
     try {
@@ -177,10 +273,12 @@ export class Catalog implements ResourceSet, FollowSink {
     }
     const read = readResource(document);
     if (read.ok && keyOf(read.value) === entry.key) {
+      this.faults.end(entry.key);
       const { kind, name } = read.value;
       return new StoredResource(read.value, entry, this.stored(kind, name));
     }
     const why = read.ok ? 'its name is not its key' : formatIssues(read.issues);
+    this.faults.add(entry, why, new Date(this.#clock.wallMs()).toISOString());
     this.#log.warn('an entry of the store is no valid resource and is left out', { key: entry.key, why });
     return null;
   }

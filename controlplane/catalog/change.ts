@@ -63,6 +63,7 @@ export type Refusal = {
   readonly code:
     | 'invalid'
     | 'in_use'
+    | 'held'
     | 'stale'
     | 'not_found'
     | 'too_large'
@@ -87,6 +88,8 @@ export type ApplyOptions = {
   readonly by?: string;
   /** The same in full, held to what it may do; absent for what the control plane does by itself. */
   readonly author?: Author;
+  /** Somebody answers for what it takes away: a user who confirmed it, or a sidecar that leaves. */
+  readonly isAnsweredFor?: boolean;
   /** Why, for the history. */
   readonly note?: string;
   /** Reaches all sidecars at once, whatever the resources say of their rollout. */

@@ -12,6 +12,7 @@ import { WithStable } from '../rollout/with-stable.ts';
 import type { Catalog } from './catalog.ts';
 import type { Change, Precondition, Refusal } from './change.ts';
 import { Faults } from './faults.ts';
+import { inStore } from './in-store.ts';
 import { Overlay } from './overlay.ts';
 import type { StoredResource } from './stored-resource.ts';
 
@@ -21,6 +22,7 @@ export type Step = {
   readonly key: ResourceKey;
   /** What is to be stored; what was stored when removed or unchanged. */
   readonly resource: AnyResource;
+  /** What the store has; undefined as well for what is only held. */
   readonly before: StoredResource | undefined;
 };
 
@@ -31,7 +33,7 @@ export type Plan =
 type Put = { readonly at: string; readonly read: AnyResource | null; readonly raw: AnyResource };
 
 export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (index: number) => string): Plan {
-  const overlay = new Overlay(catalog);
+  const overlay = new Overlay(inStore(catalog));
   const faults = new Faults();
   const stale: string[] = [];
   const missing: string[] = [];
@@ -49,21 +51,22 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
     const at = pointerOf(index);
     if (change.type === 'delete') {
       const key: ResourceKey = `${change.kind}/${change.name}`;
-      const before = catalog.stored(change.kind, change.name);
+      const known = catalog.stored(change.kind, change.name);
+      const before = catalog.isInStore(key) ? known : undefined;
       once(key, at);
-      if (change.onlyAtRevision !== undefined && before?.revision !== change.onlyAtRevision) return;
-      if (!holds(change.precondition, before)) stale.push(staleText(key, before));
-      else if (!before) missing.push(`${key} does not exist`);
+      if (change.onlyAtRevision !== undefined && known?.revision !== change.onlyAtRevision) return;
+      if (!isMet(change.precondition, before)) stale.push(staleText(key, before));
+      else if (!known) missing.push(`${key} does not exist`);
       else {
         overlay.remove(key);
-        steps.push({ action: 'removed', key, resource: before.resource, before });
+        steps.push({ action: 'removed', key, resource: known.resource, before });
       }
       return;
     }
     if (change.type === 'rollout') {
       const { resource, onlyAtRevision } = change;
       const before = catalog.stored(resource.kind, resource.name);
-      if (before?.revision === onlyAtRevision)
+      if (before?.revision === onlyAtRevision && catalog.isInStore(before.key))
         steps.push({ action: 'changed', key: keyOf(resource), resource, before });
       return;
     }
@@ -73,13 +76,16 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
     const raw = (read.ok ? read.value : document) as AnyResource;
     if (!isKind(raw?.kind) || typeof raw.name !== 'string') return;
     const key = keyOf(raw);
-    const before = catalog.stored(raw.kind, raw.name);
+    const known = catalog.stored(raw.kind, raw.name);
+    const before = catalog.isInStore(key) ? known : undefined;
     if (change.onlyIfMissing && before) return;
     once(key, at);
-    if (!holds(change.precondition, before)) stale.push(staleText(key, before));
-    overlay.put(key, read.ok ? read.value : null);
-    puts.push({ at, read: read.ok ? read.value : null, raw });
-    if (read.ok) steps.push(toStep(key, read.value, before));
+    if (!isMet(change.precondition, before)) stale.push(staleText(key, before));
+    // Where a default is enough, what is held comes back as it was.
+    const wanted = change.onlyIfMissing && known ? known.resource : read.ok ? read.value : null;
+    overlay.put(key, wanted);
+    puts.push({ at, read: wanted, raw });
+    if (wanted) steps.push(toStep(key, wanted, before, catalog.revisionInStore(key)));
   });
 
   // Only now is the whole change laid over the catalog.
@@ -96,9 +102,11 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
   return { ok: true, steps };
 }
 
-function toStep(key: ResourceKey, resource: AnyResource, before: StoredResource | undefined): Step {
+/** `inStore`: another revision than `before` has, when the entry was broken since and `before` is the last good one. */
+function toStep(key: ResourceKey, resource: AnyResource, before: StoredResource | undefined, inStore: number): Step {
   if (!before) return { action: 'created', key, resource, before };
   const isSame =
+    before.revision === inStore &&
     isDeepStrictEqual(before.resource.spec, resource.spec) &&
     isDeepStrictEqual(before.resource.labels, resource.labels) &&
     isDeepStrictEqual(before.resource.rollout, resource.rollout) &&
@@ -126,7 +134,7 @@ function withPath(input: unknown, path: Extract<Change, { type: 'put' }>['path']
   return { ...document, ...path };
 }
 
-function holds(precondition: Precondition | undefined, before: StoredResource | undefined): boolean {
+function isMet(precondition: Precondition | undefined, before: StoredResource | undefined): boolean {
   if (precondition === undefined) return true;
   if (precondition === 'absent') return before === undefined;
   if (before === undefined) return false;

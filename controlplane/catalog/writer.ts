@@ -9,14 +9,17 @@ import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import { changesOf, summaryOf } from '../history/entry.ts';
 import type { History } from '../history/history.ts';
+import { LossGuard } from '../holds/loss-guard.ts';
+import { releaseOf } from '../holds/released.ts';
 import { messageOf } from '../message-of.ts';
 import { written } from '../rollout/next-state.ts';
 import { BatchTooLarge, LoginRefused, type Operation, type Store, StoreFull } from '../store/store.ts';
-import { type Catalog, writerKey } from './catalog.ts';
+import type { Catalog } from './catalog.ts';
 import type { ApplyOptions, Author, Change, Effect, Outcome, Refusal } from './change.ts';
 import { plan, type Step } from './plan.ts';
 import { StoredResource } from './stored-resource.ts';
 import { keysOf, type Write, WriteQueue } from './write-queue.ts';
+import { writerMark } from './writer-mark.ts';
 
 const mostWaiting = 1_000;
 /** Longest time for which one write competes with the ones of other replicas. */
@@ -46,6 +49,8 @@ export class Writer {
   readonly #store: Store;
   readonly #history: History;
   readonly #clock: Clock;
+  /** Says what would be lost, to writes here and to leases that run out. */
+  readonly guard: LossGuard;
   readonly #writer = randomUUID();
   readonly #queue = new WriteQueue((writes) => this.#take(writes));
   #writes = 0;
@@ -63,6 +68,7 @@ export class Writer {
     this.#history = history;
     this.#clock = clock;
     this.#onOutcome = onOutcome;
+    this.guard = new LossGuard(catalog, clock);
   }
 
   /** Does all changes at one new revision, or none. Never rejects for what a user or the store did. */
@@ -119,6 +125,7 @@ export class Writer {
     const group: Planned[] = [];
     const later: Write[] = [];
     const touched = new Set<ResourceKey>();
+    const unanswered: Step[] = [];
     for (const write of writes) {
       const keys = write.changes.filter((change) => !this.#isMoot(change)).flatMap(keysOf);
       const touch = () => {
@@ -129,7 +136,7 @@ export class Writer {
         touch();
         continue;
       }
-      const { dryRun = false, pointerOf = () => '' } = write.options;
+      const { dryRun = false, pointerOf = () => '', isAnsweredFor = false } = write.options;
       const planned = plan(write.changes, this.#catalog, pointerOf);
       if (!planned.ok) {
         write.settle(planned);
@@ -137,10 +144,14 @@ export class Writer {
       }
       const steps = planned.steps.map((step) => this.#withRollout(step, write.options));
       const forbidden = forbiddenTo(write.options.author, steps);
+      // Writes that are taken together lose together.
+      const loss = isAnsweredFor ? null : this.guard.lossOf([...unanswered, ...steps]);
       if (forbidden) write.settle(forbidden);
+      else if (loss !== null) write.settle(refuseLoss(loss));
       else if (dryRun) write.settle({ ok: true, revision: seen, effects: steps.map((step) => toEffect(step)) });
       else if (steps.some(isToStore)) {
         group.push({ write, steps });
+        if (!isAnsweredFor) unanswered.push(...steps);
         touch();
       } else write.settle(unchanged(steps, seen));
     }
@@ -150,7 +161,9 @@ export class Writer {
   /** It does nothing, since what it would put is there. */
   #isMoot(change: Change): boolean {
     return (
-      change.type === 'put' && change.onlyIfMissing === true && keysOf(change).every((key) => this.#catalog.get(key))
+      change.type === 'put' &&
+      change.onlyIfMissing === true &&
+      keysOf(change).every((key) => this.#catalog.get(key) && this.#catalog.isInStore(key))
     );
   }
 
@@ -167,8 +180,10 @@ export class Writer {
 
   /** The new revision, why there is none, or `outrun` when another replica wrote meanwhile. */
   async #commit(group: readonly Planned[]): Promise<Committed> {
+    const isAnsweredFor = group.every(({ write }) => write.options.isAnsweredFor);
     try {
-      const operations = this.#operations(group.flatMap(({ steps }) => steps.filter(isToStore)));
+      const steps = group.flatMap((planned) => planned.steps.filter(isToStore));
+      const operations = this.#operations(steps, isAnsweredFor);
       const result = await this.#store.commit([...operations, ...(await this.#historyOf(group, operations.length))]);
       return result.ok ? result.revision : 'outrun';
     } catch (error) {
@@ -179,20 +194,29 @@ export class Writer {
     }
   }
 
-  #operations(steps: readonly Step[]): Operation[] {
-    const operations: Operation[] = steps.map(({ action, key, resource, before }) => {
-      const expected = before?.revision ?? 0;
+  #operations(steps: readonly Step[], isAnsweredFor: boolean): Operation[] {
+    const operations: Operation[] = [];
+    const released: ResourceKey[] = [];
+    for (const { action, key, resource, before } of steps) {
+      if (action === 'removed' && !before) {
+        released.push(key);
+        continue;
+      }
+      const expected = this.#catalog.revisionInStore(key);
       const former = before?.lease ? { formerLease: before.lease } : {};
-      if (action === 'removed') return { type: 'delete', key, expected, ...former };
+      if (action === 'removed') {
+        operations.push({ type: 'delete', key, expected, ...former });
+        continue;
+      }
       const seconds = resource.kind === 'Instance' ? resource.spec.leaseSeconds : undefined;
       const lease = seconds ? { leaseSeconds: seconds + garbageSeconds } : {};
       const { kind, name, labels, spec, rollout, status } = resource;
       const value = JSON.stringify({ kind, name, labels, spec, rollout, status });
-      return { type: 'put', key, value, expected, ...lease, ...former };
-    });
+      operations.push({ type: 'put', key, value, expected, ...lease, ...former });
+    }
+    if (released.length > 0) operations.push(releaseOf(released));
     this.#writes++;
-    const value = `${this.#writer} ${this.#writes}`;
-    operations.push({ type: 'put', key: writerKey, value, expected: this.#catalog.writerRevision });
+    operations.push(writerMark(this.#writer, this.#writes, isAnsweredFor, this.#catalog.writerRevision));
     return operations;
   }
 
@@ -232,6 +256,10 @@ function toEffect({ action, resource, before }: Step, revision?: number): Effect
 function unchanged(steps: readonly Step[], seen: number): Outcome {
   const last = Math.max(0, ...steps.map(({ resource }) => resource.revision ?? 0));
   return { ok: true, revision: last || seen, effects: steps.map((step) => toEffect(step)) };
+}
+
+function refuseLoss(loss: string): Refused {
+  return refuse('held', `this would take away ${loss}; confirm it with ?confirm=true or --confirm if that is meant`);
 }
 
 function refuse(code: Refusal['code'], detail: string): Refused {

@@ -14,7 +14,7 @@ import { Pacer } from './pacer.ts';
 import { describeRollout, RevisionLog, type Rollout } from './rollouts.ts';
 import { SidecarStream } from './sidecar-stream.ts';
 
-export type CloseReason = 'slow' | 'replaced' | 'stopping';
+export type CloseReason = 'slow' | 'replaced' | 'stopping' | 'restarted' | 'old';
 type Closer = (reason: CloseReason, text: string) => void;
 
 export type SidecarStatus = {
@@ -38,30 +38,35 @@ const rememberMs = 60_000;
 const mostStreams = 10_000;
 const mostRemembered = 1_000;
 const sweepMs = 500;
+/** Longest time of one stream, with jitter, so that sidecars spread over the control planes that are there now. */
+const longestStreamMs = 30 * 60_000;
+const streamJitter = 0.2;
 
 /** Sidecars try again to connect every 2.4 s at the slowest; so long after a start, all that are there are back. */
 export const reconnectMs = 5_000;
 
+type OpenStream = { readonly stream: SidecarStream; readonly close: Closer; readonly endsMs: number };
 type Gone = { readonly status: SidecarStatus; readonly atMs: number; hasLeft: boolean };
 
 export class PushHub {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #ackTimeoutMs: number;
+  readonly #longestStreamMs: number;
   readonly #backBeforeMs: number;
+  readonly #catalog: Catalog;
   /** Services of the sidecars that registered before the start and are not back yet, by sidecar. */
   readonly #awaited = new Map<string, string>();
   #hasHeard = false;
-  readonly #catalog: Catalog;
   readonly #feed: MeshFeed;
   readonly #pacer: Pacer;
   /** Changed since the last round over the streams. */
   #pending = new Map<ResourceKey, Pending>();
   #pendingRevision = 0;
-  readonly #streams = new Map<string, { readonly stream: SidecarStream; readonly close: Closer }>();
+  readonly #streams = new Map<string, OpenStream>();
   readonly #reportListeners = new Set<(sidecar: string, report: WireReport) => void>();
   readonly #gone = new Map<string, Gone>();
-  readonly #revisions: RevisionLog;
+  #revisions: RevisionLog;
   readonly #unsubscribe: readonly (() => void)[];
   readonly #timer: NodeJS.Timeout;
   /** Closed because they did not answer, since the start. */
@@ -71,13 +76,14 @@ export class PushHub {
     catalog: Catalog,
     clock: Clock,
     log: Log,
-    { ackTimeoutMs: timeoutMs = ackTimeoutMs, reconnectMs: windowMs = reconnectMs } = {},
+    { ackTimeoutMs: timeoutMs = ackTimeoutMs, reconnectMs: windowMs = reconnectMs, streamMs = longestStreamMs } = {},
   ) {
     this.#catalog = catalog;
     this.#feed = new MeshFeed(catalog);
     this.#clock = clock;
     this.#log = log;
     this.#ackTimeoutMs = timeoutMs;
+    this.#longestStreamMs = streamMs;
     this.#backBeforeMs = clock.monotonicMs() + windowMs;
     // An instance with a lease has the name of its sidecar; one without was written by somebody else.
     for (const { resource } of catalog.sorted('Instance'))
@@ -119,7 +125,8 @@ export class PushHub {
     this.#gone.delete(sidecar);
     this.#awaited.delete(sidecar);
     this.#hasHeard = true;
-    this.#streams.set(sidecar, { stream, close });
+    const ageMs = this.#longestStreamMs * (1 + streamJitter * (2 * Math.random() - 1));
+    this.#streams.set(sidecar, { stream, close, endsMs: this.#clock.monotonicMs() + ageMs });
     stream.sendAll();
     return stream;
   }
@@ -173,6 +180,18 @@ export class PushHub {
     return describeRollout(number, resources, streams, { gone, awaited, isTooEarly: isEarly && !this.#hasHeard });
   }
 
+  /** Ends all streams, so that every sidecar comes back and gets everything anew: the revisions here are others now. */
+  restart(why: string): void {
+    for (const { stream, close } of [...this.#streams.values()]) {
+      this.remove(stream);
+      close('restarted', why);
+    }
+    this.#gone.clear();
+    this.#revisions = new RevisionLog(this.#catalog);
+    this.#pendingRevision = this.#catalog.revision;
+    this.#publish();
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#pacer.close();
@@ -222,7 +241,13 @@ export class PushHub {
     for (const { stream } of this.#streams.values()) edition = Math.min(edition, stream.edition);
     this.#feed.forget(edition);
     if (this.#clock.monotonicMs() >= this.#backBeforeMs) this.#awaited.clear();
-    for (const { stream, close } of this.#streams.values()) {
+    const nowMs = this.#clock.monotonicMs();
+    for (const { stream, close, endsMs } of this.#streams.values()) {
+      if (endsMs <= nowMs && stream.waitingMs === 0) {
+        this.remove(stream);
+        close('old', 'reconnect: the stream has come to its longest age');
+        continue;
+      }
       if (stream.waitingMs < this.#ackTimeoutMs) continue;
       this.slowClosed++;
       const { sidecar } = stream.hello;

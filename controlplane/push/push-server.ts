@@ -1,6 +1,4 @@
 /** The push protocol as a service of gRPC: streams go to the hub, registrations to the registry. */
-import type { Server, Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
 import type { Address } from '../../shared/discovery/address.ts';
 import { discoveryMethods } from '../../shared/discovery/discovery-methods.ts';
 import type { WireHello, WireSidecarMessage } from '../../shared/discovery/messages.ts';
@@ -12,8 +10,10 @@ import { unary } from '../../shared/grpc/server/unary.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import type { Gate } from '../access/gate.ts';
 import { type Pass, type PushCaller, PushGuard } from '../access/push-guard.ts';
+import { listenerOf } from '../access/secure-listener.ts';
 import type { ServerTls } from '../access/server-tls.ts';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { Admission } from '../holds/admission.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { CloseReason, PushHub } from './push-hub.ts';
 import { deregister, heartbeat, register } from './registration.ts';
@@ -35,10 +35,13 @@ const codes: Readonly<Record<CloseReason, grpc.status>> = {
   slow: grpc.status.DEADLINE_EXCEEDED,
   replaced: grpc.status.ABORTED,
   stopping: grpc.status.UNAVAILABLE,
+  restarted: grpc.status.UNAVAILABLE,
+  old: grpc.status.UNAVAILABLE,
 };
 
 export type PushServerParts = {
   readonly hub: PushHub;
+  readonly admission: Admission;
   readonly catalog: Catalog;
   readonly registry: Registry;
   readonly clock: Clock;
@@ -49,7 +52,7 @@ export type PushServerParts = {
 
 /** Serves the push protocol; rejects with one line that names the port and the flag when it cannot listen. */
 export function startPushServer(parts: PushServerParts, address: Address): Promise<GrpcServer> {
-  const { hub, registry, clock, tls } = parts;
+  const { hub, admission, registry, clock, tls } = parts;
   const guard = new PushGuard(parts.gate, parts.catalog);
   const admit = (call: ServerCall<unknown>) => guard.admit(call);
   const { Stream, Register, Heartbeat, Deregister } = discoveryMethods;
@@ -57,7 +60,7 @@ export function startPushServer(parts: PushServerParts, address: Address): Promi
     decode: Stream.requestDeserialize,
     open: (call) => {
       const caller = guard.admit(call);
-      return caller instanceof StatusError ? caller : new StreamHandler(hub, guard, caller, call);
+      return caller instanceof StatusError ? caller : new StreamHandler(hub, admission, guard, caller, call);
     },
   };
   const methods: Methods = {
@@ -74,14 +77,10 @@ export function startPushServer(parts: PushServerParts, address: Address): Promi
     }),
   };
   const limits = { mostConnections, mostCalls, mostMessageBytes };
-  const secure = tls ? { newListener: (accept: (socket: Socket) => void) => secureListener(tls, accept) } : {};
-  return startGrpcServer({ ...limits, ...secure, methods, flag: '--push', now: () => clock.monotonicMs() }, address);
-}
-
-function secureListener(tls: ServerTls, accept: (socket: Socket) => void): Server {
-  const listener = createTlsServer({ ...tls.options, ALPNProtocols: ['h2'], noDelay: true }, accept);
-  tls.attach(listener);
-  return listener;
+  return startGrpcServer(
+    { ...limits, ...listenerOf(tls), methods, flag: '--push', now: () => clock.monotonicMs() },
+    address,
+  );
 }
 
 /** One call of Stream: nothing until Hello has come, a stream of the hub from then on. */
@@ -91,11 +90,22 @@ class StreamHandler implements CallHandler<WireSidecarMessage> {
   readonly #helloTimer: NodeJS.Timeout;
   readonly #guard: PushGuard;
   readonly #caller: PushCaller;
+  readonly #admission: Admission;
   #pass: Pass | null = null;
+  #hello: WireHello | null = null;
+  #leaveQueue: (() => void) | null = null;
+  /** Null until it is served. */
   #stream: SidecarStream | null = null;
 
-  constructor(hub: PushHub, guard: PushGuard, caller: PushCaller, call: ServerCall<WireSidecarMessage>) {
+  constructor(
+    hub: PushHub,
+    admission: Admission,
+    guard: PushGuard,
+    caller: PushCaller,
+    call: ServerCall<WireSidecarMessage>,
+  ) {
     this.#hub = hub;
+    this.#admission = admission;
     this.#guard = guard;
     this.#caller = caller;
     this.#call = call;
@@ -104,13 +114,14 @@ class StreamHandler implements CallHandler<WireSidecarMessage> {
 
   onMessage({ hello, ack, scope, report }: WireSidecarMessage): void {
     const stream = this.#stream;
-    if (!stream) return this.#begin(hello);
-    if (ack) stream.ack(ack);
+    if (!this.#hello) return this.#begin(hello);
+    if (ack) stream?.ack(ack);
     else if (scope) {
       const fault = scopeFault(scope.services);
       if (fault) this.#refuse(fault);
-      else stream.setScope(scope.services);
-    } else if (report && isSoundReport(report)) this.#hub.report(stream.hello.sidecar, report);
+      else if (stream) stream.setScope(scope.services);
+      else this.#hello = { ...this.#hello, services: scope.services };
+    } else if (stream && report && isSoundReport(report)) this.#hub.report(stream.hello.sidecar, report);
   }
 
   onEnd(): void {
@@ -135,10 +146,14 @@ class StreamHandler implements CallHandler<WireSidecarMessage> {
     const pass = this.#guard.claim(this.#caller, hello, denied);
     if (typeof pass === 'string') return denied(pass);
     this.#pass = pass;
-    const { peer } = this.#call;
+    this.#hello = hello;
+    this.#leaveQueue = this.#admission.enter(hello, () => this.#open());
+  }
+
+  #open(): void {
     this.#stream = this.#hub.open(
-      hello,
-      peer,
+      this.#hello!,
+      this.#call.peer,
       (message) => this.#call.send(message),
       (reason, text) => this.#end(codes[reason], text),
     );
@@ -157,6 +172,7 @@ class StreamHandler implements CallHandler<WireSidecarMessage> {
 
   #leave(): void {
     clearTimeout(this.#helloTimer);
+    this.#leaveQueue?.();
     if (this.#stream) this.#hub.remove(this.#stream);
     this.#stream = null;
     this.#pass?.release();

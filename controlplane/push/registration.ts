@@ -8,6 +8,7 @@ import type { Registry } from '../registry/registry.ts';
 const codes: Readonly<Record<Refusal['code'], grpc.status>> = {
   invalid: grpc.status.INVALID_ARGUMENT,
   in_use: grpc.status.FAILED_PRECONDITION,
+  held: grpc.status.FAILED_PRECONDITION,
   stale: grpc.status.ABORTED,
   not_found: grpc.status.NOT_FOUND,
   too_large: grpc.status.RESOURCE_EXHAUSTED,
@@ -45,7 +46,8 @@ export async function deregister(
   { name }: WireInstanceName,
   options: ApplyOptions,
 ): Promise<WireLease> {
-  const outcome = await registry.apply([{ type: 'delete', kind: 'Instance', name }], options);
+  const left = { ...options, isAnsweredFor: true };
+  const outcome = await registry.apply([{ type: 'delete', kind: 'Instance', name }], left);
   if (!outcome.ok) throw toStatus(outcome.refusal);
   return { revision: outcome.revision, leaseSeconds: 0 };
 }

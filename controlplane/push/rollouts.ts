@@ -55,7 +55,7 @@ export class RevisionLog {
 
   constructor(catalog: Catalog) {
     this.#catalog = catalog;
-    this.#addAll([...catalog.all()]);
+    this.#addAll([...catalog.all()].filter(({ key }) => catalog.isInStore(key)));
   }
 
   /** Takes a change; what was removed between two listings of the store is noted at the later one. */

@@ -2,7 +2,8 @@
  * Who is in the mesh: registrations with a lease, renewed by heartbeats. Whether a lease has run out is decided here and
  * not by the store, so that a control plane that was away does not empty the mesh: after its start, and after any time in
  * which it could not hear heartbeats, every instance gets one full lease of grace, and time for its sidecar to find the
- * way back. A heartbeat makes no new revision.
+ * way back. A heartbeat makes no new revision. Every replica does this, and not a leader: whoever hears a heartbeat knows
+ * of it even when the store is away, and what one removes the others need not.
  */
 
 import type { Log } from '../../observability/logging/log.ts';
@@ -12,6 +13,7 @@ import type { Catalog, CatalogChange } from '../catalog/catalog.ts';
 import type { ApplyOptions, Change, Outcome } from '../catalog/change.ts';
 import type { StoredResource } from '../catalog/stored-resource.ts';
 import type { Writer } from '../catalog/writer.ts';
+import { LeaseHolds } from '../holds/lease-holds.ts';
 import { messageOf } from '../message-of.ts';
 import type { Store } from '../store/store.ts';
 
@@ -24,6 +26,8 @@ const stalledMs = 1_000;
 /** Sidecars try again to connect every 2.4 s at the slowest, and to send a heartbeat every second. */
 const leastGraceMs = 5_000;
 const mostRemovals = 100;
+/** Time between two looks at the lease of an instance that is held. */
+const lookAgainMs = 2_000;
 
 export class Registry {
   readonly #catalog: Catalog;
@@ -32,6 +36,7 @@ export class Registry {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #leases = new Map<string, Lease>();
+  readonly #held: LeaseHolds;
   readonly #unsubscribe: () => void;
   #timer: NodeJS.Timeout | undefined;
   #sweptMs: number;
@@ -43,6 +48,7 @@ export class Registry {
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
+    this.#held = new LeaseHolds(catalog.holds, writer.guard, clock, log);
     this.#sweptMs = clock.monotonicMs();
     for (const stored of catalog.sorted('Instance')) this.#follow(stored);
     this.#giveGrace();
@@ -75,16 +81,17 @@ export class Registry {
     const ofService = { kind: 'Service', name: spec?.service, spec: { protocol: 'http1' } };
     // What is wrong with the service's name is told where the instance says it.
     if (readResource(ofService).ok) changes.push({ type: 'put', document: ofService, onlyIfMissing: true });
-    return this.apply(changes, options);
+    return this.apply(changes, { ...options, isAnsweredFor: true });
   }
 
   /** Renews the lease of an instance; null when there is no such instance, so that it has to register again. */
   async heartbeat(name: string): Promise<Renewal | null> {
     const stored = this.#catalog.stored('Instance', name);
-    if (!stored) return null;
+    if (!stored || !this.#catalog.isInStore(stored.key)) return null;
     const lease = this.#leases.get(name);
     if (!lease) return { revision: stored.revision, leaseSeconds: 0 };
     lease.deadlineMs = this.#clock.monotonicMs() + lease.leaseMs;
+    this.#held.renewed(stored);
     try {
       if (stored.lease && !(await this.#store.keepAlive(stored.lease))) return null;
     } catch (error) {
@@ -133,23 +140,34 @@ export class Registry {
     const lateMs = nowMs - this.#sweptMs - sweepMs;
     this.#sweptMs = nowMs;
     if (lateMs > stalledMs) this.#giveGrace();
-    const due = [...this.#leases.values()].filter((lease) => lease.deadlineMs <= nowMs).slice(0, mostRemovals);
     const expired: Lease[] = [];
-    for (const lease of due) if (await this.#hasExpired(lease)) expired.push(lease);
+    for (const lease of this.#leases.values())
+      if (lease.deadlineMs <= nowMs && (await this.#hasExpired(lease))) expired.push(lease);
     const still = expired.filter((lease) => lease.deadlineMs <= this.#clock.monotonicMs());
-    if (still.length > 0 && !this.#closed) await this.#remove(still);
+    if (still.length > 0 && !this.#closed) await this.#end(still);
     this.#sweptMs = this.#clock.monotonicMs();
+  }
+
+  async #end(expired: readonly Lease[]): Promise<void> {
+    const { few, overdue } = this.#held.leaving(expired.map(({ stored }) => stored));
+    await this.#remove(few, false);
+    await this.#remove(overdue, true);
+    const againMs = this.#clock.monotonicMs() + lookAgainMs;
+    for (const lease of expired) if (this.#catalog.holds.of(lease.stored.key)) lease.deadlineMs = againMs;
   }
 
   /** Asks the store as well, since the heartbeats may go to another control plane. */
   async #hasExpired(lease: Lease): Promise<boolean> {
     const nowMs = this.#clock.monotonicMs();
-    if (!lease.stored.lease) return true;
+    // It has none in the store, and whoever comes back registers again.
+    if (!lease.stored.lease || !this.#catalog.isInStore(lease.stored.key)) return true;
     try {
       const time = await this.#store.leaseTime(lease.stored.lease);
       if (time === null) return true;
       const renewedMs = nowMs - (time.grantedMs - time.remainingMs);
-      if (renewedMs + lease.leaseMs > lease.deadlineMs) lease.deadlineMs = renewedMs + lease.leaseMs;
+      const deadlineMs = renewedMs + lease.leaseMs;
+      if (deadlineMs > lease.deadlineMs) lease.deadlineMs = deadlineMs;
+      if (deadlineMs > nowMs) this.#held.renewed(lease.stored);
       return lease.deadlineMs <= nowMs;
     } catch {
       // Whoever hears the heartbeats could not tell the store either: they get one lease to do so.
@@ -158,18 +176,16 @@ export class Registry {
     }
   }
 
-  async #remove(expired: readonly Lease[]): Promise<void> {
-    const outcome = await this.#writer.apply(
-      expired.map(({ stored }) => ({
-        type: 'delete',
-        kind: 'Instance',
-        name: stored.resource.name,
-        onlyAtRevision: stored.revision,
-      })),
-    );
-    if (!outcome.ok) throw new Error(outcome.refusal.detail);
-    for (const { resource } of outcome.effects)
-      this.#log.info('an instance left the mesh: its lease ran out', { instance: resource.name });
+  async #remove(leaving: readonly StoredResource[], isAnsweredFor: boolean): Promise<void> {
+    for (let i = 0; i < leaving.length; i += mostRemovals) {
+      const changes = leaving.slice(i, i + mostRemovals).map(({ resource: { name }, revision }): Change => {
+        return { type: 'delete', kind: 'Instance', name, onlyAtRevision: revision };
+      });
+      const outcome = await this.#writer.apply(changes, { isAnsweredFor });
+      if (!outcome.ok) throw new Error(outcome.refusal.detail);
+      for (const { resource } of outcome.effects)
+        this.#log.info('an instance left the mesh: its lease ran out', { instance: resource.name });
+    }
   }
 }
 

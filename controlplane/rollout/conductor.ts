@@ -62,17 +62,17 @@ export class RolloutConductor {
       hub.onReport((sidecar, report) => {
         for (const watch of this.#watches.values()) watch.take(sidecar, report, clock.monotonicMs());
       }),
-      () => this.#board.close(),
     ];
     this.#plan();
   }
 
   /** Resolves when the decision that is on its way has come to its end. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
-    return this.#turn;
+    await this.#turn;
+    await this.#board.close();
   }
 
   #watch(rolling: Rolling): void {

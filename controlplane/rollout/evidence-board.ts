@@ -72,8 +72,15 @@ export class EvidenceBoard {
     }
   }
 
-  close(): void {
+  /** Takes back what was told here, so that nobody waits to hear more of it. */
+  async close(): Promise<void> {
     this.#unsubscribe();
+    const told = [...this.#published.keys()].map((key) => evidenceKey(key, this.#replica));
+    try {
+      for (const key of told) await this.#store.commit([{ type: 'delete', key }]);
+    } catch (error) {
+      this.#log.info('what was seen of rollouts could not be taken back', { why: messageOf(error) });
+    }
   }
 
   #hear(key: string): void {

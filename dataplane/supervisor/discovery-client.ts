@@ -46,6 +46,7 @@ export type DiscoveryEvents = {
 };
 
 export type DiscoveryOptions = {
+  /** Addresses of replicas of one control plane, `HOST:PORT,HOST:PORT`. */
   readonly controlPlane: string;
   readonly sidecar: string;
   readonly service: string;
@@ -65,7 +66,8 @@ const mostErrorText = 256 * 1024;
 
 /**
  * The sidecar's end of the push stream. It comes back after every loss, with full jitter so that many sidecars do not
- * come at once, and keeps the instance of its application registered.
+ * come at once, to the next replica of the control plane in an order of its own, and keeps the instance of its application
+ * registered.
  */
 export class Discovery {
   readonly #options: DiscoveryOptions;
@@ -73,6 +75,8 @@ export class Discovery {
   readonly #log: Log;
   readonly #streamRefusals: RefusalPauses;
   readonly #leaseRefusals: RefusalPauses;
+  /** Of the replicas of the control plane; the first one is in use. */
+  readonly #addresses: string[];
   #client: GrpcClient;
   #stream: PushCall | null = null;
   #revision = 0;
@@ -93,7 +97,8 @@ export class Discovery {
     this.#log = log;
     this.#streamRefusals = new RefusalPauses(log, 'the push stream');
     this.#leaseRefusals = new RefusalPauses(log, 'the registration');
-    this.#client = newClient(options);
+    this.#addresses = shuffled(options.controlPlane.split(','));
+    this.#client = this.#newClient();
     if (options.credentials)
       options.credentials.onRenewed = (needsConnection) => this.#takeCredentials(needsConnection);
   }
@@ -105,7 +110,7 @@ export class Discovery {
     this.#leaseRefusals.reset();
     if (needsConnection) {
       const old = this.#client;
-      this.#client = newClient(this.#options);
+      this.#client = this.#newClient();
       this.#stream?.cancel();
       old.close();
     }
@@ -117,6 +122,19 @@ export class Discovery {
       clearTimeout(this.#leaseTimer);
       void this.#renew(true);
     }
+  }
+
+  /** Of several replicas the next one is tried. */
+  #useNextReplica(): void {
+    if (this.#isClosed || this.#addresses.length < 2) return;
+    this.#addresses.push(this.#addresses.shift()!);
+    const old = this.#client;
+    this.#client = this.#newClient();
+    old.close();
+  }
+
+  #newClient(): GrpcClient {
+    return newClient(this.#addresses[0]!, this.#options.credentials);
   }
 
   /** `revision` and `mesh` are those of the configuration in force. */
@@ -145,6 +163,7 @@ export class Discovery {
       if (this.#failures === 0 && !this.#isClosed && pauseMs === null)
         this.#log.warn('the push stream is down, serving what is known', { why });
       this.#events.onConnected(false);
+      this.#useNextReplica();
       this.#reconnect(pauseMs);
     };
     stream.on('data', (update: WireUpdate) => {
@@ -290,13 +309,21 @@ export class Discovery {
   }
 }
 
-function newClient({ controlPlane, credentials }: DiscoveryOptions): GrpcClient {
-  const place = parseAddress(controlPlane, '--control-plane');
+function newClient(address: string, credentials: DiscoveryOptions['credentials']): GrpcClient {
+  const place = parseAddress(address, '--control-plane');
   return new GrpcClient({
-    authority: controlPlane,
+    authority: address,
     connect: () => credentials?.connect(place) ?? connect({ ...place, noDelay: true }),
     fields: () => credentials?.fields ?? [],
   });
+}
+
+/** The same in an order of chance, so that sidecars spread over the replicas. */
+function shuffled(addresses: readonly string[]): string[] {
+  return addresses
+    .map((address) => ({ address, rank: Math.random() }))
+    .sort((a, b) => a.rank - b.rank)
+    .map(({ address }) => address);
 }
 
 /** An answer stays below the 4 MB that a control plane takes: the more refusals, the shorter the reason of each. */

@@ -117,7 +117,14 @@ async function measure<Report extends PushReport | SustainedReport>(
   const [api, pushPort] = [await freePort(), await freePort()];
   const addresses = ['--api', `127.0.0.1:${api}`, '--push', `127.0.0.1:${pushPort}`];
   const plane = await startProcess({
-    ...onProxyCpu(rig.place, process.execPath, [mainFile, 'control-plane', ...addresses, '--store', 'sqlite::memory:']),
+    ...onProxyCpu(rig.place, process.execPath, [
+      mainFile,
+      'control-plane',
+      ...addresses,
+      '--store',
+      'sqlite::memory:',
+      '--insecure',
+    ]),
     cwd: root,
     t: rig.owner,
     ready: /^ready: /,

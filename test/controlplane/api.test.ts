@@ -326,14 +326,14 @@ t.test('OpenAPI, its page, metrics and health are served', async (t) => {
   const { body: document } = await plane.call('GET', '/openapi.json');
   t.equal(document.openapi, '3.1.0');
   t.same(Object.keys(document.paths).sort(), [
-    ...['apply', 'diff', 'history', 'history/{revision}'].map((path) => `/v1/${path}`),
+    ...['apply', 'diff', 'history', 'history/{revision}', 'holds', 'holds/{id}'].map((path) => `/v1/${path}`),
     ...['instances', 'instances/{name}', 'instances/{name}/heartbeat', 'plan', 'policies', 'policies/{name}'].map(
       (path) => `/v1/${path}`,
     ),
     ...['rollback', 'rollouts/{revision}', 'routes', 'routes/{name}', 'services', 'services/{name}'].map(
       (path) => `/v1/${path}`,
     ),
-    ...['sidecars', 'status'].map((path) => `/v1/${path}`),
+    ...['sidecars', 'status', 'xds'].map((path) => `/v1/${path}`),
   ]);
   t.match(document.components.schemas.Route.properties.spec.properties.hostnames.default, ['*']);
   t.same(document.components.schemas.ServiceInput.required, ['kind', 'name']);

@@ -4,6 +4,7 @@ import { skipWithout } from '../../harness/peers.ts';
 import { startTcpRelay } from '../../harness/tcp-relay.ts';
 import { until } from '../../harness/until.ts';
 import { etcdctl, startEtcd } from '../etcd.ts';
+import { Sidecar } from '../sidecar.ts';
 import { serveMesh } from './served-mesh.ts';
 
 t.test('etcd comes back as another one', await skipWithout('etcd', 'etcdctl'), async (whole) => {
@@ -29,8 +30,10 @@ t.test('etcd comes back as another one', await skipWithout('etcd', 'etcdctl'), a
     etcd = await startEtcd(whole, etcd);
     await until(() => mesh.plane.output().includes('the store is another one than before'), { timeoutMs: 5_000 });
     await until(async () => (await mesh.putService('anew')).status === 201, { timeoutMs: 5_000 });
-    await until(() => mesh.sidecar.documents.has('Service/anew'), { timeoutMs: 5_000 });
-    t.equal(mesh.sidecar.ended, null);
+    t.match(mesh.sidecar.ended, { details: /the store was replaced/ });
+    const again = new Sidecar(t, mesh.plane.push, 'side-1');
+    await until(() => again.documents.has('Service/anew'), { timeoutMs: 5_000 });
+    t.ok(again.documents.has('Service/kept-1'), 'what the store lost is held');
   });
 
   whole.test('ends nothing', async (t) => {
