@@ -1,6 +1,7 @@
 /** The push protocol as a service of gRPC: streams go to the hub, registrations to the registry. */
 import type { Address } from '../../shared/discovery/address.ts';
-import { discoveryMethods, type WireHello, type WireSidecarMessage } from '../../shared/discovery/discovery.ts';
+import { discoveryMethods } from '../../shared/discovery/discovery-methods.ts';
+import type { WireHello, WireSidecarMessage } from '../../shared/discovery/messages.ts';
 import { grpc } from '../../shared/grpc/grpc.ts';
 import { type GrpcServer, type Methods, startGrpcServer } from '../../shared/grpc/server/grpc-server.ts';
 import type { CallHandler, Method, ServerCall } from '../../shared/grpc/server/server-call.ts';

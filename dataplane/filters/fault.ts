@@ -1,6 +1,6 @@
 import type { Fault as Settings } from '../../shared/resources/filters/fault.ts';
 import { durationMs } from '../../shared/time/duration.ts';
-import { type LocalReply, localReply } from '../message/local-reply.ts';
+import { type LocalReply, localReply, withStatus } from '../message/local-reply.ts';
 
 const twoTo32 = 4_294_967_296;
 
@@ -34,6 +34,6 @@ export class Fault {
 }
 
 function abortReply({ status, grpcStatus }: NonNullable<Settings['abort']>): LocalReply {
-  const reply = { ...localReply('fault_injected'), status };
+  const reply = withStatus(localReply('fault_injected'), status);
   return grpcStatus === undefined ? reply : { ...reply, grpcStatus };
 }

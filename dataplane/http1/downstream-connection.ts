@@ -12,7 +12,7 @@ import { RequestHead } from '../message/request-head.ts';
 import type { Downstream } from '../pipeline/downstream.ts';
 import { Exchange } from '../pipeline/exchange.ts';
 import { Lingering } from '../transport/lingering.ts';
-import { ascii, leastDirect } from '../transport/out-buffer.ts';
+import { ascii, leastDirect, type OutBuffer } from '../transport/out-buffer.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
@@ -37,6 +37,7 @@ type State = 'idle' | 'busy' | 'tunnel' | 'lingering' | 'closed';
 /** The server side of HTTP/1.1: one connection of a caller, its requests answered in order. */
 export class Http1DownstreamConnection implements Downstream, BodySink, TransportOwner {
   readonly #context: WorkerContext;
+  readonly #out: OutBuffer;
   readonly #transport: Transport;
   readonly #caller: Caller;
   readonly #head = new RequestHead();
@@ -79,7 +80,8 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
     this.#mostBodyBytes = bodyBytes > 0 ? bodyBytes : Number.POSITIVE_INFINITY;
     this.#exchange = new Exchange(context, this, direction, caller, this.#head);
     this.#timer = new WheelTimer(() => this.#onDeadline());
-    this.#heads = new ReplyHeads(context.out, direction === 'inbound');
+    this.#out = context.out.of(this);
+    this.#heads = new ReplyHeads(this.#out, direction === 'inbound');
     this.#transport = transport;
     this.#armTimer(context.limits.headTimeoutMs, false);
     transport.start(this);
@@ -295,7 +297,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   }
 
   sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
-    const { out } = this.#context;
+    const out = this.#out;
     if (!this.#sendsChunks) return out.pass(this.#transport, bytes, from, to, isLasting);
     out.hex(to - from);
     out.constant(crlf);
@@ -304,7 +306,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   }
 
   sendEnd(trailers: Head | null): void {
-    const { out } = this.#context;
+    const out = this.#out;
     if (this.#sendsChunks) {
       out.constant(lastChunk);
       if (trailers === null) out.constant(crlf);
@@ -347,7 +349,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   }
 
   flush(): void {
-    this.#context.out.flushTo(this.#transport);
+    this.#out.flushTo(this.#transport);
   }
 
   endTunnel(): void {
@@ -373,7 +375,7 @@ export class Http1DownstreamConnection implements Downstream, BodySink, Transpor
   }
 
   abort(): void {
-    this.#context.out.discard(); // what is put together was for this caller alone
+    this.#out.discard(); // what is put together was for this caller alone
     this.#transport.reset();
     this.onClosed();
   }

@@ -3,7 +3,7 @@ import { WheelTimer } from '../../shared/time/timer-wheel.ts';
 import { dropListed, type Head, HeadVerdict, isOffered, noLength } from '../message/head.ts';
 import { ReplyHead } from '../message/reply-head.ts';
 import { openTransport } from '../transport/open.ts';
-import { ascii, leastDirect } from '../transport/out-buffer.ts';
+import { ascii, leastDirect, type OutBuffer } from '../transport/out-buffer.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { Pool, PooledConnection } from '../upstream/pool.ts';
 import type { UpstreamRequest } from '../upstream/upstream-connection.ts';
@@ -25,6 +25,7 @@ type State = 'connecting' | 'idle' | 'head' | 'body' | 'tunnel' | 'closed';
 /** The client side of HTTP/1.1: one connection to an endpoint, one request at a time. */
 export class Http1UpstreamConnection implements PooledConnection, BodySink, TransportOwner {
   readonly #context: WorkerContext;
+  readonly #out: OutBuffer;
   readonly #pool: Pool;
   #transport: Transport;
   readonly #timer: WheelTimer;
@@ -49,6 +50,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
 
   constructor(context: WorkerContext, pool: Pool) {
     this.#context = context;
+    this.#out = context.out.of(this);
     this.#pool = pool;
     this.#bornMs = context.now();
     this.#timer = new WheelTimer(() => this.#onDeadline());
@@ -97,7 +99,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   }
 
   abort(): void {
-    this.#context.out.discard(); // what is put together was for this instance alone
+    this.#out.discard(); // what is put together was for this instance alone
     this.#request = null;
     // Without framing of ours a FIN would look like the end that the caller wanted.
     if (this.#state === 'tunnel') this.#transport.reset();
@@ -107,7 +109,8 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   // --- request ------------------------------------------------------------------------------------------------------
 
   begin(request: UpstreamRequest): void {
-    const { out, wheel } = this.#context;
+    const out = this.#out;
+    const { wheel } = this.#context;
     wheel.disarm(this.#timer);
     this.#request = request;
     this.#requests++;
@@ -130,7 +133,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   /** A small body leaves together with the head. */
   #writeHeld(body: Buffer): void {
     if (body.length < leastDirect) return this.#writeBody(body, 0, body.length);
-    this.#context.out.flushTo(this.#transport);
+    this.#out.flushTo(this.#transport);
     this.sendBody(body, 0, body.length, false);
     this.flushRequest();
   }
@@ -138,20 +141,20 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   /** What does not last is copied, so that a slow endpoint holds no more of a caller's memory than what it still has to take. */
   sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     if (this.#sendsChunks && this.#state !== 'tunnel') this.#writeBody(bytes, from, to);
-    else this.#context.out.pass(this.#transport, bytes, from, to, isLasting);
+    else this.#out.pass(this.#transport, bytes, from, to, isLasting);
   }
 
   flushRequest(): void {
-    this.#context.out.flushTo(this.#transport);
+    this.#out.flushTo(this.#transport);
   }
 
   sendEnd(trailers: Head | null): void {
     this.#writeEnd(trailers);
-    this.#context.out.flushTo(this.#transport);
+    this.#out.flushTo(this.#transport);
   }
 
   #writeBody(bytes: Buffer, from: number, to: number): void {
-    const { out } = this.#context;
+    const out = this.#out;
     if (!this.#sendsChunks) return out.copy(bytes, from, to);
     out.hex(to - from);
     out.constant(crlf);
@@ -162,7 +165,7 @@ export class Http1UpstreamConnection implements PooledConnection, BodySink, Tran
   #writeEnd(trailers: Head | null): void {
     this.#isRequestSent = true;
     if (!this.#sendsChunks) return;
-    const { out } = this.#context;
+    const out = this.#out;
     out.constant(lastChunk);
     if (trailers === null) out.constant(crlf);
     else writeTrailers(out, trailers);

@@ -129,9 +129,10 @@ export class Listener {
 
   /** A reset costs least, and tells the caller at once that nothing was begun. */
   #refuse(socket: Socket): void {
+    const isNews = this.#stats.onRefused(this.#context.now());
     socket.on('error', () => socket.destroy());
     socket.resetAndDestroy();
-    if (!this.#stats.onRefused(this.#context.now())) return;
+    if (!isNews) return;
     const { connections } = this.#context.limits;
     this.#context.onProblem(
       'connections refused',

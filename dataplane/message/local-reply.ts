@@ -38,6 +38,11 @@ export function localReply(code: ErrorCode, detail = ''): LocalReply {
   return detail === '' ? reply : { ...reply, body: Buffer.from(`${errorTable[code].text} (${detail})\n`) };
 }
 
+/** The reply with another status. A 205 has no content (RFC 9110 §15.3.6). */
+export function withStatus(reply: LocalReply, status: number): LocalReply {
+  return { ...reply, status, body: status === 205 ? nothing : reply.body };
+}
+
 /** A reply that tells how often its request was tried. */
 export function withTries(reply: LocalReply, tries: number): LocalReply {
   return { ...reply, fields: `${reply.fields}x-meshlane-tries: ${tries}\r\n` };
@@ -46,13 +51,8 @@ export function withTries(reply: LocalReply, tries: number): LocalReply {
 /** The reply that a user chose for when a breaker keeps a request from all endpoints, or the one there is without. */
 export function fallbackReply(fallback: Fallback | undefined): LocalReply {
   if (fallback === undefined || fallback.service !== undefined) return localReply('breaker_open');
-  return {
-    status: fallback.status,
-    reason: 'breaker_open',
-    contentType: fallback.contentType,
-    fields: '',
-    body: Buffer.from(fallback.body),
-  };
+  const { status, contentType, body } = fallback;
+  return withStatus({ status, reason: 'breaker_open', contentType, fields: '', body: Buffer.from(body) }, status);
 }
 
 /** What a reply comes to for a caller of gRPC: the status of its call, all in the head. `contentType` is its form of gRPC. */

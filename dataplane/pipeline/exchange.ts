@@ -148,7 +148,7 @@ export class Exchange implements Hedged, ReplyTaker {
   }
 
   get attempts(): number {
-    return this.#tries.count;
+    return this.#try.number;
   }
 
   get attempt(): number {
@@ -180,6 +180,7 @@ export class Exchange implements Hedged, ReplyTaker {
     this.#downstream = this.#ownDownstream;
     this.#text = null;
     this.#try.connection = null;
+    this.#try.number = 0;
     this.#held.begin();
     this.#retriesWhenDone = false;
     this.#requestBytes = 0;
@@ -350,6 +351,7 @@ export class Exchange implements Hedged, ReplyTaker {
     }
     this.#tries.onStart(picked);
     this.#try.begin(picked, nowMs);
+    this.#try.number = this.#tries.count;
     const { perTryMs } = backend.timeouts;
     this.#deadlines.activeMs = nowMs;
     this.#deadlines.retryAtMs = 0;
@@ -472,8 +474,12 @@ export class Exchange implements Hedged, ReplyTaker {
     if (!this.#try.isOpen) return;
     const nowMs = this.#context.now();
     this.#try.end(verdict === 'failure', nowMs);
+    this.#reportTry(failure);
+  }
+
+  #reportTry(failure: ErrorCode | null): void {
     if (this.trace.isSampled && this.direction === 'outbound' && this.#context.recordsSpans)
-      reportAttempt(this, failure, this.status, nowMs, this.#context);
+      reportAttempt(this, failure, this.status, this.#context.now(), this.#context);
   }
 
   /** Leaves the try without a verdict: its connection is closed, or it waits for one no longer. */
@@ -496,6 +502,7 @@ export class Exchange implements Hedged, ReplyTaker {
     this.#observeLatency();
     this.#try.leave();
     this.#try.lose(this.#context.now());
+    this.#reportTry(null);
     this.#followHedge(hedge);
   }
 
@@ -511,7 +518,9 @@ export class Exchange implements Hedged, ReplyTaker {
       return false;
     }
     this.#try.onStatus(head.status, this.#context.now());
+    this.status = head.status;
     this.#settle(null, 'none');
+    this.status = 0;
     this.#followHedge(hedge);
     return true;
   }

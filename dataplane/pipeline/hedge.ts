@@ -1,6 +1,7 @@
 import { TraceContext } from '../../observability/tracing/trace-context.ts';
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { noKey } from '../cluster/balancer/balancer.ts';
+import type { BreakerCause } from '../cluster/breaker/breaker.ts';
 import type { Caller } from '../message/caller.ts';
 import type { Head } from '../message/head.ts';
 import type { ReplyHead } from '../message/reply-head.ts';
@@ -10,13 +11,16 @@ import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { grpcStatusAt, httpStatusOf } from './grpc.ts';
+import { asksForRetry } from './retry.ts';
 import type { HedgeSettings, RuleBackend } from './rule.ts';
+import { reportAttempt, type Traced } from './spans.ts';
 import type { Tries } from './tries.ts';
 import { UpstreamTry } from './upstream-try.ts';
 
 /** The exchange as its hedge sees it. */
 export type Hedged = UpstreamRequest &
-  PoolWaiter & {
+  PoolWaiter &
+  Traced & {
     /** A good reply to the hedge has begun, before the first request had one: it takes its place. */
     onHedgeWon(hedge: Hedge): void;
     /** Nothing comes of the hedge. */
@@ -39,14 +43,16 @@ export function planHedge(
 ): Hedge | null {
   const nowMs = context.now();
   if (hedge === null || !cluster.hasOther(tries.endpoints, nowMs)) return null;
+  const picked = cluster.pick(noKey, tries.endpoints, nowMs);
+  if (typeof picked === 'string') return null;
   if (!hedge.budget.tryTake(nowMs)) {
     stats.onHedge('over_budget');
     return null;
   }
-  const picked = cluster.pick(noKey, tries.endpoints, nowMs);
-  if (typeof picked === 'string') return null;
   tries.onStart(picked);
-  return new Hedge(exchange, picked, heldBody, context);
+  const second = new Hedge(exchange, picked, heldBody, context);
+  second.try.number = tries.count;
+  return second;
 }
 
 /**
@@ -57,29 +63,65 @@ export function planHedge(
  *
  * It stands between its connection and the exchange for as long as it lives.
  */
-export class Hedge implements UpstreamRequest, PoolWaiter {
+export class Hedge implements UpstreamRequest, PoolWaiter, Traced {
   readonly attempt: number;
   readonly trace = new TraceContext();
   readonly try = new UpstreamTry();
   #state: 'open' | 'leading' | 'over' = 'open';
   readonly #exchange: Hedged;
   readonly #endpoint: PooledEndpoint;
-  readonly #now: () => number;
+  readonly #context: WorkerContext;
   /** What was held of the request when this began; nobody changes it before the exchange is over. */
   readonly heldBody: Buffer;
 
-  constructor(exchange: Hedged, endpoint: PooledEndpoint, heldBody: Buffer, { now, recordsSpans }: WorkerContext) {
+  constructor(exchange: Hedged, endpoint: PooledEndpoint, heldBody: Buffer, context: WorkerContext) {
     this.#exchange = exchange;
     this.#endpoint = endpoint;
     this.heldBody = heldBody;
-    this.#now = now;
+    this.#context = context;
     this.attempt = exchange.attempt;
     this.trace.copyFrom(exchange.trace);
-    if (this.trace.isSampled && recordsSpans) this.trace.newSpan();
+    if (this.#isReported) this.trace.newSpan();
   }
 
   get head(): RequestHead {
     return this.#exchange.head;
+  }
+
+  get asked(): RequestHead {
+    return this.#exchange.asked;
+  }
+
+  get backend(): RuleBackend | null {
+    return this.#exchange.backend;
+  }
+
+  get ruleName(): string {
+    return this.#exchange.ruleName;
+  }
+
+  get endpoint(): PooledEndpoint {
+    return this.#endpoint;
+  }
+
+  get breakerCause(): BreakerCause | null {
+    return this.try.breakerCause;
+  }
+
+  get startMs(): number {
+    return this.#exchange.startMs;
+  }
+
+  get attempts(): number {
+    return this.try.number;
+  }
+
+  get attemptStartMs(): number {
+    return this.try.startMs;
+  }
+
+  get #isReported(): boolean {
+    return this.trace.isSampled && this.#context.recordsSpans;
   }
 
   get caller(): Caller {
@@ -103,7 +145,7 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
   readonly isRequestWhole = true;
 
   begin(): void {
-    this.try.begin(this.#endpoint, this.#now());
+    this.try.begin(this.#endpoint, this.#context.now());
     const connection = this.try.acquire(this);
     if (connection === null) return;
     if (typeof connection === 'string') this.onConnectionFailure(connection);
@@ -118,19 +160,21 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
   /** It is not needed any more. */
   cancel(): void {
     if (this.#state !== 'open') return;
-    this.#leave();
-    this.try.end(false, this.#now());
-  }
-
-  #leave(): void {
-    this.#state = 'over';
     this.try.leave();
+    this.#end(false, null, 0);
   }
 
-  #fail(isBlamed: boolean): void {
-    this.#state = 'over';
-    this.try.end(isBlamed, this.#now());
+  #fail(isBlamed: boolean, code: ErrorCode | null, status: number): void {
+    this.#end(isBlamed, code, status);
     this.#exchange.onHedgeFailed(this);
+  }
+
+  /** The exchange does not tell of it: it did not lead. */
+  #end(isBlamed: boolean, code: ErrorCode | null, status: number): void {
+    const nowMs = this.#context.now();
+    this.#state = 'over';
+    this.try.end(isBlamed, nowMs);
+    if (this.#isReported) reportAttempt(this, code, status, nowMs, this.#context);
   }
 
   onConnection(connection: UpstreamConnection): void {
@@ -141,13 +185,13 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
 
   onConnectionFailure(code: ErrorCode): void {
     if (this.#state === 'leading') this.#exchange.onConnectionFailure(code);
-    else if (this.#state === 'open') this.#fail(code === 'upstream_connect');
+    else if (this.#state === 'open') this.#fail(code === 'upstream_connect', code, 0);
   }
 
   onUpstreamFailure(code: ErrorCode, isStale: boolean): void {
     this.try.connection = null;
     if (this.#state === 'leading') this.#exchange.onUpstreamFailure(code, isStale);
-    else if (this.#state === 'open') this.#fail(!isStale);
+    else if (this.#state === 'open') this.#fail(!isStale, code, 0);
   }
 
   onReplyHead(head: ReplyHead, hasBody: boolean): boolean {
@@ -157,15 +201,17 @@ export class Hedge implements UpstreamRequest, PoolWaiter {
 
   /** A failure is no reply worth having while the first request may still get one. */
   #wins(head: ReplyHead): boolean {
-    const callStatus = this.head.isGrpc ? httpStatusOf(grpcStatusAt(head, head.grpcStatusField)) : 0;
-    const status = Math.max(head.status, callStatus);
-    if (status < 500) this.#exchange.onHedgeWon(this);
-    else {
-      this.try.onStatus(status, this.#now());
-      this.try.connection = null;
-      this.#fail(true);
+    const { retry } = this.#exchange.backend!;
+    const callStatus = this.head.isGrpc ? grpcStatusAt(head, head.grpcStatusField) : -1;
+    const status = Math.max(head.status, httpStatusOf(callStatus));
+    if (status < 500 && !asksForRetry(head, retry) && !retry.grpcStatuses.has(callStatus)) {
+      this.#exchange.onHedgeWon(this);
+      return true;
     }
-    return status < 500;
+    this.try.onStatus(status, this.#context.now());
+    this.try.connection = null;
+    this.#fail(false, null, head.status);
+    return false;
   }
 
   onInterim(head: ReplyHead): void {

@@ -8,6 +8,8 @@ import { Attempt } from './attempt.ts';
 export class UpstreamTry extends Attempt<PooledEndpoint> {
   /** Null while somebody waits for it, and once its reply is whole or it has failed. */
   connection: UpstreamConnection | null = null;
+  /** Which try of its request it is, from 1; 0 while there is none. */
+  number = 0;
   #waiter: PoolWaiter | null = null;
 
   /** A connection at once, null when the waiter gets one later, or why there is none. */

@@ -1,5 +1,6 @@
 import type { SlotTable } from '../../observability/metrics/slots.ts';
 import type { Fallback } from '../../shared/resources/breaker.ts';
+import type { RuleHedge } from '../../shared/resources/hedge.ts';
 import type { Labels } from '../../shared/resources/resource.ts';
 import type { Backend, RouteRule } from '../../shared/resources/route.ts';
 import type { InstanceResource } from '../../shared/resources/schema.ts';
@@ -72,7 +73,11 @@ export function compileSnapshot(
 }
 
 /** What a rule says in place of the policies of its backends. */
-type RuleOverrides = FilteredRule & Pick<RouteRule, 'hedge' | 'retry' | 'timeouts'>;
+type RuleOverrides = FilteredRule &
+  Pick<RouteRule, 'retry' | 'timeouts'> & {
+    /** Null for none, whatever the service has. */
+    readonly hedge?: RuleHedge | null | undefined;
+  };
 
 class Compiler {
   readonly #store: ResourceStore;
@@ -147,7 +152,7 @@ class Compiler {
     }));
     const { filters, matches } = rule;
     const mirrorOf = (mirror: Backend) =>
-      this.#directBackend(mirrorName(route), mirrorName(name), mirror, { filters, matches });
+      this.#directBackend(mirrorName(route), mirrorName(name), mirror, { filters, matches, hedge: null });
     const mirrors = compileMirrors(rule.mirrors ?? [], { route, name }, mirrorOf, this.#context);
     const ownFilters = ruleFilters(rule, this.#context.random);
     const labels = { direction: 'outbound', service: '', route };
@@ -216,7 +221,7 @@ class Compiler {
       budget: state.budget,
       load: state.load,
       retry: rule.retry ? retrySettings(rule.retry) : settings.retry,
-      hedge: hedgeSettings(rule.hedge ?? settings.hedge, name, state),
+      hedge: hedgeSettings(rule.hedge === undefined ? settings.hedge : rule.hedge, name, state),
       timeouts: rule.timeouts ? timeoutSettings(rule.timeouts, settings.timeouts) : settings.timeouts,
       breakerReply: fallbackReply(settings.fallback),
       fallback: null,

@@ -14,7 +14,7 @@ const mostMs = 60_000;
  */
 const steps = [2, 3, 7, 11].map((prime) => Math.sqrt(prime) % 1);
 
-/** Where copies of a rule's requests go. `backendOf` finds the backend of a service, null when it is not there. */
+/** Where copies of a rule's requests go. `backendOf` finds the backend of a service, which is not hedged; null when it is not there. */
 export function compileMirrors(
   mirrors: readonly Mirror[],
   { route, name }: { route: string; name: string },
@@ -36,7 +36,6 @@ function sentOnce(backend: RuleBackend): RuleBackend {
   return {
     ...backend,
     retry: { ...retry, attempts: 0, onStale: false, grpcStatuses: new Set() },
-    hedge: null,
     timeouts: { ...timeouts, maxStreamMs: maxStreamMs === 0 ? mostMs : Math.min(maxStreamMs, mostMs) },
   };
 }

@@ -4,6 +4,7 @@ import { retriableStatuses } from '../pipeline/grpc.ts';
 import type { RetrySettings } from '../pipeline/retry.ts';
 
 const highestStatus = 599;
+const none: ReadonlySet<number> = new Set();
 
 export function retrySettings(retry: RuleRetry): RetrySettings {
   const on = new Set<string>(retry.on);
@@ -18,14 +19,16 @@ export function retrySettings(retry: RuleRetry): RetrySettings {
     fields: on.has('retriable-headers')
       ? retry.headers.map(({ name, value }) => ({ name: name.toLowerCase(), value: value ?? null }))
       : [],
-    grpcStatuses: new Set(
-      retry.on.map((condition) => retriableStatuses[condition] ?? -1).filter((code) => code !== -1),
-    ),
+    grpcStatuses: retry.attempts > 0 ? grpcStatusesOf(retry.on) : none,
     methods: new Set(retry.methods),
     backoffMs: durationMs(retry.backoff),
     maxBackoffMs: durationMs(retry.maxBackoff),
     maxRetryAfterMs: durationMs(retry.maxRetryAfter),
   };
+}
+
+function grpcStatusesOf(on: readonly string[]): ReadonlySet<number> {
+  return new Set(on.map((condition) => retriableStatuses[condition] ?? -1).filter((code) => code !== -1));
 }
 
 function statusesOf(on: ReadonlySet<string>, listed: readonly number[]): Uint8Array {

@@ -1,10 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { isIP } from 'node:net';
-import { checkServerIdentity as checkIdentity, type PeerCertificate } from 'node:tls';
+import { isIP, type Socket } from 'node:net';
+import { connect } from 'node:tls';
 import type { Log } from '../../observability/logging/log.ts';
+import type { Address } from '../../shared/discovery/address.ts';
 import { FileWatch } from '../../shared/files/file-watch.ts';
-import { grpc } from '../../shared/grpc/grpc.ts';
 
 /** Paths of what a sidecar shows the control plane, and knows it by; null where there is none. */
 export type CredentialFiles = {
@@ -47,28 +47,20 @@ export class ControlPlaneCredentials {
     return credentials;
   }
 
-  /** For a new connection to a host. */
-  channelTo(host: string): { readonly credentials: grpc.ChannelCredentials; readonly options: grpc.ChannelOptions } {
+  /** Begins a connection; null in the clear, which needs nothing of ours. */
+  connect({ host, port }: Address): Socket | null {
     const { ca, certificate, privateKey } = this.#contents;
-    if (ca === null) return { credentials: grpc.credentials.createInsecure(), options: {} };
-    if (isIP(host) === 0) return { credentials: grpc.credentials.createSsl(ca, privateKey, certificate), options: {} };
-    // An address must not be sent as server name (RFC 6066 §3), and the library would: so another is, and the address checked.
-    const checkServerIdentity = (_name: string, shown: PeerCertificate) => checkIdentity(host, shown);
-    return {
-      credentials: grpc.credentials.createSsl(ca, privateKey, certificate, { checkServerIdentity }),
-      options: { 'grpc.ssl_target_name_override': 'control-plane' },
-    };
+    if (ca === null) return null;
+    const shown = certificate === null || privateKey === null ? {} : { cert: certificate, key: privateKey };
+    const named = isIP(host) === 0 ? { servername: host } : {}; // an address must not be sent as one (RFC 6066 §3)
+    return connect({ host, port, ca, ...shown, ...named, ALPNProtocols: ['h2'] }).setNoDelay(true);
   }
 
-  /** Shows the token with each call, over whatever connection. */
-  readonly interceptor: grpc.Interceptor = (options, nextCall) =>
-    new grpc.InterceptingCall(nextCall(options), {
-      start: (metadata, listener, next) => {
-        const { token } = this.#contents;
-        if (token !== null) metadata.set('authorization', `Bearer ${token.toString('latin1').trim()}`);
-        next(metadata, listener);
-      },
-    });
+  /** What each call shows, over whatever connection. */
+  get fields(): readonly (readonly [name: string, value: string])[] {
+    const { token } = this.#contents;
+    return token === null ? [] : [['authorization', `Bearer ${token.toString('latin1').trim()}`]];
+  }
 
   async reload(): Promise<void> {
     const { token: _oldToken, ...before } = this.#contents;

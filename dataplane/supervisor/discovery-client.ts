@@ -1,18 +1,20 @@
+import { connect } from 'node:net';
 import type { Log } from '../../observability/logging/log.ts';
 import { parseAddress } from '../../shared/discovery/address.ts';
-import {
-  type DiscoveryClient,
-  DiscoveryService,
-  type WireEntry,
-  type WireKey,
-  type WireLease,
-  type WireRejection,
-  type WireReport,
-  type WireSidecarMessage,
-  type WireUpdate,
-} from '../../shared/discovery/discovery.ts';
+import { discoveryMethods } from '../../shared/discovery/discovery-methods.ts';
+import type {
+  WireEntry,
+  WireKey,
+  WireLease,
+  WireRejection,
+  WireReport,
+  WireSidecarMessage,
+  WireUpdate,
+} from '../../shared/discovery/messages.ts';
 import { formatIssues } from '../../shared/errors/problem.ts';
-import { channelOptions, grpc } from '../../shared/grpc/grpc.ts';
+import type { ClientCall } from '../../shared/grpc/client/client-call.ts';
+import { GrpcClient } from '../../shared/grpc/client/grpc-client.ts';
+import { type CallError, Status } from '../../shared/grpc/status.ts';
 import { readResource } from '../../shared/resources/read.ts';
 import type { ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource, InstanceResource } from '../../shared/resources/schema.ts';
@@ -53,6 +55,8 @@ export type DiscoveryOptions = {
   readonly credentials: ControlPlaneCredentials | null;
 };
 
+type PushCall = ClientCall<WireSidecarMessage, WireUpdate>;
+
 const firstBackoffMs = 100;
 const mostBackoffMs = 2000;
 const callTimeoutMs = 5000;
@@ -73,8 +77,8 @@ export class Discovery {
   readonly #leaseRefusals: RefusalPauses;
   /** Of the replicas of the control plane; the first one is in use. */
   readonly #addresses: string[];
-  #client: DiscoveryClient;
-  #stream: grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate> | null = null;
+  #client: GrpcClient;
+  #stream: PushCall | null = null;
   #revision = 0;
   #mesh = '';
   /** The scope is still to be told, when the control plane takes more. */
@@ -129,7 +133,7 @@ export class Discovery {
     old.close();
   }
 
-  #newClient(): DiscoveryClient {
+  #newClient(): GrpcClient {
     return newClient(this.#addresses[0]!, this.#options.credentials);
   }
 
@@ -143,14 +147,14 @@ export class Discovery {
   #connect(): void {
     this.#retryTimer = null;
     if (this.#isClosed) return;
-    const stream = this.#client.stream();
+    const stream = this.#client.call(discoveryMethods.Stream);
     this.#stream = stream;
     const { sidecar, service, version } = this.#options;
     const inForce = { revision: this.#revision, mesh: this.#mesh };
     stream.write({ hello: { sidecar, service, version, ...inForce, scoped: true, services: this.#events.scope() } });
     this.#isScopeDue = false;
     let isOver = false;
-    const onOver = (why: string, error: { code?: grpc.status; message: string } = { message: why }) => {
+    const onOver = (why: string, error: { code?: number; message: string } = { message: why }) => {
       if (isOver) return;
       isOver = true;
       if (this.#stream === stream) this.#stream = null;
@@ -172,7 +176,7 @@ export class Discovery {
     stream.on('drain', () => {
       if (this.#isScopeDue) this.tellScope();
     });
-    stream.on('error', (error: grpc.ServiceError) => onOver(error.message, error));
+    stream.on('error', (error: CallError) => onOver(error.message, error));
     stream.on('end', () => onOver('the control plane ended it'));
   }
 
@@ -182,7 +186,7 @@ export class Discovery {
     this.#retryTimer = setTimeout(() => this.#connect(), pauseMs ?? Math.random() * most);
   }
 
-  async #apply(update: WireUpdate, stream: grpc.ClientDuplexStream<WireSidecarMessage, WireUpdate>): Promise<void> {
+  async #apply(update: WireUpdate, stream: PushCall): Promise<void> {
     const rejected: WireRejection[] = [];
     const resources: AnyResource[] = [];
     for (const entry of update.resources) {
@@ -253,13 +257,14 @@ export class Discovery {
     let registersNext = false;
     try {
       if (isNew)
-        await this.#call((done) => this.#client.register({ document: Buffer.from(JSON.stringify(instance)) }, done));
-      else await this.#call((done) => this.#client.heartbeat({ name: instance.name }, done));
+        await this.#call((done) =>
+          this.#client.ask(discoveryMethods.Register, { document: Buffer.from(JSON.stringify(instance)) }, done),
+        );
+      else await this.#call((done) => this.#client.ask(discoveryMethods.Heartbeat, { name: instance.name }, done));
     } catch (error) {
-      const { code, message } = error as grpc.ServiceError;
-      if (isNew && code === grpc.status.INVALID_ARGUMENT)
-        this.#log.warn('the registration was refused', { why: message });
-      registersNext = isNew || code === grpc.status.NOT_FOUND;
+      const { code, message } = error as CallError;
+      if (isNew && code === Status.invalidArgument) this.#log.warn('the registration was refused', { why: message });
+      registersNext = isNew || code === Status.notFound;
       againMs = registersNext && !isNew ? 0 : Math.min(againMs, 200 + Math.random() * 800);
       againMs = this.#leaseRefusals.after({ code, message }) ?? againMs;
     }
@@ -274,14 +279,14 @@ export class Discovery {
     if (this.#leaseTimer) clearTimeout(this.#leaseTimer);
     if (instance === null) return;
     try {
-      await this.#call((done) => this.#client.deregister({ name: instance.name }, done), 1000);
+      await this.#call((done) => this.#client.ask(discoveryMethods.Deregister, { name: instance.name }, done), 1000);
     } catch (error) {
       this.#log.info('could not deregister, the lease will end', { why: (error as Error).message });
     }
   }
 
   #call(
-    start: (done: grpc.requestCallback<WireLease>) => grpc.ClientUnaryCall,
+    start: (done: (error: CallError | null, lease?: WireLease) => void) => { cancel(): void },
     timeoutMs = callTimeoutMs,
   ): Promise<WireLease> {
     return new Promise((resolve, reject) => {
@@ -304,16 +309,13 @@ export class Discovery {
   }
 }
 
-function newClient(address: string, credentials: DiscoveryOptions['credentials']): DiscoveryClient {
-  const channel = credentials?.channelTo(parseAddress(address, '--control-plane').host);
-  return new DiscoveryService(address, channel?.credentials ?? grpc.credentials.createInsecure(), {
-    ...channelOptions,
-    ...channel?.options,
-    ...(credentials ? { interceptors: [credentials.interceptor] } : {}),
-    'grpc.initial_reconnect_backoff_ms': firstBackoffMs,
-    'grpc.min_reconnect_backoff_ms': firstBackoffMs,
-    'grpc.max_reconnect_backoff_ms': mostBackoffMs,
-  }) as unknown as DiscoveryClient;
+function newClient(address: string, credentials: DiscoveryOptions['credentials']): GrpcClient {
+  const place = parseAddress(address, '--control-plane');
+  return new GrpcClient({
+    authority: address,
+    connect: () => credentials?.connect(place) ?? connect({ ...place, noDelay: true }),
+    fields: () => credentials?.fields ?? [],
+  });
 }
 
 /** The same in an order of chance, so that sidecars spread over the replicas. */

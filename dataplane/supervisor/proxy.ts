@@ -43,6 +43,8 @@ export type ProxyOptions = {
   readonly version: string;
   /** `handle`, the default, is the quicker one; `socket` keeps to what Node documents. */
   readonly transportKind?: TransportKind;
+  /** For tests. */
+  readonly checksWrites?: boolean;
   readonly log: Log;
   /** The process can no longer serve. */
   onCrash(error: Error): void;
@@ -133,6 +135,7 @@ class Supervisor implements RunningProxy {
         workload: this.#workload,
         zone: spec.zone ?? null,
         transportKind: options.transportKind ?? 'handle',
+        checksWrites: options.checksWrites ?? false,
         sampleRatio: tracing.sampleRatio,
         recordsSpans: this.#exporter !== null,
       },

@@ -1,14 +1,14 @@
 import type { Log } from '../../observability/logging/log.ts';
-import { grpc } from '../../shared/grpc/grpc.ts';
+import { Status } from '../../shared/grpc/status.ts';
 
 const firstPauseMs = 1_000;
 const mostPauseMs = 30_000;
 
 /** Statuses that the same credentials will most likely get again. */
-const refusals: ReadonlySet<grpc.status | undefined> = new Set([
-  grpc.status.UNAUTHENTICATED,
-  grpc.status.PERMISSION_DENIED,
-  grpc.status.RESOURCE_EXHAUSTED,
+const refusals: ReadonlySet<number | undefined> = new Set([
+  Status.unauthenticated,
+  Status.permissionDenied,
+  Status.resourceExhausted,
 ]);
 
 /** How long to wait after each refusal of the control plane: twice as long each time, so that nobody hammers on its door. */
@@ -25,7 +25,7 @@ export class RefusalPauses {
   }
 
   /** Milliseconds to wait after an error, null when it is no refusal; a refusal is told when it is a new one. */
-  after({ code, message }: { readonly code?: grpc.status; readonly message: string }): number | null {
+  after({ code, message }: { readonly code?: number; readonly message: string }): number | null {
     if (!refusals.has(code)) return null;
     if (message !== this.#told)
       this.#log.warn(`the control plane refuses ${this.#what}, serving what is known`, { why: message });

@@ -8,6 +8,7 @@ import { Exchange } from '../pipeline/exchange.ts';
 import type { Rule, RuleBackend } from '../pipeline/rule.ts';
 import type { TcpEnding, TcpStats } from '../pipeline/tcp-stats.ts';
 import { Lingering } from '../transport/lingering.ts';
+import type { OutBuffer } from '../transport/out-buffer.ts';
 import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 
@@ -30,6 +31,7 @@ type State = 'waiting' | 'open' | 'lingering' | 'closed';
  */
 export class TcpDownstreamConnection implements Downstream, TransportOwner {
   readonly #context: WorkerContext;
+  readonly #out: OutBuffer;
   readonly #transport: Transport;
   readonly #exchange: Exchange;
   readonly #rule: Rule | null;
@@ -54,6 +56,7 @@ export class TcpDownstreamConnection implements Downstream, TransportOwner {
     onClosed: (connection: TcpDownstreamConnection) => void,
   ) {
     this.#context = context;
+    this.#out = context.out.of(this);
     this.#transport = transport;
     this.#rule = rule;
     this.#backend = rule === null ? null : rule.pickBackend();
@@ -138,11 +141,11 @@ export class TcpDownstreamConnection implements Downstream, TransportOwner {
 
   sendBody(bytes: Buffer, from: number, to: number, isLasting: boolean): void {
     this.#stats.onSent(to - from);
-    this.#context.out.pass(this.#transport, bytes, from, to, isLasting);
+    this.#out.pass(this.#transport, bytes, from, to, isLasting);
   }
 
   flush(): void {
-    this.#context.out.flushTo(this.#transport);
+    this.#out.flushTo(this.#transport);
   }
 
   onDrain(): void {
@@ -194,7 +197,7 @@ export class TcpDownstreamConnection implements Downstream, TransportOwner {
   }
 
   #reset(reason: TcpEnding): void {
-    this.#context.out.discard(); // what is put together was for this caller alone
+    this.#out.discard(); // what is put together was for this caller alone
     this.#transport.reset();
     this.#close(reason);
   }

@@ -54,6 +54,8 @@ export type WorkerOptions = {
   /** Zone that the proxy runs in, null when it does not know. */
   readonly zone: string | null;
   readonly transportKind: TransportKind;
+  /** For tests: what connections write is checked (`transport/checked-out-buffer.ts`). */
+  readonly checksWrites: boolean;
   readonly sampleRatio: number;
   readonly recordsSpans: boolean;
 };

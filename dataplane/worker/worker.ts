@@ -52,7 +52,7 @@ class Worker {
   /** To the other workers. */
   #pipes: WorkerPipes | null = null;
 
-  constructor(port: MessagePort, options: WorkerOptions) {
+  constructor(port: MessagePort, options: WorkerOptions, out: OutBuffer) {
     this.#port = port;
     this.#options = options;
     this.#spans = new SpanBatch((spans) => this.#send({ type: 'spans', spans }));
@@ -87,7 +87,7 @@ class Worker {
       sampleRatio: options.sampleRatio,
       recordsSpans: options.recordsSpans,
       wheel,
-      out: new OutBuffer(),
+      out,
       batch: new WriteBatch(),
       traceMarks: new TraceMarks(options.traceMarks, clockOffsetMs),
       closings: new Closings(metrics),
@@ -246,4 +246,10 @@ class Worker {
 }
 
 if (parentPort === null) throw new Error('worker.ts runs in a worker thread');
-new Worker(parentPort, workerData as WorkerOptions);
+const options = workerData as WorkerOptions;
+new Worker(parentPort, options, options.checksWrites ? await checkedBuffer() : new OutBuffer());
+
+async function checkedBuffer(): Promise<OutBuffer> {
+  const { CheckedOutBuffer } = await import('../transport/checked-out-buffer.ts');
+  return new CheckedOutBuffer();
+}

@@ -4,6 +4,7 @@ import type { Owner } from '../harness/owner.ts';
 import { until } from '../harness/until.ts';
 import { get, type RawClient, rawClient } from './harness/raw-client.ts';
 import { policy } from './harness/resources.ts';
+import { attributeOf, spanSink } from './harness/span-sink.ts';
 import { type StaticProxy, staticProxy } from './harness/static-proxy.ts';
 import { type Answer, type Call, callerOf, originOf, type Protocol, speaking } from './http2/calling.ts';
 
@@ -194,6 +195,86 @@ t.test('second requests are at most the part of all that the budget says', async
   t.equal(one.pending.length, 10 + Math.ceil((learned + 10) * 0.02));
   t.ok((await hedges(one.proxy, 'over_budget')) >= 7);
 });
+
+t.test('a second request that could not go anywhere costs nothing of the budget', async (t) => {
+  const one = await fleet(t, 'http1', {
+    limits: { requests: 2 },
+    hedge: { budget: { percent: 1, minPerSecond: 0 } }, // two of a hundred
+  });
+  one.slowDown();
+  const both = [one.ask(), one.ask()];
+  const refused = () => one.proxy.metric('meshlane_limit_exceeded_total', { limit: 'requests' });
+  await until(async () => (await refused()) === 2, { what: 'the moment to send them again' });
+  for (const { reply } of one.pending) reply.end();
+  await Promise.all(both);
+  const third = one.ask();
+  await until(() => one.pending.length === 4, { what: 'the second request' });
+  one.pending[3]!.reply.end('second');
+  t.equal((await third).body.toString(), 'second');
+  t.equal(await hedges(one.proxy, 'over_budget'), 0);
+});
+
+t.test('a reply to the second request that the policy would try again is none worth having', async (t) => {
+  const retry = { attempts: 0, on: ['retriable-status-codes'], statusCodes: [429] };
+  const one = await fleet(t, 'http1', { retry });
+  one.slowDown();
+  const answer = one.ask();
+  await bothCame(one);
+  const [first, second] = one.pending as [Pending, Pending];
+  second.reply.writeHead(429).end('later');
+  await until(async () => (await hedges(one.proxy, 'failed')) === 1, { what: 'the refusal' });
+  first.reply.end('first');
+  t.equal((await answer).body.toString(), 'first');
+});
+
+const traced = { traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01' };
+const outcomes = {
+  'the second one wins': {
+    act: (_first: Pending, second: Pending) => void second.reply.end(),
+    statuses: [undefined, 200],
+  },
+  'the first one wins': {
+    act: (first: Pending) => void first.reply.end(),
+    statuses: [200, undefined],
+  },
+  'the first one has a failure': {
+    act: async (first: Pending, second: Pending, one: Fleet) => {
+      first.reply.writeHead(503).end();
+      await until(async () => (await hedges(one.proxy, 'won')) === 1);
+      second.reply.end();
+    },
+    statuses: [503, 200],
+  },
+  'the second one has a failure': {
+    act: async (first: Pending, second: Pending, one: Fleet) => {
+      second.reply.writeHead(503).end();
+      await until(async () => (await hedges(one.proxy, 'failed')) === 1);
+      first.reply.end();
+    },
+    statuses: [200, 503],
+  },
+};
+
+for (const [name, { act, statuses }] of Object.entries(outcomes))
+  t.test(`both requests have a span of their own when ${name}`, async (t) => {
+    const { spans, endpoint } = await spanSink(t);
+    const one = await fleet(t, 'http1', {}, { tracing: { endpoint, sampleRatio: 0 } });
+    one.slowDown();
+    const answer = one.ask({ fields: traced });
+    await bothCame(one);
+    const [first, second] = one.pending as [Pending, Pending];
+    const ports = one.pending.map(({ request }) => request.socket.localPort);
+    await act(first, second, one);
+    await answer;
+    await until(() => spans.length === 2, { what: 'both spans' });
+    for (const [i, { request }] of [first, second].entries()) {
+      const id = String(request.headers['traceparent']).split('-')[2];
+      const span = spans.find(({ spanId }) => spanId === id)!;
+      t.equal(attributeOf(span, 'http.response.status_code'), statuses[i]);
+      t.equal(attributeOf(span, 'http.request.resend_count'), i === 0 ? undefined : 1);
+      t.equal(attributeOf(span, 'network.peer.port'), ports[i]);
+    }
+  });
 
 t.test('nothing is hedged before it is known how long replies take', async (t) => {
   let requests = 0;

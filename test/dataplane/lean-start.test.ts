@@ -15,7 +15,11 @@ async function loadedWith(module: string): Promise<string[]> {
   return stdout.split('\n');
 }
 
-for (const module of ['cli/commands/proxy.ts', 'dataplane/worker/worker.ts'])
+for (const module of [
+  'cli/commands/proxy.ts',
+  'dataplane/supervisor/discovery-client.ts',
+  'dataplane/worker/worker.ts',
+])
   t.test(`${module} brings none of Node’s heavy modules`, async (t) => {
     const loaded = await loadedWith(module);
     t.ok(loaded.includes('NativeModule net'), 'it was loaded');

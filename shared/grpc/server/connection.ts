@@ -14,8 +14,8 @@ import {
 import { FrameReader, type FrameSink } from '../../http2/frame-reader.ts';
 import { HeaderBlock } from '../../http2/header-block.ts';
 import { HpackDecoder } from '../../http2/hpack/decoder.ts';
+import { frameHead, settingsPayload, uint32 } from '../frame-bytes.ts';
 import { grpc } from '../grpc.ts';
-import { frameHead } from './outgoing-message.ts';
 import { httpStatusFields, replyFields, statusFields } from './reply-fields.ts';
 import { mostFieldBytes, RequestHead } from './request-head.ts';
 import { type Carrier, type Method, ServerCall } from './server-call.ts';
@@ -78,7 +78,15 @@ export class Connection implements FrameSink, Carrier {
     this.#limits = limits;
     this.#now = now;
     this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    this.#writeFrame(FrameType.settings, 0, 0, settingsPayload(limits.mostCalls));
+    this.#writeFrame(
+      FrameType.settings,
+      0,
+      0,
+      settingsPayload([
+        [Setting.maxConcurrentStreams, limits.mostCalls],
+        [Setting.maxHeaderListSize, mostFieldBytes],
+      ]),
+    );
     socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
     socket.on('drain', () => this.#pump());
     socket.on('error', () => undefined); // 'close' follows
@@ -389,19 +397,4 @@ export class Connection implements FrameSink, Carrier {
     this.socket.destroySoon();
     return false;
   }
-}
-
-function settingsPayload(mostCalls: number): Buffer {
-  const payload = Buffer.alloc(12);
-  payload.writeUInt16BE(Setting.maxConcurrentStreams, 0);
-  payload.writeUInt32BE(mostCalls, 2);
-  payload.writeUInt16BE(Setting.maxHeaderListSize, 6);
-  payload.writeUInt32BE(mostFieldBytes, 8);
-  return payload;
-}
-
-function uint32(value: number): Buffer {
-  const bytes = Buffer.alloc(4);
-  bytes.writeUInt32BE(value);
-  return bytes;
 }

@@ -1,4 +1,5 @@
-import { FrameType, frameHeadBytes, mostFrameBytes } from '../../http2/frame.ts';
+import { FrameType, mostFrameBytes } from '../../http2/frame.ts';
+import { frameHead } from '../frame-bytes.ts';
 
 const prefixBytes = 5;
 
@@ -34,14 +35,4 @@ export class OutgoingMessage {
     }
     return this.#frame;
   }
-}
-
-/** The head of a frame whose payload has so many bytes (RFC 9113 §4.1). */
-export function frameHead(type: number, flags: number, stream: number, size: number): Buffer {
-  const head = Buffer.allocUnsafe(frameHeadBytes);
-  head.writeUIntBE(size, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return head;
 }

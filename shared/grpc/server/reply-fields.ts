@@ -1,4 +1,4 @@
-/** Header blocks of replies. They use no dynamic table, so they depend on nothing that was sent before (RFC 7541 §6.2.2). */
+import { literalField as field } from '../literal-field.ts';
 
 const longestMessage = 4_096;
 
@@ -18,22 +18,6 @@ export function statusFields(status: number, text: string): Buffer {
 /** The reply to what is no call of gRPC. */
 export function httpStatusFields(status: number): Buffer {
   return field(':status', String(status));
-}
-
-function field(name: string, value: string): Buffer {
-  return Buffer.concat([Buffer.of(0), stringOf(name), stringOf(value)]);
-}
-
-function stringOf(text: string): Buffer {
-  const length: number[] = [];
-  if (text.length < 127) length.push(text.length);
-  else {
-    length.push(127);
-    let rest = text.length - 127;
-    for (; rest >= 128; rest >>= 7) length.push((rest & 127) | 128);
-    length.push(rest);
-  }
-  return Buffer.concat([Buffer.from(length), Buffer.from(text, 'latin1')]);
 }
 
 /** `%` and what is not printable ASCII is percent-encoded, and no more is told than fits a frame. */

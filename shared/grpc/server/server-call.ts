@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import { FrameType, mostFrameBytes } from '../../http2/frame.ts';
+import { frameHead } from '../frame-bytes.ts';
 import { grpc } from '../grpc.ts';
-import { MessageReader } from './message-reader.ts';
-import { frameHead, type OutgoingMessage } from './outgoing-message.ts';
+import { MessageReader } from '../message-reader.ts';
+import type { OutgoingMessage } from './outgoing-message.ts';
 import type { RequestHead } from './request-head.ts';
 import { StatusError } from './status-error.ts';
 

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { discoveryMethods, type WireUpdate } from '../../../shared/discovery/discovery.ts';
+import type { WireUpdate } from '../../../shared/discovery/discovery.ts';
+import { discoveryMethods } from '../../../shared/discovery/discovery-methods.ts';
 import { MessageWriter } from '../../../shared/discovery/protobuf.ts';
 import type { grpc } from '../../../shared/grpc/grpc.ts';
 import type { Owner } from '../../harness/owner.ts';

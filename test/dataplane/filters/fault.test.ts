@@ -65,6 +65,16 @@ for (const pair of allPairs)
     t.equal(seen().length, 0);
   });
 
+t.test('an abort with a status that has no content sends none', async (t) => {
+  for (const pair of allPairs) {
+    const { call } = await filtered(t, pair, [fault({ abort: { status: 205 } }), fault({ abort: { status: 204 } })]);
+    for (const [i, status] of [205, 204].entries()) {
+      const got = await call(i, { method: 'POST' });
+      t.strictSame([got.status, got.body.length], [status, 0], pair.join(' -> '));
+    }
+  }
+});
+
 t.test('a request is delayed once, however often it is tried', async (t) => {
   let failures = 2;
   const { call, seen } = await filtered(

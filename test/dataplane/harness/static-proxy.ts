@@ -45,6 +45,7 @@ export async function staticProxy(t: Owner, options: StaticProxyOptions = {}): P
     controlPlane: null,
     version: 'test',
     transportKind: options.transportKind ?? 'handle',
+    checksWrites: true,
     log: { info: () => undefined, warn: (message, fields) => void warnings.push({ message, ...fields }) },
     onCrash: (error) => {
       throw error;

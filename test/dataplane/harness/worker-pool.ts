@@ -34,6 +34,7 @@ export async function runningWorkers(
         http2: { streams: 256, streamWindowBytes: 262_144, connectionWindowBytes: 1_048_576 },
       },
       transportKind: 'handle',
+      checksWrites: true,
       sampleRatio: 0,
       recordsSpans: false,
     },

@@ -173,6 +173,15 @@ t.test('the breaker of a rule goes with it', async (t) => {
   t.equal(gauge('meshlane_breaker_state'), 0);
 });
 
+t.test('nothing is learned of the latency of mirrors, which are not hedged', async (t) => {
+  const { put } = worker();
+  const rule = { backends: [{ service: 'app' }], mirrors: [{ service: 'shadow' }] };
+  const hedged = [policy('app', { hedge: {} }), policy('shadow', { hedge: {} })];
+  const { states } = put(...serviceAt('app', 1), ...serviceAt('shadow', 2), ...hedged, route('shop', [rule], ['shop']));
+  t.same([...states.get('app')!.hedging.latencies.keys()].sort(), ['(service)', 'shop/0']);
+  t.same([...states.get('shadow')!.hedging.latencies.keys()], ['(service)'], 'of the requests that it gets itself');
+});
+
 t.test('what is known of latency goes with its rule, and not before', async (t) => {
   const { put } = worker();
   const app = serviceAt('app', 1);
