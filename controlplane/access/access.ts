@@ -1,10 +1,10 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import type { Log } from '../../observability/logging/log.ts';
 import { formatIssues } from '../../shared/errors/problem.ts';
 import { FileWatch } from '../../shared/files/file-watch.ts';
 import type { Clock } from '../../shared/time/clock.ts';
+import type { Peer } from '../../shared/transport/peer.ts';
 import { messageOf } from '../message-of.ts';
 import { type AccessRules, readAccessRules } from './access-file.ts';
 import { serviceOf } from './certificate-identity.ts';
@@ -88,24 +88,24 @@ export class Access {
   }
 
   /** Who sends this, with the value of its Authorization field. A token stands above the certificate of its connection. */
-  authenticate(authorization: string | undefined, socket: Socket): Caller | Denial {
-    if (authorization === undefined) return this.identify(undefined, socket);
-    const host = socket.remoteAddress ?? '';
+  authenticate(authorization: string | undefined, peer: Peer): Caller | Denial {
+    if (authorization === undefined) return this.identify(undefined, peer);
+    const { host } = peer;
     const waitMs = this.#guesses.waitMs(host);
     const hash = hashOf(authorization);
     if (waitMs > 0 && !this.#guesses.isKnown(host, hash)) {
       const detail = `too many wrong tokens came from ${host}; try again in ${Math.ceil(waitMs / 1000)} s`;
       return { detail, isWrong: false, waitMs };
     }
-    const found = this.identify(authorization, socket);
+    const found = this.identify(authorization, peer);
     if ('grant' in found) this.#guesses.right(host, hash);
     else if (found.isWrong) this.#guesses.wrong(host);
     return found;
   }
 
   /** The same without an eye on guesses, for who has been let in already. */
-  identify(authorization: string | undefined, socket: Socket): Caller | Denial {
-    return authorization === undefined ? this.#byCertificate(socket) : this.#byToken(authorization);
+  identify(authorization: string | undefined, peer: Peer): Caller | Denial {
+    return authorization === undefined ? this.#byCertificate(peer) : this.#byToken(authorization);
   }
 
   close(): void {
@@ -124,8 +124,8 @@ export class Access {
     return { name: found.name, how: 'token', grant: found.grant };
   }
 
-  #byCertificate(socket: Socket): Caller | Denial {
-    const presented = presentedBy(socket, this.#clock.wallMs());
+  #byCertificate(peer: Peer): Caller | Denial {
+    const presented = presentedBy(peer, this.#clock.wallMs());
     if ('fault' in presented) return { detail: presented.fault, isWrong: false, waitMs: 0 };
     const { identity } = presented;
     const grant = this.#rules.identities.find(({ pattern }) => pattern.matches(identity))?.grant ?? null;

@@ -1,4 +1,5 @@
 import { type FastifyInstance, type FastifyRequest, ProblemError, sendProblem } from '../../shared/http/fastify.ts';
+import { peerOf } from '../../shared/transport/peer.ts';
 import { toProblem } from '../api/refusal.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ApplyOptions } from '../catalog/change.ts';
@@ -62,7 +63,7 @@ function visitOf(request: FastifyRequest): Visit {
   const path = request.url.split('?', 1)[0]!;
   return {
     authorization: request.headers.authorization,
-    socket: request.raw.socket,
+    peer: peerOf(request.raw.socket),
     action: `${request.method} ${request.routeOptions.url ?? path}`,
     what: [path],
   };

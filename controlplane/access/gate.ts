@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net';
 import type { Clock } from '../../shared/time/clock.ts';
+import type { Peer } from '../../shared/transport/peer.ts';
 import { entryOfChange, entryOfRequest } from '../audit/audit-entry.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { ApplyOptions, Author, Change, Outcome, Touch } from '../catalog/change.ts';
@@ -9,7 +9,7 @@ import { changeFault, type Grant, hasNeed, mayBe, type Need, rolesFor } from './
 /** What somebody shows who wants something. */
 export type Visit = {
   readonly authorization: string | undefined;
-  readonly socket: Socket;
+  readonly peer: Peer;
   /** For the audit log: the request, and the path or name that it is about. */
   readonly action: string;
   readonly what: readonly string[];
@@ -48,7 +48,7 @@ export class Gate {
 
   admit(need: Need, visit: Visit): Visitor | Refused {
     if (this.#access === null) return anonymous(visit);
-    const caller = this.#access.authenticate(visit.authorization, visit.socket);
+    const caller = this.#access.authenticate(visit.authorization, visit.peer);
     if (!('grant' in caller)) {
       const { detail, waitMs, isWrong } = caller;
       const refused = waitMs > 0 ? 'slowed' : 'unauthenticated';
@@ -62,7 +62,7 @@ export class Gate {
   /** Looks anew at who was let in before; a text says why it would not be any more. */
   again(need: Need, visit: Visit): Visitor | string {
     if (this.#access === null) return anonymous(visit);
-    const caller = this.#access.identify(visit.authorization, visit.socket);
+    const caller = this.#access.identify(visit.authorization, visit.peer);
     if (!('grant' in caller)) return caller.detail;
     return needFault(caller, need) ?? visitorOf(caller, caller.grant!, visit);
   }
@@ -99,7 +99,7 @@ export class Gate {
   #refuse(caller: Caller | null, visit: Visit, refused: Refused): Refused {
     this.refusals[refused.refused]++;
     const by = caller ? { who: caller.name, how: caller.how } : ({ who: 'anonymous', how: 'anonymous' } as const);
-    const full = { ...by, peer: peerOf(visit.socket), action: visit.action };
+    const full = { ...by, peer: visit.peer.text, action: visit.action };
     this.#audit?.write(entryOfRequest(this.#now(), full, visit.what, refused.refused, refused.detail));
     return refused;
   }
@@ -121,11 +121,11 @@ function nameOf(how: Caller['how']): string {
   return how === 'token' ? 'the token' : 'the identity';
 }
 
-function visitorOf({ name, how }: Caller, grant: Grant, { socket, action }: Visit): Visitor {
+function visitorOf({ name, how }: Caller, grant: Grant, { peer, action }: Visit): Visitor {
   return {
     who: name,
     how,
-    peer: peerOf(socket),
+    peer: peer.text,
     action,
     faultOf: (touch: Touch) => {
       const fault = changeFault(grant, touch);
@@ -135,17 +135,13 @@ function visitorOf({ name, how }: Caller, grant: Grant, { socket, action }: Visi
   };
 }
 
-function anonymous({ socket, action }: Visit): Visitor {
+function anonymous({ peer, action }: Visit): Visitor {
   return {
     who: 'anonymous',
     how: 'anonymous',
-    peer: peerOf(socket),
+    peer: peer.text,
     action,
     faultOf: () => null,
     mayBe: () => true,
   };
-}
-
-function peerOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
-  return remoteAddress.includes(':') ? `[${remoteAddress}]:${remotePort}` : `${remoteAddress}:${remotePort}`;
 }

@@ -43,10 +43,10 @@ export class PushGuard {
   admit({
     path,
     authorization,
-    socket,
-  }: Pick<ServerCall<unknown>, 'path' | 'authorization' | 'socket'>): PushCaller | StatusError {
+    peer,
+  }: Pick<ServerCall<unknown>, 'path' | 'authorization' | 'peer'>): PushCaller | StatusError {
     const need = needOfCall(path);
-    const visit = { authorization, socket, action: path.slice(path.lastIndexOf('/') + 1), what: [] };
+    const visit = { authorization, peer, action: path.slice(path.lastIndexOf('/') + 1), what: [] };
     const visitor = this.#gate.admit(need, visit);
     if ('refused' in visitor) return new StatusError(codes[visitor.refused], visitor.detail);
     return { visitor, visit, need, by: { by: visitor.who, author: visitor } };

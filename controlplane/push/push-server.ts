@@ -151,7 +151,7 @@ class StreamHandler implements CallHandler<WireSidecarMessage> {
   #open(): void {
     this.#stream = this.#hub.open(
       this.#hello!,
-      this.#call.peer,
+      this.#call.peer.text,
       (message) => this.#call.send(message),
       (reason, text) => this.#end(codes[reason], text),
     );

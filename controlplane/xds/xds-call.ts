@@ -75,7 +75,7 @@ export class XdsCall implements CallHandler<WireRequest> {
     this.#pass = pass;
     this.#client = {
       node,
-      peer: this.#call.peer,
+      peer: this.#call.peer.text,
       write: (type, response) => this.#write(type, response),
       end: () => this.#end(grpc.status.UNAVAILABLE, 'the control plane stops'),
     };

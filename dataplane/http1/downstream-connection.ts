@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import type { Transport, TransportOwner } from '../../shared/transport/transport.ts';
 import type { Caller } from '../message/caller.ts';
 import { FieldName } from '../message/field-name.ts';
 import { CR, LF } from '../message/grammar.ts';
@@ -13,7 +14,6 @@ import type { Downstream } from '../pipeline/downstream.ts';
 import { Exchange } from '../pipeline/exchange.ts';
 import { Lingering } from '../transport/lingering.ts';
 import { ascii, leastDirect, type OutBuffer } from '../transport/out-buffer.ts';
-import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { BodyReader, type BodySink, Framing } from './body-reader.ts';
 import { type Persistence, ReplyHeads } from './downstream-replies.ts';

@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import { openTransport } from '../../shared/transport/open.ts';
+import type { Transport, TransportOwner } from '../../shared/transport/transport.ts';
 import { dropListed, type Head, HeadVerdict, isOffered, noLength } from '../message/head.ts';
 import { ReplyHead } from '../message/reply-head.ts';
-import { openTransport } from '../transport/open.ts';
 import { ascii, leastDirect, type OutBuffer } from '../transport/out-buffer.ts';
-import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { Pool, PooledConnection } from '../upstream/pool.ts';
 import type { UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';

@@ -1,9 +1,9 @@
 import { FrameType, H2Code, mostStreamId, preface, Setting } from '../../shared/http2/frame.ts';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import type { Transport } from '../../shared/transport/transport.ts';
 import type { Caller } from '../message/caller.ts';
 import { Lingering } from '../transport/lingering.ts';
-import type { Transport } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { Http2DownstreamStream } from './downstream-stream.ts';
 import { ReplyEncoder } from './reply-encoder.ts';

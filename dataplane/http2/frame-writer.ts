@@ -7,10 +7,10 @@ import {
   mostFrameBytes,
 } from '../../shared/http2/frame.ts';
 import type { HpackEncoder } from '../../shared/http2/hpack/encoder.ts';
+import type { Transport } from '../../shared/transport/transport.ts';
 import type { Head } from '../message/head.ts';
 import { keepHead } from '../message/keep-head.ts';
 import type { OutBuffer } from '../transport/out-buffer.ts';
-import type { Transport } from '../transport/transport.ts';
 import type { Flushable, WriteBatch } from '../transport/write-batch.ts';
 import { EncodedHeads } from './encoded-heads.ts';
 import { encodeTrailers } from './field-encoder.ts';

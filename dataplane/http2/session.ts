@@ -4,7 +4,7 @@ import { FrameReader, type FrameSink } from '../../shared/http2/frame-reader.ts'
 import { HeaderBlock } from '../../shared/http2/header-block.ts';
 import { HpackDecoder } from '../../shared/http2/hpack/decoder.ts';
 import { HpackEncoder } from '../../shared/http2/hpack/encoder.ts';
-import type { Transport, TransportOwner } from '../transport/transport.ts';
+import type { Transport, TransportOwner } from '../../shared/transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { classifyField } from './field-kind.ts';
 import { FrameWriter } from './frame-writer.ts';

@@ -1,5 +1,5 @@
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
-import { openTransport } from '../transport/open.ts';
+import { openTransport } from '../../shared/transport/open.ts';
 import type { SharedPool } from '../upstream/shared-pool.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { Http2UpstreamConnection } from './upstream-connection.ts';

@@ -1,10 +1,10 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
 import { FrameType, H2Code, mostStreamId, preface, Setting } from '../../shared/http2/frame.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import type { Transport } from '../../shared/transport/transport.ts';
 import { HeadVerdict } from '../message/head.ts';
 import { ReplyHead } from '../message/reply-head.ts';
 import type { RequestHead } from '../message/request-head.ts';
-import type { Transport } from '../transport/transport.ts';
 import type { SharedConnection, SharedPool } from '../upstream/shared-pool.ts';
 import type { UpstreamConnection, UpstreamRequest } from '../upstream/upstream-connection.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';

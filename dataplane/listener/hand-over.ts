@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { giveAway, revive } from '../transport/open.ts';
-import type { StreamHandle } from '../transport/stream-handle.ts';
+import { giveAway, revive } from '../../shared/transport/open.ts';
+import type { StreamHandle } from '../../shared/transport/stream-handle.ts';
 import type { ConnectionShare } from './connection-share.ts';
 import type { WorkerPipes } from './worker-pipes.ts';
 

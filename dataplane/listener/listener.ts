@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
-import { revive, takeOver } from '../transport/open.ts';
-import type { StreamHandle } from '../transport/stream-handle.ts';
+import { revive, takeOver } from '../../shared/transport/open.ts';
+import type { StreamHandle } from '../../shared/transport/stream-handle.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import type { ConnectionCount } from './connection-count.ts';
 import type { HandOver } from './hand-over.ts';

@@ -1,7 +1,7 @@
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import type { Transport, TransportOwner } from '../../shared/transport/transport.ts';
 import type { Rule } from '../pipeline/rule.ts';
 import type { ProbeWaiter } from '../tcp/upstream-probe.ts';
-import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { readServerName } from './client-hello.ts';

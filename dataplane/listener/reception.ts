@@ -1,9 +1,9 @@
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
+import type { Transport } from '../../shared/transport/transport.ts';
 import { Http1DownstreamConnection } from '../http1/downstream-connection.ts';
 import { Http2DownstreamConnection } from '../http2/downstream-connection.ts';
 import type { Rule } from '../pipeline/rule.ts';
 import { TcpDownstreamConnection } from '../tcp/downstream-connection.ts';
-import type { Transport } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 import { type CallerSettings, Callers } from './callers.ts';
 import { isSpokenFirst } from './first-speaker.ts';

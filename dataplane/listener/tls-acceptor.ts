@@ -3,8 +3,8 @@ import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext, TLSSocket } from 'node:tls';
 import type { ProxyListener } from '../../shared/resources/proxy.ts';
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
-import { takeOverSecured } from '../transport/open.ts';
-import type { Transport } from '../transport/transport.ts';
+import { takeOverSecured } from '../../shared/transport/open.ts';
+import type { Transport } from '../../shared/transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 
 /** What a listener shows its callers. PEM texts, and the keys of its session tickets, which all workers share. */

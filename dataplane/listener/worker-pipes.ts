@@ -1,5 +1,5 @@
+import { type StreamBindings, type StreamHandle, streamBindings } from '../../shared/transport/stream-handle.ts';
 import { type PipeBindings, type PipeHandle, pipeBindings } from '../transport/pipe-handle.ts';
-import { type StreamBindings, type StreamHandle, streamBindings } from '../transport/stream-handle.ts';
 
 /** `connection` belongs to whoever is told. */
 type OnArrived = (listener: number, connection: StreamHandle) => void;

@@ -3,11 +3,11 @@ import { newSlotMemory, SlotReader } from '../../observability/metrics/slots.ts'
 import type { SpanTexts } from '../../observability/tracing/otlp-json.ts';
 import type { AskedRequest } from '../../shared/routing/explain/asked-request.ts';
 import type { LiveRule } from '../../shared/routing/explain/explanation.ts';
+import type { TransportKind } from '../../shared/transport/open.ts';
 import { newBucketMemory } from '../filters/rate-limit/buckets.ts';
 import { newConnectionCounts } from '../listener/connection-count.ts';
 import { newConnectionShares } from '../listener/connection-share.ts';
 import { newTraceMarkMemory } from '../pipeline/trace-marks.ts';
-import type { TransportKind } from '../transport/open.ts';
 import type { BreakerNotice } from '../worker/breaker-log.ts';
 import type { FromWorker, ToWorker, WorkerListener, WorkerOptions } from '../worker/messages.ts';
 

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../shared/errors/error-table.ts';
+import type { Transport, TransportOwner } from '../../shared/transport/transport.ts';
 import type { Caller } from '../message/caller.ts';
 import type { LocalReply } from '../message/local-reply.ts';
 import { anyPort, RequestHead } from '../message/request-head.ts';
@@ -9,7 +10,6 @@ import type { Rule, RuleBackend } from '../pipeline/rule.ts';
 import type { TcpEnding, TcpStats } from '../pipeline/tcp-stats.ts';
 import { Lingering } from '../transport/lingering.ts';
 import type { OutBuffer } from '../transport/out-buffer.ts';
-import type { Transport, TransportOwner } from '../transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 
 const nothing = Buffer.alloc(0);

@@ -1,6 +1,6 @@
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
-import { openTransport } from '../transport/open.ts';
-import type { Transport, TransportOwner } from '../transport/transport.ts';
+import { openTransport } from '../../shared/transport/open.ts';
+import type { Transport, TransportOwner } from '../../shared/transport/transport.ts';
 import type { PooledEndpoint } from '../upstream/pooled-endpoint.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
 

@@ -1,6 +1,6 @@
 import { WheelTimer } from '../../shared/time/timer-wheel.ts';
+import type { Transport } from '../../shared/transport/transport.ts';
 import type { WorkerContext } from '../worker/worker-context.ts';
-import type { Transport } from './transport.ts';
 
 /** A caller that is silent for so long after its last reply has left is taken to have read it. */
 const silenceMs = 1000;

@@ -1,4 +1,4 @@
-import type { Transport } from './transport.ts';
+import type { Transport } from '../../shared/transport/transport.ts';
 
 const usualCapacity = 48 * 1024;
 /** Bytes. A piece from this size on is better lent to the kernel, and better not kept for the next message, than copied. */

@@ -1,4 +1,4 @@
-import { type StreamHandle, streamBindings, type WriteRequest } from './stream-handle.ts';
+import { type StreamHandle, streamBindings, type WriteRequest } from '../../shared/transport/stream-handle.ts';
 
 /**
  * The object under a pipe of Node, which can carry open connections from one thread to another (SCM_RIGHTS, unix(7)).

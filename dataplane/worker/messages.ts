@@ -5,9 +5,9 @@ import type { AnyResource } from '../../shared/resources/schema.ts';
 import type { AskedRequest } from '../../shared/routing/explain/asked-request.ts';
 import type { LiveRule } from '../../shared/routing/explain/explanation.ts';
 import type { Workload } from '../../shared/routing/source.ts';
+import type { TransportKind } from '../../shared/transport/open.ts';
 import type { ListenerSettings } from '../listener/reception.ts';
 import type { ServerCertificate } from '../listener/tls-acceptor.ts';
-import type { TransportKind } from '../transport/open.ts';
 import type { BreakerNotice } from './breaker-log.ts';
 import type { Http2Limits } from './worker-context.ts';
 

@@ -1,11 +1,11 @@
 import type { SpanRecord } from '../../observability/tracing/span.ts';
 import type { TimerWheel } from '../../shared/time/timer-wheel.ts';
+import type { TransportKind } from '../../shared/transport/open.ts';
 import type { AwaitedEndpoints } from '../cluster/awaited-endpoints.ts';
 import type { HeadLimits } from '../message/head.ts';
 import type { MirrorRoom } from '../pipeline/mirror-room.ts';
 import type { TraceMarks } from '../pipeline/trace-marks.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import type { TransportKind } from '../transport/open.ts';
 import type { OutBuffer } from '../transport/out-buffer.ts';
 import type { WriteBatch } from '../transport/write-batch.ts';
 import type { Closings } from './closings.ts';

@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { Test } from 'tap';
-import type { Transport, TransportOwner } from '../../dataplane/transport/transport.ts';
+import type { Transport, TransportOwner } from '../../shared/transport/transport.ts';
 import type { Owner } from '../harness/owner.ts';
 import { until } from '../harness/until.ts';
 

@@ -4,11 +4,11 @@ import { type AddressInfo, createServer } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import t from 'tap';
 import { TlsAcceptor } from '../../dataplane/listener/tls-acceptor.ts';
-import { openTransport, type TransportKind, takeOver } from '../../dataplane/transport/open.ts';
-import { isStreamHandle } from '../../dataplane/transport/stream-handle.ts';
-import type { Transport } from '../../dataplane/transport/transport.ts';
 import type { WorkerContext } from '../../dataplane/worker/worker-context.ts';
 import { TimerWheel } from '../../shared/time/timer-wheel.ts';
+import { openTransport, type TransportKind, takeOver } from '../../shared/transport/open.ts';
+import { isStreamHandle } from '../../shared/transport/stream-handle.ts';
+import type { Transport } from '../../shared/transport/transport.ts';
 import { makeCertificate } from '../harness/certificate.ts';
 import { connectedSockets } from '../harness/connected-sockets.ts';
 import { runCommand } from '../harness/run-command.ts';
@@ -128,7 +128,7 @@ t.test('what is no handle of Node as we know it is taken for none', async (t) =>
 });
 
 t.test('a Node without the bindings carries connections on its sockets', async (t) => {
-  const folder = new URL('../../dataplane/transport/', import.meta.url);
+  const folder = new URL('../../shared/transport/', import.meta.url);
   const script = `
     process.binding = undefined;
     const { streamBindings } = await import('${folder}stream-handle.ts');

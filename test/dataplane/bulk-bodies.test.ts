@@ -4,7 +4,7 @@ import { Agent, createServer, request as httpRequest, type IncomingMessage } fro
 import type { AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import type { TransportKind } from '../../dataplane/transport/open.ts';
+import type { TransportKind } from '../../shared/transport/open.ts';
 import { instance, policy, route, service } from './harness/resources.ts';
 import { staticProxy } from './harness/static-proxy.ts';
 

@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import { Budget } from '../../http2/budget.ts';
 import {
   defaultWindow,
@@ -14,6 +13,8 @@ import {
 import { FrameReader, type FrameSink } from '../../http2/frame-reader.ts';
 import { HeaderBlock } from '../../http2/header-block.ts';
 import { HpackDecoder } from '../../http2/hpack/decoder.ts';
+import type { Peer } from '../../transport/peer.ts';
+import type { Transport, TransportOwner } from '../../transport/transport.ts';
 import { frameHead, settingsPayload, uint32 } from '../frame-bytes.ts';
 import { grpc } from '../grpc.ts';
 import { httpStatusFields, replyFields, statusFields } from './reply-fields.ts';
@@ -38,14 +39,20 @@ const earnedByData = 2;
 const mostResets = 200;
 const resetsPerSecond = 20;
 
+/** So much is put together for one write, and may wait for a peer that does not read. */
+const gatheredBytes = 64 * 1024;
+
 const pingPayload = Buffer.alloc(8);
+const nothing = () => undefined;
 
 /** One connection of HTTP/2 that carries calls of gRPC (RFC 9113), on the side of the server. */
-export class Connection implements FrameSink, Carrier {
-  readonly socket: Socket;
-  readonly peer: string;
+export class Connection implements FrameSink, Carrier, TransportOwner {
+  readonly bufferBytes = gatheredBytes;
+  readonly peer: Peer;
   /** Sweeps of the server since something came. */
   quietSweeps = 0;
+  readonly #transport: Transport;
+  readonly #onGone: (connection: Connection) => void;
   readonly #methods: ReadonlyMap<string, Method<unknown>>;
   readonly #limits: ConnectionLimits;
   readonly #now: () => number;
@@ -60,6 +67,11 @@ export class Connection implements FrameSink, Carrier {
   #lastCall = 0;
   #isLeaving = false;
   #isFailed = false;
+  #isClosed = false;
+  /** What is written while this is not 0 waits, to leave in one write. */
+  #corks = 0;
+  readonly #gathered: Buffer[] = [];
+  #gatheredBytes = 0;
   #sendWindow = defaultWindow;
   /** Window that the peer gives a new stream. */
   #firstWindow = defaultWindow;
@@ -67,17 +79,22 @@ export class Connection implements FrameSink, Carrier {
   #unreturned = 0;
   #dataCall: ServerCall<unknown> | null = null;
 
+  /** `onGone` is called once, when the connection is closed. */
   constructor(
-    socket: Socket,
+    transport: Transport,
+    peer: Peer,
     methods: ReadonlyMap<string, Method<unknown>>,
     limits: ConnectionLimits,
     now: () => number,
+    onGone: (connection: Connection) => void,
   ) {
-    this.socket = socket;
+    this.#transport = transport;
+    this.peer = peer;
+    this.#onGone = onGone;
     this.#methods = methods;
     this.#limits = limits;
     this.#now = now;
-    this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    transport.start(this);
     this.#writeFrame(
       FrameType.settings,
       0,
@@ -87,14 +104,6 @@ export class Connection implements FrameSink, Carrier {
         [Setting.maxHeaderListSize, mostFieldBytes],
       ]),
     );
-    socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
-    socket.on('drain', () => this.#pump());
-    socket.on('error', () => undefined); // 'close' follows
-    socket.once('close', () => {
-      const calls = [...this.#calls.values()];
-      this.#calls.clear();
-      for (const call of calls) call.onCancel();
-    });
   }
 
   /** Asks the peer for a sign of life. */
@@ -107,36 +116,38 @@ export class Connection implements FrameSink, Carrier {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     this.#goAway(H2Code.noError);
-    if (this.#calls.size === 0) this.socket.end();
+    if (this.#calls.size === 0) this.#end();
   }
 
   destroy(): void {
-    this.socket.destroy();
+    this.#transport.destroy();
+    this.onClosed();
   }
 
   cutUnlessRead(): void {
-    if (this.socket.writableLength > 0) this.destroy();
+    if (this.#transport.unsentBytes > 0) this.destroy();
   }
 
   // --- what calls write ---------------------------------------------------------------------------------------------
 
   /** None while the peer does not even take what was written: it costs no more than that and the messages on their way. */
   get room(): number {
-    return this.socket.writableNeedDrain ? 0 : this.#sendWindow;
+    return this.#transport.isBlocked ? 0 : this.#sendWindow;
   }
 
   cork(): void {
-    this.socket.cork();
+    this.#corks++;
   }
 
   uncork(): void {
-    this.socket.uncork();
+    this.#corks--;
+    if (this.#corks === 0) this.#flush();
   }
 
   writeData(size: number, pieces: readonly Buffer[]): void {
     this.#sendWindow -= size;
     this.#idleFrames.earn(earnedByData);
-    for (const piece of pieces) this.socket.write(piece);
+    for (const piece of pieces) this.#write(piece);
   }
 
   writeHead(id: number): void {
@@ -151,7 +162,7 @@ export class Connection implements FrameSink, Carrier {
     const fields = statusFields(status, text);
     this.#endStream(id, hasEnded, hasHead ? fields : Buffer.concat([replyFields, fields]));
     this.#calls.delete(id);
-    if (this.#isLeaving && this.#calls.size === 0) this.socket.end();
+    if (this.#isLeaving && this.#calls.size === 0) this.#end();
   }
 
   /** Ends a stream from our side; a caller that is not done need not go on (RFC 9113 §8.1). */
@@ -161,13 +172,35 @@ export class Connection implements FrameSink, Carrier {
   }
 
   #pump(): void {
-    this.socket.cork();
+    this.cork();
     for (const call of this.#calls.values()) call.pump();
-    this.socket.uncork();
+    this.uncork();
   }
 
   #writeFrame(type: number, flags: number, stream: number, payload: Buffer): void {
-    this.socket.write(Buffer.concat([frameHead(type, flags, stream, payload.length), payload]));
+    this.#write(Buffer.concat([frameHead(type, flags, stream, payload.length), payload]));
+  }
+
+  /** The transport may keep what it is given, so nobody may change it. */
+  #write(bytes: Buffer): void {
+    if (this.#corks === 0) return void this.#transport.write(bytes);
+    this.#gathered.push(bytes);
+    this.#gatheredBytes += bytes.length;
+    if (this.#gatheredBytes >= gatheredBytes) this.#flush();
+  }
+
+  #flush(): void {
+    const gathered = this.#gathered;
+    if (gathered.length === 0) return;
+    this.#transport.write(gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered, this.#gatheredBytes));
+    gathered.length = 0;
+    this.#gatheredBytes = 0;
+  }
+
+  /** Ends our side behind what was written; the connection is closed when the peer has ended, too. */
+  #end(onSent: () => void = nothing): void {
+    this.#flush();
+    this.#transport.end(onSent);
   }
 
   #resetStream(id: number, code: H2Code): void {
@@ -180,21 +213,44 @@ export class Connection implements FrameSink, Carrier {
 
   // --- what the peer says -------------------------------------------------------------------------------------------
 
-  #onBytes(bytes: Buffer): void {
-    if (this.#isFailed) return;
+  onRead(size: number): boolean {
+    if (this.#isFailed) return true;
     this.quietSweeps = 0;
-    const at = this.#prefaceLeft === 0 ? 0 : this.#readPreface(bytes);
-    if (at === -1) return this.destroy();
-    // Answers to one read leave in one write.
-    this.socket.cork();
-    const code = this.#reader.read(at === 0 ? bytes : bytes.subarray(at), bytes.length - at, this);
+    const bytes = this.#transport.memory;
+    const at = this.#prefaceLeft === 0 ? 0 : this.#readPreface(bytes, size);
+    if (at === -1) this.destroy();
+    else this.#readFrames(at === 0 ? bytes : bytes.subarray(at), size - at);
+    return !this.#isClosed;
+  }
+
+  /** Answers to one read leave in one write. */
+  #readFrames(bytes: Buffer, size: number): void {
+    this.cork();
+    const code = this.#reader.read(bytes, size, this);
     if (code !== H2Code.noError) this.#fail(code);
-    this.socket.uncork();
+    this.uncork();
+  }
+
+  onEnd(): void {
+    this.#end();
+  }
+
+  onDrain(): void {
+    this.#pump();
+  }
+
+  onClosed(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const calls = [...this.#calls.values()];
+    this.#calls.clear();
+    for (const call of calls) call.onCancel();
+    this.#onGone(this);
   }
 
   /** Returns where the first frame begins, -1 when this is no HTTP/2. */
-  #readPreface(bytes: Buffer): number {
-    const size = Math.min(this.#prefaceLeft, bytes.length);
+  #readPreface(bytes: Buffer, most: number): number {
+    const size = Math.min(this.#prefaceLeft, most);
     const from = preface.length - this.#prefaceLeft;
     if (bytes.compare(preface, from, from + size, 0, size) !== 0) return -1;
     this.#prefaceLeft -= size;
@@ -364,12 +420,12 @@ export class Connection implements FrameSink, Carrier {
 
   onData(bytes: Buffer, from: number, to: number): boolean {
     this.#dataCall?.onData(bytes, from, to);
-    return !this.socket.destroyed;
+    return !this.#isClosed;
   }
 
   onDataEnd(flags: number): boolean {
     if ((flags & Flag.endStream) !== 0) this.#dataCall?.onEnd();
-    return !this.socket.destroyed;
+    return !this.#isClosed;
   }
 
   // --- what goes wrong ----------------------------------------------------------------------------------------------
@@ -394,7 +450,7 @@ export class Connection implements FrameSink, Carrier {
   #fail(code: H2Code): false {
     this.#isFailed = true;
     this.#goAway(code);
-    this.socket.destroySoon();
+    this.#end(() => this.destroy());
     return false;
   }
 }

@@ -6,6 +6,9 @@
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import { type Address, listenError } from '../../discovery/address.ts';
+import { takeOver } from '../../transport/open.ts';
+import { peerOf } from '../../transport/peer.ts';
+import { SocketTransport } from '../../transport/socket-transport.ts';
 import { Connection, type ConnectionLimits } from './connection.ts';
 import type { Method } from './server-call.ts';
 
@@ -41,13 +44,21 @@ const closingMs = 1_000;
 export async function startGrpcServer(options: GrpcServerOptions, address: Address): Promise<GrpcServer> {
   const connections = new Set<Connection>();
   const methods = new Map(Object.entries(options.methods));
-  const { sweepMs = 5_000, newListener = (accept) => createServer({ noDelay: true }, accept) } = options;
+  const { sweepMs = 5_000, newListener = newPlainListener } = options;
+  const { promise: empty, resolve: onEmpty } = Promise.withResolvers<void>();
+  let isClosing = false;
+  const onGone = (connection: Connection) => {
+    connections.delete(connection);
+    if (isClosing && connections.size === 0) onEmpty();
+  };
   const listener = newListener((socket) => {
-    const connection = new Connection(socket, methods, options, options.now);
-    connections.add(connection);
-    socket.once('close', () => connections.delete(connection));
+    if (isClosing || connections.size >= options.mostConnections) return socket.destroy();
+    const peer = peerOf(socket);
+    const transport = peer.secured ? new SocketTransport(socket, socket) : takeOver(socket, 'handle');
+    connections.add(new Connection(transport, peer, methods, options, options.now, onGone));
   });
-  listener.maxConnections = options.mostConnections;
+  // Of connections that were taken over the listener does not hear again; under TLS, handshakes count, too.
+  if (options.newListener) listener.maxConnections = options.mostConnections;
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   listener.once('error', (error) => reject(listenError(error, address, options.flag)));
   listener.listen({ port: address.port, host: address.host, backlog: 4_096 }, resolve);
@@ -66,13 +77,19 @@ export async function startGrpcServer(options: GrpcServerOptions, address: Addre
     address: { host: address.host, port: typeof bound === 'object' && bound ? bound.port : address.port },
     close: async () => {
       clearInterval(sweeper);
-      const closed = new Promise<void>((done) => listener.close(() => done()));
+      isClosing = true;
+      listener.close();
+      if (connections.size === 0) return;
       for (const connection of connections) connection.leave();
       const cut = setTimeout(() => {
         for (const connection of connections) connection.destroy();
       }, closingMs);
-      await closed;
+      await empty;
       clearTimeout(cut);
     },
   };
+}
+
+function newPlainListener(accept: (socket: Socket) => void): Server {
+  return createServer({ noDelay: true, allowHalfOpen: true, pauseOnConnect: true }, accept);
 }

@@ -1,5 +1,5 @@
-import type { Socket } from 'node:net';
 import { FrameType, mostFrameBytes } from '../../http2/frame.ts';
+import type { Peer } from '../../transport/peer.ts';
 import { frameHead } from '../frame-bytes.ts';
 import { grpc } from '../grpc.ts';
 import { MessageReader } from '../message-reader.ts';
@@ -26,8 +26,7 @@ export type Method<Request> = {
 
 /** The connection, as a call sees it. */
 export type Carrier = {
-  readonly peer: string;
-  readonly socket: Socket;
+  readonly peer: Peer;
   /** Bytes that may be sent on the connection now. */
   readonly room: number;
   writeData(size: number, pieces: readonly Buffer[]): void;
@@ -97,12 +96,8 @@ export class ServerCall<Request> {
     this.#deadline = timeoutMs === null ? null : setTimeout(() => this.#expire(), timeoutMs);
   }
 
-  get socket(): Socket {
-    return this.#carrier.socket;
-  }
-
-  /** Address and port of the caller. */
-  get peer(): string {
+  /** Who calls. */
+  get peer(): Peer {
     return this.#carrier.peer;
   }
 

@@ -1,6 +1,6 @@
 import { type RunningProxy, startProxy } from '../../../dataplane/supervisor/proxy.ts';
-import type { TransportKind } from '../../../dataplane/transport/open.ts';
 import type { AnyResource } from '../../../shared/resources/schema.ts';
+import type { TransportKind } from '../../../shared/transport/open.ts';
 import { sumOf } from '../../harness/metrics-page.ts';
 import type { Owner } from '../../harness/owner.ts';
 import { proxyDocument } from './resources.ts';

@@ -7,11 +7,11 @@ import { compileSnapshot } from '../../../dataplane/snapshot/compile.ts';
 import { OwnListeners } from '../../../dataplane/snapshot/own-listeners.ts';
 import { ResourceStore } from '../../../dataplane/snapshot/resource-store.ts';
 import { OutBuffer } from '../../../dataplane/transport/out-buffer.ts';
-import type { Transport, TransportOwner } from '../../../dataplane/transport/transport.ts';
 import { Pool, type PooledConnection } from '../../../dataplane/upstream/pool.ts';
 import type { WorkerContext } from '../../../dataplane/worker/worker-context.ts';
 import { newSlotMemory, SlotTable } from '../../../observability/metrics/slots.ts';
 import { TimerWheel } from '../../../shared/time/timer-wheel.ts';
+import type { Transport, TransportOwner } from '../../../shared/transport/transport.ts';
 import { get } from '../harness/raw-client.ts';
 import { serviceAt } from '../harness/resources.ts';
 

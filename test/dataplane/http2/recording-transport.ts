@@ -1,4 +1,4 @@
-import type { Transport } from '../../../dataplane/transport/transport.ts';
+import type { Transport } from '../../../shared/transport/transport.ts';
 import type { Frame } from '../../harness/http2/frame.ts';
 import { FrameReader } from '../../harness/http2/frame-reader.ts';
 

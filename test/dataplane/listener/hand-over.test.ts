@@ -6,8 +6,8 @@ import { ConnectionShare, newConnectionShares } from '../../../dataplane/listene
 import { HandOver } from '../../../dataplane/listener/hand-over.ts';
 import { openPipes, type WorkerPipes } from '../../../dataplane/listener/worker-pipes.ts';
 import { linkWorkers } from '../../../dataplane/supervisor/worker-links.ts';
-import { giveAway, revive } from '../../../dataplane/transport/open.ts';
 import { type PipeHandle, pipeBindings } from '../../../dataplane/transport/pipe-handle.ts';
+import { giveAway, revive } from '../../../shared/transport/open.ts';
 import type { Owner } from '../../harness/owner.ts';
 import { tempFolder } from '../../harness/temp-folder.ts';
 import { until } from '../../harness/until.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import t from 'tap';
 import { CheckedOutBuffer } from '../../../dataplane/transport/checked-out-buffer.ts';
-import type { Transport } from '../../../dataplane/transport/transport.ts';
+import type { Transport } from '../../../shared/transport/transport.ts';
 import { runCommand } from '../../harness/run-command.ts';
 
 class First {}

@@ -1,8 +1,8 @@
 import t from 'tap';
 import { Lingering } from '../../../dataplane/transport/lingering.ts';
-import type { Transport } from '../../../dataplane/transport/transport.ts';
 import type { WorkerContext } from '../../../dataplane/worker/worker-context.ts';
 import { TimerWheel } from '../../../shared/time/timer-wheel.ts';
+import type { Transport } from '../../../shared/transport/transport.ts';
 
 const tickMs = 10;
 

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { takeOver } from '../../../dataplane/transport/open.ts';
+import { takeOver } from '../../../shared/transport/open.ts';
 import { connectedSockets } from '../../harness/connected-sockets.ts';
 import { until } from '../../harness/until.ts';
 

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import t from 'tap';
-import { takeOver } from '../../../dataplane/transport/open.ts';
-import type { Transport } from '../../../dataplane/transport/transport.ts';
+import { takeOver } from '../../../shared/transport/open.ts';
+import type { Transport } from '../../../shared/transport/transport.ts';
 import { until } from '../../harness/until.ts';
 
 const most = 1024;

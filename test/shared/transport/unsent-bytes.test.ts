@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import t from 'tap';
-import { takeOver } from '../../../dataplane/transport/open.ts';
+import { takeOver } from '../../../shared/transport/open.ts';
 import { connectedSockets } from '../../harness/connected-sockets.ts';
 
 setFlagsFromString('--expose-gc');
