@@ -50,10 +50,10 @@ export const command: Command = {
   },
   details: [
     'The sidecars are simulated by one process on the other CPU: each has a connection of its own and answers every update at',
-    'once. Latency counts from when a watch of the control API tells that the change is stored until a rollout says that all',
-    'have answered. CPU time for a change includes the request that makes it. In a storm all connections break and come back',
-    'without a pause, which real sidecars spread over two seconds. Endpoint changes come in batches of 100, to sidecars that',
-    'call 5 of 100 services each.',
+    'once. Latency counts from when a watch of the control API tells that the change is stored until the last sidecar has it;',
+    '"known" is until a rollout says so, once all have answered. CPU time for a change includes the request that makes it. In',
+    'a storm all connections break and come back without a pause, which real sidecars spread over two seconds. Endpoint',
+    'changes come in batches of 100, to sidecars that call 5 of 100 services each.',
   ].join('\n'),
   run,
 };

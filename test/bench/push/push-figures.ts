@@ -11,10 +11,14 @@ export type SustainedMeasured = { readonly sidecars: number; readonly foreignSha
 /** Above it, a figure that falls short says nothing. */
 const mostForeign = 0.2;
 
-const latency = ({ latenciesMs }: PushMeasured, share: number) =>
-  quantile(Float64Array.from(latenciesMs).sort(), share);
-const p50 = (measured: PushMeasured) => latency(measured, 0.5);
-const p99 = (measured: PushMeasured) => latency(measured, 0.99);
+const at = (share: number, times: (measured: PushMeasured) => readonly number[]) => (measured: PushMeasured) =>
+  quantile(Float64Array.from(times(measured)).sort(), share);
+const effective = ({ effectiveMs }: PushMeasured) => effectiveMs;
+const known = ({ knownMs }: PushMeasured) => knownMs;
+const p50 = at(0.5, effective);
+const p99 = at(0.99, effective);
+const knownP50 = at(0.5, known);
+const knownP99 = at(0.99, known);
 
 export function formatPush(all: readonly PushMeasured[]): string {
   return formatTable(
@@ -22,6 +26,8 @@ export function formatPush(all: readonly PushMeasured[]): string {
       'sidecars',
       'p50 ms',
       'p99 ms',
+      'known p50',
+      'known p99',
       'CPU ms a change',
       'us a sidecar',
       'kernel',
@@ -33,6 +39,8 @@ export function formatPush(all: readonly PushMeasured[]): string {
       formatCount(one.sidecars),
       p50(one).toFixed(1),
       p99(one).toFixed(1),
+      knownP50(one).toFixed(1),
+      knownP99(one).toFixed(1),
       one.cpuMs.toFixed(1),
       ((one.cpuMs * 1000) / one.sidecars).toFixed(1),
       formatShare(one.kernelShare),
@@ -52,12 +60,12 @@ export function formatSustained(one: SustainedMeasured): string {
 }
 
 export function judgePush(all: readonly PushMeasured[], sustained: SustainedMeasured | null): Mark[] {
-  const at = (sidecars: number) => all.find((one) => one.sidecars === sidecars);
+  const fleetOf = (sidecars: number) => all.find((one) => one.sidecars === sidecars);
   return [
-    judge('1,000 sidecars have a change, p99 in at most 30 ms', at(1_000), p99, 30, 'ms'),
-    judge('5,000 sidecars have a change, p99 in at most 150 ms', at(5_000), p99, 150, 'ms'),
-    judge('at most 100 kB for each of 5,000', at(5_000), (one) => one.bytesPerSidecar / 1000, 100, 'kB'),
-    judge('5,000 come back at once in at most 10 s', at(5_000), (one) => one.reconnectedMs / 1000, 10, 's'),
+    judge('1,000 sidecars have a change, p99 in at most 30 ms', fleetOf(1_000), p99, 30, 'ms'),
+    judge('5,000 sidecars have a change, p99 in at most 150 ms', fleetOf(5_000), p99, 150, 'ms'),
+    judge('at most 100 kB for each of 5,000', fleetOf(5_000), (one) => one.bytesPerSidecar / 1000, 100, 'kB'),
+    judge('5,000 come back at once in at most 10 s', fleetOf(5_000), (one) => one.reconnectedMs / 1000, 10, 's'),
     judge('5,000 endpoint changes a second', sustained, (one) => -one.changesPerSecond, -5_000, '/s'),
     judge('and all in sync a second after the last', sustained, ({ settledMs }) => settledMs, 1_000, 'ms'),
   ];
@@ -85,8 +93,9 @@ export function pushCharts(all: readonly PushMeasured[]): Chart[] {
     bars: all.map((one) => ({ name: `meshlane, ${formatCount(one.sidecars)} sidecars`, value: figure(one) })),
   });
   return [
-    chart('committed until all have answered: p50, ms', p50),
+    chart('committed until the last sidecar has it: p50, ms', p50),
     chart('p99, ms', p99),
+    chart('committed until the control plane knows that all have it: p50, ms', knownP50),
     chart('CPU time of the control plane for a change, ms', ({ cpuMs }) => cpuMs),
     chart('memory for a sidecar, kB', ({ bytesPerSidecar }) => bytesPerSidecar / 1000),
     chart('all come back at once, s', ({ reconnectedMs }) => reconnectedMs / 1000),

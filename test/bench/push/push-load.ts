@@ -17,8 +17,10 @@ export type PushLoad = {
 /** Times in ms. */
 export type PushReport = {
   readonly openedMs: number;
-  /** From when a change was committed until all have answered it. */
-  readonly latenciesMs: readonly number[];
+  /** From when a change was committed until the last sidecar has it. */
+  readonly effectiveMs: readonly number[];
+  /** The same until the control plane says that all have it. */
+  readonly knownMs: readonly number[];
   /** CPU time of the control plane for each of these changes, the request that makes it included. */
   readonly cpuMs: number;
   /** How much of that the kernel had, from 0 to 1. */

@@ -2,10 +2,11 @@
  * The sidecar's end of the push protocol with nothing behind it, over frames made by hand: a client of grpc-js costs ten
  * times as much, and thousands of those would measure the clients. Each has a connection of its own, as sidecars have.
  */
-import { connect, type Socket } from 'node:net';
 import type { WireHello } from '../../../shared/discovery/messages.ts';
 import { sidecarMessageCodec } from '../../../shared/discovery/messages.ts';
 import { Flag, FrameType, frameHeadBytes, preface, Setting, uint32At } from '../../../shared/http2/frame.ts';
+import { openTransport } from '../../../shared/transport/open.ts';
+import type { Transport, TransportOwner } from '../../../shared/transport/transport.ts';
 import { dataFrame, frame, headersFrame, settingsFrame, windowUpdateFrame } from '../../harness/http2/frame-writer.ts';
 import { headerBlock } from '../../harness/http2/hpack/encode.ts';
 
@@ -38,14 +39,12 @@ const opening = Buffer.concat([
   ),
 ]);
 
-/** What all of them read into, one after the other. */
-const slab = Buffer.allocUnsafeSlow(1024 * 1024);
-
-export class SimulatedSidecar {
+export class SimulatedSidecar implements TransportOwner {
+  readonly bufferBytes = windowBytes;
   /** Of the last update that it answered. */
   revision = 0;
   readonly #options: SimulatedOptions;
-  readonly #socket: Socket;
+  #transport: Transport;
   #frames: Buffer | null = null;
   /** A message of which a part is here. */
   #message: Buffer | null = null;
@@ -53,28 +52,40 @@ export class SimulatedSidecar {
 
   constructor(options: SimulatedOptions) {
     this.#options = options;
-    this.#socket = connect({
-      host: '127.0.0.1',
-      port: options.port,
-      noDelay: true,
-      onread: {
-        buffer: slab,
-        callback: (size) => {
-          this.#onRead(slab.subarray(0, size));
-          return true;
-        },
-      },
-    });
-    this.#socket.on('error', () => undefined); // 'close' follows
-    this.#socket.once('close', () => options.onClose());
-    this.#socket.write(Buffer.concat([opening, message(sidecarMessageCodec.encode({ hello: options.hello }))]));
+    const address = { host: '127.0.0.1', port: options.port };
+    this.#transport = openTransport(
+      address,
+      'handle',
+      (transport) => this.#begin(transport),
+      () => options.onClose(),
+    );
+  }
+
+  #begin(transport: Transport): void {
+    this.#transport = transport;
+    transport.start(this);
+    transport.write(Buffer.concat([opening, message(sidecarMessageCodec.encode({ hello: this.#options.hello }))]));
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.#transport.destroy();
+    process.nextTick(() => this.onClosed());
   }
 
-  #onRead(bytes: Buffer): void {
+  onEnd(): void {
+    this.#transport.end(() => undefined);
+  }
+
+  onDrain(): void {
+    // Nothing waits for it.
+  }
+
+  onClosed(): void {
+    this.#options.onClose();
+  }
+
+  onRead(size: number): boolean {
+    const bytes = this.#transport.memory.subarray(0, size);
     const all = this.#frames ? Buffer.concat([this.#frames, bytes]) : bytes;
     let at = 0;
     while (all.length - at >= frameHeadBytes) {
@@ -84,14 +95,15 @@ export class SimulatedSidecar {
       at = end;
     }
     this.#frames = at < all.length ? Buffer.from(all.subarray(at)) : null;
+    return true;
   }
 
   #onFrame(type: number, flags: number, payload: Buffer): void {
     const isRequest = (flags & Flag.ack) === 0;
     if (type === FrameType.data) this.#onData(payload);
-    else if (type === FrameType.settings && isRequest) this.#socket.write(settingsAck);
-    else if (type === FrameType.ping && isRequest) this.#socket.write(frame(FrameType.ping, Flag.ack, 0, payload));
-    else if (type === FrameType.headers && (flags & Flag.endStream) !== 0) this.#socket.end();
+    else if (type === FrameType.settings && isRequest) this.#transport.write(settingsAck);
+    else if (type === FrameType.ping && isRequest) this.#transport.write(frame(FrameType.ping, Flag.ack, 0, payload));
+    else if (type === FrameType.headers && (flags & Flag.endStream) !== 0) this.#transport.end(() => undefined);
   }
 
   /** Each DATA frame holds a message, or a part of just one: so our server cuts them. */
@@ -112,7 +124,7 @@ export class SimulatedSidecar {
 
   #onUpdate(update: Buffer): void {
     this.revision = revisionOf(update);
-    this.#socket.write(ackOf(this.revision));
+    this.#transport.write(ackOf(this.revision));
     this.#options.onUpdate(this.revision, update);
   }
 }

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { atProcessEnd } from '../owner.ts';
 import { killGroup, leftInGroup } from './process-group.ts';
@@ -19,6 +20,8 @@ export type RunLimits = {
   readonly hardTimeoutMs: number;
 };
 
+/** Stripped and compiled sources, which the processes of Meshlane use as well: it spares a file a quarter of its CPU time. */
+const compileCache = 'node_modules/.cache/meshlane';
 /** How long a file may take to leave after its last test; longer means that something it opened is still open. */
 const leaveMs = 3_000;
 
@@ -31,7 +34,12 @@ export async function runTestFile(root: string, path: string, limits: RunLimits)
   const child = spawn(process.execPath, ['--enable-source-maps', path], {
     cwd: root,
     detached: true,
-    env: { ...process.env, TAP_TIMEOUT: String(limits.timeoutMs / 1000), FORCE_COLOR: '0' },
+    env: {
+      ...process.env,
+      NODE_COMPILE_CACHE: join(root, compileCache),
+      TAP_TIMEOUT: String(limits.timeoutMs / 1000),
+      FORCE_COLOR: '0',
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const group = child.pid;
