@@ -1,6 +1,8 @@
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { type DiscoveryClient, DiscoveryService, type WireUpdate } from '../../../shared/discovery/discovery.ts';
-import { channelOptions, grpc } from '../../../shared/grpc/grpc.ts';
+import { parseAddress } from '../../../shared/discovery/address.ts';
+import { discoveryMethods } from '../../../shared/discovery/discovery-methods.ts';
+import { GrpcClient } from '../../../shared/grpc/client/grpc-client.ts';
 import { startEtcd } from '../../controlplane/etcd.ts';
 import { freePort } from '../../harness/free-port.ts';
 import { startProcess } from '../../harness/process.ts';
@@ -11,10 +13,10 @@ import { mainFile, root } from '../start-meshlane.ts';
 export const storeNames = ['sqlite', 'etcd'] as const;
 export type StoreName = (typeof storeNames)[number];
 
-/** A control plane on the CPU of the proxies, a client of it, and a sidecar that is attached and acknowledges. */
+/** A control plane on the CPU of the proxies, a client of it as sidecars have it, and a sidecar that is attached and acknowledges. */
 export type Mesh = {
   readonly api: string;
-  readonly client: DiscoveryClient;
+  readonly client: GrpcClient;
   /** Resolves when the sidecar gets this resource. */
   arrival(name: string): Promise<void>;
 };
@@ -31,12 +33,12 @@ export async function startMesh(rig: Rig, name: StoreName): Promise<Mesh> {
     t: rig.owner,
     ready: /^ready: /,
   });
-  const insecure = grpc.credentials.createInsecure();
-  const client = new DiscoveryService(push, insecure, channelOptions) as unknown as DiscoveryClient;
+  const place = { ...parseAddress(push, '--push'), noDelay: true };
+  const client = new GrpcClient({ authority: push, connect: () => connect(place), fields: () => [] });
   const awaited = new Map<string, () => void>();
-  const stream = client.stream();
+  const stream = client.call(discoveryMethods.Stream);
   stream.on('error', () => undefined); // it is cancelled at the end
-  stream.on('data', (update: WireUpdate) => {
+  stream.on('data', (update) => {
     stream.write({ ack: { revision: update.revision, rejected: [] } });
     for (const { key } of update.resources) awaited.get(key.name)?.();
   });

@@ -1,3 +1,4 @@
+import { discoveryMethods } from '../../../shared/discovery/discovery-methods.ts';
 import { Agent, request } from '../../../shared/http/undici.ts';
 import type { Mesh } from './mesh.ts';
 import { timeEach } from './quantiles.ts';
@@ -23,14 +24,16 @@ export async function timeRegistrations({ client, arrival }: Mesh, times: number
   const durable = await timeEach(times, pauseMs, async (i) => {
     const from = performance.now();
     void arrival(nameOf(i)).then(() => visible.push(performance.now() - from));
-    await answerOf((done) => client.register({ document: documentOf(i, round) }, done));
+    await answerOf((done) => client.ask(discoveryMethods.Register, { document: documentOf(i, round) }, done));
   });
   return { durable, visible };
 }
 
 /** Renews the leases of instances that are registered. */
 export function timeHeartbeats({ client }: Mesh, times: number, pauseMs: number): Promise<number[]> {
-  return timeEach(times, pauseMs, (i) => answerOf((done) => client.heartbeat({ name: nameOf(i) }, done)));
+  return timeEach(times, pauseMs, (i) =>
+    answerOf((done) => client.ask(discoveryMethods.Heartbeat, { name: nameOf(i) }, done)),
+  );
 }
 
 /** Reads instances over the control API, on a connection that stays. */

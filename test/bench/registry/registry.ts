@@ -18,12 +18,22 @@ import { timeFsync } from './fsync.ts';
 import { type StoreName, startMesh, storeNames } from './mesh.ts';
 import { type Times, timeEach, timesOf } from './quantiles.ts';
 import { timeHeartbeats, timeReads, timeRegistrations } from './registrations.ts';
+import { timeRoundTrips } from './round-trip.ts';
 
 /** The best figures that a service mesh is known to claim (Hyperlane, a Rust framework), in milliseconds. */
 const claimed = { registration: 0.5, discovery: 0.8, health: 1.2, decision: 0.3, call: 0.1 };
 
 /** One line of the table; `claim` in milliseconds, where there is one to beat. */
-type Cell = { readonly what: string; readonly times: Times; readonly claim?: number };
+type Cell = {
+  readonly what: string;
+  readonly times: Times;
+  readonly claim?: number;
+  /** What this machine takes for a part that nobody can leave out. */
+  readonly floor?: Cell;
+};
+
+/** What the disk and a message take, without anything of ours. */
+type Floors = { readonly disk: Cell; readonly message: Cell };
 
 export const command: Command = {
   name: 'registry',
@@ -41,7 +51,8 @@ export const command: Command = {
     'its gRPC and HTTP ports, as a sidecar sees them: the control plane has a CPU of its own, everything else another.',
     '',
     'durable: until the answer, which says that it is stored for good. A store that keeps its word waits for the disk, so the',
-    'line "fsync" is measured in the same folder: no durable write is quicker. visible: until a sidecar has it.',
+    'line "fsync" is measured in the same folder: no durable write is quicker. visible: until a sidecar has it. A claim that',
+    'this machine does not keep for a message and its echo, or for an fsync, is not judged.',
     'Decisions and local discovery are the medians of the benches of the stages cluster-pick and route-match.',
   ].join('\n'),
   run,
@@ -57,13 +68,15 @@ async function run(invocation: Invocation): Promise<number> {
   return withRig({ isPinned: !invocation.isSet('no-pin'), status: progress.note }, async (rig) => {
     const cells: Cell[] = [];
     progress.status('the disk');
-    cells.push({ what: 'fsync of 4 kB', times: timesOf(await timeFsync(rig.folder, times, pauseMs)) });
+    const disk = { what: 'fsync of 4 kB', times: timesOf(await timeFsync(rig.folder, times, pauseMs)) };
+    const message = { what: 'message and echo', times: timesOf(await timeRoundTrips(rig, times, pauseMs)) };
+    cells.push(disk, message);
     for (const store of stores) {
       progress.status(`a control plane over ${store}`);
-      cells.push(...(await cellsOfStore(rig, store, times, pauseMs)));
+      cells.push(...(await cellsOfStore(rig, store, times, pauseMs, { disk, message })));
     }
     progress.status('a proxy');
-    cells.push(...(await cellsOfProxy(rig, times, pauseMs)));
+    cells.push(...(await cellsOfProxy(rig, times, pauseMs, message)));
     progress.clear();
     const marks = cells.flatMap(judge);
     print(
@@ -81,31 +94,39 @@ async function run(invocation: Invocation): Promise<number> {
   });
 }
 
-async function cellsOfStore(rig: Rig, store: StoreName, times: number, pauseMs: number): Promise<Cell[]> {
+async function cellsOfStore(
+  rig: Rig,
+  store: StoreName,
+  times: number,
+  pauseMs: number,
+  { disk, message }: Floors,
+): Promise<Cell[]> {
+  const slower = disk.times.p99 > message.times.p99 ? disk : message;
   const mesh = await startMesh(rig, store);
   await timeRegistrations(mesh, times, pauseMs, 0); // until its code is compiled
   const { durable, visible } = await timeRegistrations(mesh, times, pauseMs, 1);
   return [
-    { what: `registration durable, ${store}`, times: timesOf(durable), claim: claimed.registration },
-    { what: `registration visible, ${store}`, times: timesOf(visible), claim: claimed.registration },
+    { what: `registration durable, ${store}`, times: timesOf(durable), claim: claimed.registration, floor: slower },
+    { what: `registration visible, ${store}`, times: timesOf(visible), claim: claimed.registration, floor: slower },
     { what: `lease renewed, ${store}`, times: timesOf(await timeHeartbeats(mesh, times, pauseMs)) },
     {
       what: `discovery remote, ${store}`,
       times: timesOf(await timeReads(mesh, times, pauseMs)),
       claim: claimed.discovery,
+      floor: message,
     },
   ];
 }
 
-async function cellsOfProxy(rig: Rig, times: number, pauseMs: number): Promise<Cell[]> {
+async function cellsOfProxy(rig: Rig, times: number, pauseMs: number, floor: Cell): Promise<Cell[]> {
   const ends = await startHttp1Ends(rig, { sizeBytes: 1024 });
   const discovery = await stageTimes(rig, 'route-match');
   const decision = await stageTimes(rig, 'cluster-pick');
   return [
     { what: 'discovery local', times: discovery, claim: claimed.discovery },
-    { what: 'health check', times: timesOf(await timeChecks(ends, times, pauseMs)), claim: claimed.health },
+    { what: 'health check', times: timesOf(await timeChecks(ends, times, pauseMs)), claim: claimed.health, floor },
     { what: 'balancing decision, 1,000 endpoints', times: decision, claim: claimed.decision },
-    { what: 'local call', times: await timeCalls(rig, ends), claim: claimed.call },
+    { what: 'local call', times: await timeCalls(rig, ends), claim: claimed.call, floor },
   ];
 }
 
@@ -153,10 +174,13 @@ function rowOf({ what, times, claim }: Cell): string[] {
   return [what, formatMs(times.p50), formatMs(times.p99), claim === undefined ? '' : formatMs(claim)];
 }
 
-function judge({ what, times, claim }: Cell): Mark[] {
+function judge({ what, times, claim, floor }: Cell): Mark[] {
   if (claim === undefined) return [];
   const promise = `${what}: p99 below the claimed ${formatMs(claim)} ms`;
-  return [{ promise, isMet: times.p99 < claim, said: `${formatMs(times.p99)} ms` }];
+  const said = `${formatMs(times.p99)} ms (p50 ${formatMs(times.p50)})`;
+  if (times.p99 < claim) return [{ promise, isMet: true, said }];
+  if (floor === undefined || floor.times.p99 < claim) return [{ promise, isMet: false, said }];
+  return [{ promise, isMet: null, said: `${said}; ${floor.what} alone took ${formatMs(floor.times.p99)} ms here` }];
 }
 
 function formatMs(ms: number): string {
