@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { writeDocuments } from '../bench/mesh-config.ts';
 import { freePort } from '../harness/free-port.ts';
+import { sumOf } from '../harness/metrics-page.ts';
 import type { Owner } from '../harness/owner.ts';
 import { startProcess } from '../harness/process.ts';
 import { tempFolder } from '../harness/temp-folder.ts';
@@ -27,10 +28,9 @@ function eagerClient(t: Owner, port: number, bytes: string): RawClient {
 }
 
 async function countsOf(proxy: StaticProxy, workers: number): Promise<number[]> {
-  return Promise.all(
-    Array.from({ length: workers }, (_, worker) =>
-      proxy.metric('meshlane_worker_connections', { worker: String(worker) }),
-    ),
+  const page = await proxy.metrics();
+  return Array.from({ length: workers }, (_, worker) =>
+    sumOf(page, 'meshlane_worker_connections', { worker: String(worker) }),
   );
 }
 
