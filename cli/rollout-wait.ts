@@ -21,6 +21,8 @@ export type Rollout = {
   }[];
   readonly laggards: readonly { sidecar: string; service: string; acked: number; connected: boolean }[];
   readonly rejected: readonly { sidecar: string; kind: string; name: string; error: string }[];
+  /** Left out by control planes of an earlier version. */
+  readonly unheard?: readonly { replica: string; sidecars: number }[];
 };
 
 const pollMs = 50;
@@ -70,7 +72,7 @@ async function waitForRollout(
 }
 
 function describeRollout(rollout: Rollout, revision: number, timeout: string): string {
-  const { state, summary, resources, laggards, rejected } = rollout;
+  const { state, summary, resources, laggards, rejected, unheard = [] } = rollout;
   const lines = [`${summary} (revision ${revision})`];
   for (const { sidecar, kind, name, error } of rejected) lines.push(`  ${sidecar} refused ${kind}/${name}: ${error}`);
   for (const { kind, name, rollout: own } of resources)
@@ -83,6 +85,8 @@ function describeRollout(rollout: Rollout, revision: number, timeout: string): s
     const away = connected ? '' : ', and is not connected';
     lines.push(`  ${sidecar} (${service || 'no service'}) is at revision ${acked}${away}`);
   }
+  for (const { replica, sidecars } of unheard)
+    lines.push(`  control plane ${replica}, which has not told of it yet, and its other ${sidecars} sidecars`);
   if (state === 'progressing' && lines.length === begun)
     lines.push('  any sidecar: the control plane has just started, and none has come back yet');
   return `${lines.join('\n')}\n`;

@@ -14,6 +14,7 @@ import { HoldDesk } from './holds/hold-desk.ts';
 import { Leadership } from './leader/leadership.ts';
 import { PushHub } from './push/push-hub.ts';
 import { startPushServer } from './push/push-server.ts';
+import { SidecarBoard } from './push/sidecar-board.ts';
 import { Registry } from './registry/registry.ts';
 import { RolloutConductor } from './rollout/conductor.ts';
 import { fanOut } from './store/fan-out.ts';
@@ -118,6 +119,9 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       () => push.close(),
       () => hub.close(),
     );
+    const sidecars = new SidecarBoard({ catalog, hub, store, clock, log });
+    closers.push(() => sidecars.close());
+    await sidecars.start();
     const xds = options.xds ? await startXds({ catalog, clock, log, gate, tls, version }, options.xds) : null;
     if (xds) closers.push(() => xds.close());
     const view = { name: store.name, following };
@@ -127,6 +131,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       {
         catalog,
         hub,
+        sidecars,
         registry,
         holds,
         leadership,

@@ -16,7 +16,7 @@ type Status = {
   revision: number;
   store: { name: string; connected: boolean };
   resources: Record<string, number>;
-  sidecars: { connected: number; items: Sidecar[] };
+  sidecars: { connected: number; items: Sidecar[]; elsewhere?: readonly { replica: string; sidecars: number }[] };
   services: { name: string; protocol: string; instances: number; up: number }[];
   rollout: { revision: number; state: string; summary: string } | null;
   holds: readonly Hold[];
@@ -66,5 +66,17 @@ function describe(status: Status): string {
     sidecars.items.length > 0
       ? table(['sidecar', 'service', 'stream', 'applied', 'refused'], perSidecar)
       : 'no sidecar is connected\n',
+    ...elsewhere(sidecars.elsewhere ?? []),
   ].join('\n');
+}
+
+function elsewhere(replicas: readonly { replica: string; sidecars: number }[]): string[] {
+  return replicas.length > 0
+    ? [
+        table(
+          ['other control plane', 'sidecars'],
+          replicas.map(({ replica, sidecars }) => [replica, String(sidecars)]),
+        ),
+      ]
+    : [];
 }

@@ -6,6 +6,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import type { HoldDesk } from '../holds/hold-desk.ts';
 import type { Leadership } from '../leader/leadership.ts';
 import type { PushHub } from '../push/push-hub.ts';
+import type { SidecarBoard } from '../push/sidecar-board.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { RolloutConductor } from '../rollout/conductor.ts';
 import type { Following } from '../store/follow.ts';
@@ -16,6 +17,7 @@ import { readQuery } from './request.ts';
 export type MeshParts = {
   readonly catalog: Catalog;
   readonly hub: PushHub;
+  readonly sidecars: SidecarBoard;
   readonly registry: Registry;
   readonly holds: HoldDesk;
   readonly leadership: Leadership;
@@ -46,7 +48,8 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
     readQuery(request, []);
     const { revision } = request.params;
     const isNumber = /^[0-9]{1,15}$/.test(revision);
-    const rollout = revision === 'latest' || isNumber ? hub.rollout(isNumber ? Number(revision) : 'latest') : null;
+    const rollout =
+      revision === 'latest' || isNumber ? parts.sidecars.rollout(isNumber ? Number(revision) : 'latest') : null;
     if (rollout) return reply.send(rollout);
     const detail =
       revision === 'latest'
@@ -57,7 +60,7 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
 
   server.get('/v1/sidecars', (request, reply) => {
     readQuery(request, []);
-    return reply.send({ items: hub.sidecars(), revision: catalog.revision });
+    return reply.send({ items: hub.sidecars(), elsewhere: parts.sidecars.elsewhere, revision: catalog.revision });
   });
 
   server.get('/v1/status', (request, reply) => {
@@ -68,9 +71,9 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
       revision: catalog.revision,
       store: { name: parts.store.name, connected: parts.store.following.problem === null },
       resources: Object.fromEntries(kinds.map((kind) => [plurals[kind], catalog.count(kind)])),
-      sidecars: { connected: sidecars.filter((sidecar) => sidecar.connected).length, items: sidecars },
+      sidecars: { connected: hub.connected, items: sidecars, elsewhere: parts.sidecars.elsewhere },
       services: servicesOf(catalog),
-      rollout: hub.rollout('latest'),
+      rollout: parts.sidecars.rollout('latest'),
       leader: parts.leadership.isLeader,
       holds: parts.holds.list(),
       faults: catalog.faults.all(),

@@ -240,7 +240,9 @@ const meshPaths: Record<string, Json> = {
       tags: ['Mesh'],
       operationId: 'listSidecars',
       summary: 'Connected sidecars and the ones that left in the last minute',
-      responses: { '200': answer('By name.', { type: 'object' }) },
+      responses: {
+        '200': answer('By name; `elsewhere` counts those of the other control planes.', { type: 'object' }),
+      },
     },
   },
   '/v1/xds': {
@@ -311,7 +313,12 @@ function schemas(): Json {
         applied: number,
         total: number,
         laggards: list({ sidecar: text, service: text, acked: number, connected: { type: 'boolean' } }),
-        rejected: list({ sidecar: text, ...key, error: text }),
+        rejected: list({ sidecar: text, ...key, revision: number, error: text }),
+        unheard: {
+          ...list({ replica: text, sidecars: number }),
+          description:
+            'Other control planes that have not told yet, and how many of their sidecars nothing is known of.',
+        },
         disconnected: list({ sidecar: text, service: text, acked: number }),
       },
     },

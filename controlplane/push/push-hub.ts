@@ -5,7 +5,7 @@
 import type { Log } from '../../observability/logging/log.ts';
 import type { WireHello, WireReport } from '../../shared/discovery/discovery.ts';
 import type { OutgoingMessage } from '../../shared/grpc/server/outgoing-message.ts';
-import type { ResourceKey } from '../../shared/resources/resource.ts';
+import { keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import type { Catalog, CatalogChange } from '../catalog/catalog.ts';
 import { meshKey, readMeshId } from '../store/mesh-id.ts';
@@ -13,6 +13,9 @@ import { MeshFeed, type Pending } from './mesh-feed.ts';
 import { Pacer } from './pacer.ts';
 import { describeRollout, RevisionLog, type Rollout } from './rollouts.ts';
 import { SidecarStream } from './sidecar-stream.ts';
+import { join, type Presence, standingHere, standingTold } from './standing.ts';
+import { tell } from './tell.ts';
+import { nobodyElse, type Others, type Telling } from './told.ts';
 
 export type CloseReason = 'slow' | 'replaced' | 'stopping' | 'restarted' | 'old';
 type Closer = (reason: CloseReason, text: string) => void;
@@ -167,17 +170,37 @@ export class PushHub {
     return [...connected, ...gone].sort((a, b) => (a.sidecar < b.sidecar ? -1 : 1));
   }
 
-  /** Null when nothing is known of that revision: not there yet, too long ago, or nothing of the mesh changed at it. */
-  rollout(revision: number | 'latest'): Rollout | null {
+  /**
+   * Among the sidecars here, and those that the others tell of. Null when nothing is known of that revision: not there
+   * yet, too long ago, or nothing of the mesh changed at it.
+   */
+  rollout(revision: number | 'latest', others: Others = nobodyElse): Rollout | null {
     const number = revision === 'latest' ? this.#revisions.latest : revision;
     if (number === undefined) return null;
     const resources = this.#revisions.resourcesAt(number);
     if (!resources) return null;
-    const gone = this.#disconnected().map(({ status, hasLeft }) => ({ ...status, hasLeft }));
-    const streams = [...this.#streams.values()].map(({ stream }) => stream);
-    const isEarly = this.#clock.monotonicMs() < this.#backBeforeMs;
-    const awaited = isEarly ? [...this.#awaited].map(([sidecar, service]) => ({ sidecar, service })) : [];
-    return describeRollout(number, resources, streams, { gone, awaited, isTooEarly: isEarly && !this.#hasHeard });
+    const presence = this.#presence(others);
+    const keys = new Set(resources.map(keyOf));
+    const elsewhere = new Set(others.told.flatMap(({ here }) => here));
+    const standing = join(
+      [standingHere(number, keys, presence), ...others.told.map((told) => standingTold(number, keys, told))],
+      (sidecar) => elsewhere.has(sidecar) || (this.#streams.get(sidecar)?.stream.acked ?? -1) >= number,
+    );
+    return describeRollout(number, resources, standing, presence);
+  }
+
+  /** What the others are to know of the sidecars here, given the revision that they were told last. */
+  tell(others: Others, said: number): Telling {
+    const missed = new Set(others.told.flatMap(({ laggards }) => laggards.map(({ sidecar }) => sidecar)));
+    return tell(this.#presence(others), said, missed);
+  }
+
+  /** Hears of sidecars that are at another control plane. */
+  letGo(sidecars: Iterable<string>): void {
+    for (const sidecar of sidecars) {
+      this.#gone.delete(sidecar);
+      this.#awaited.delete(sidecar);
+    }
   }
 
   /** Ends all streams, so that every sidecar comes back and gets everything anew: the revisions here are others now. */
@@ -227,6 +250,14 @@ export class PushHub {
     const id = readMeshId(this.#catalog.meta(meshKey));
     // One that is broken or gone is mended by whoever follows the store.
     if (id !== '') this.#feed.mesh = id;
+  }
+
+  #presence({ hasElder }: Others): Presence {
+    const gone = this.#disconnected().map(({ status, hasLeft }) => ({ ...status, hasLeft }));
+    const isEarly = !hasElder && this.#clock.monotonicMs() < this.#backBeforeMs;
+    const awaited = isEarly ? [...this.#awaited].map(([sidecar, service]) => ({ sidecar, service })) : [];
+    const isTooEarly = isEarly && !this.#hasHeard;
+    return { newest: this.#feed.now.revision, streams: this.#streams, gone, awaited, isTooEarly };
   }
 
   #disconnected(): Gone[] {

@@ -1,8 +1,8 @@
-import { type Kind, keyOf, type ResourceKey } from '../../shared/resources/resource.ts';
+import type { Kind, ResourceKey } from '../../shared/resources/resource.ts';
 import type { Catalog, CatalogChange } from '../catalog/catalog.ts';
 import type { StoredResource } from '../catalog/stored-resource.ts';
 import type { RolloutState } from '../rollout/rollout-state.ts';
-import type { SidecarStream } from './sidecar-stream.ts';
+import type { Presence, Standing } from './standing.ts';
 
 export type Rollout = {
   readonly revision: number;
@@ -16,16 +16,13 @@ export type Rollout = {
   /** For people: `applied 40/40`. */
   readonly summary: string;
   readonly applied: number;
-  /** Connected sidecars, and the ones that are away and still lag. */
+  /** Connected sidecars of all control planes, and the ones that are away and still lag. */
   readonly total: number;
   /** Have not answered this revision; one that is away counts for a minute, as it may carry traffic by the old state. */
-  readonly laggards: readonly Laggard[];
-  readonly rejected: readonly {
-    readonly sidecar: string;
-    readonly kind: Kind;
-    readonly name: string;
-    readonly error: string;
-  }[];
+  readonly laggards: Standing['laggards'];
+  readonly rejected: Standing['rejected'];
+  /** Other control planes that have not told yet, and how many of their sidecars nothing is known of. */
+  readonly unheard: Standing['unheard'];
   readonly disconnected: readonly { readonly sidecar: string; readonly service: string; readonly acked: number }[];
 };
 
@@ -34,13 +31,6 @@ export type ChangedResource = {
   readonly name: string;
   /** Where the change of that revision goes in steps: how far it has come. */
   readonly rollout?: RolloutState;
-};
-
-export type Laggard = {
-  readonly sidecar: string;
-  readonly service: string;
-  readonly acked: number;
-  readonly connected: boolean;
 };
 
 type Key = { readonly kind: Kind; readonly name: string };
@@ -107,56 +97,26 @@ function toKey({ resource: { kind, name } }: StoredResource): Key {
   return { kind, name };
 }
 
-/** What is known of the sidecars that are not connected. */
-export type Absent = {
-  /** Left in the last minute, and whether to go on without it: it said that it leaves the mesh. */
-  readonly gone: readonly { sidecar: string; service: string; acked: number; hasLeft: boolean }[];
-  /** Were in the mesh before this control plane started, and had no time to come back yet. */
-  readonly awaited: readonly { sidecar: string; service: string }[];
-  /** Nobody had time to come back yet. */
-  readonly isTooEarly: boolean;
-};
-
 /** How far the resources of one revision have come. */
 export function describeRollout(
   revision: number,
   resources: Rollout['resources'],
-  streams: Iterable<SidecarStream>,
-  { gone, awaited, isTooEarly }: Absent,
+  { applied, laggards, refusers, rejected, unheard }: Standing,
+  { gone, isTooEarly }: Presence,
 ): Rollout {
-  const keys: ResourceKey[] = resources.map(keyOf);
-  const laggards: Laggard[] = [];
-  const rejected: Rollout['rejected'][number][] = [];
-  let total = 0;
-  let applied = 0;
-  for (const stream of streams) {
-    const { sidecar, service } = stream.hello;
-    total++;
-    if (stream.acked < revision) {
-      laggards.push({ sidecar, service, acked: stream.acked, connected: true });
-      continue;
-    }
-    // A later version that was refused counts too: then this one is not in force either, or no longer asked for.
-    const refusals = keys.flatMap((key) => stream.rejectionOf(key) ?? []).filter((one) => one.revision >= revision);
-    if (refusals.length === 0) applied++;
-    for (const { key, error } of refusals) rejected.push({ sidecar, kind: key.kind, name: key.name, error });
-  }
-  for (const { sidecar, service } of awaited) laggards.push({ sidecar, service, acked: 0, connected: false });
-  for (const { sidecar, service, acked, hasLeft } of gone)
-    if (acked < revision && !hasLeft) laggards.push({ sidecar, service, acked, connected: false });
-  for (const { connected } of laggards) if (!connected) total++;
+  const unknown = unheard.reduce((sum, { sidecars }) => sum + sidecars, 0);
+  const total = applied + laggards.length + refusers + unknown;
   const isAt = (wanted: RolloutState['state']) => resources.some(({ rollout }) => rollout?.state === wanted);
   // A refusal within a step is for the rollout to judge.
   const isRejected = isAt('rolledBack') || (rejected.length > 0 && !isAt('progressing'));
-  const isUnderWay = laggards.length > 0 || isTooEarly || isAt('progressing');
+  const isUnderWay = laggards.length > 0 || unheard.length > 0 || isTooEarly || isAt('progressing');
   const state = isRejected ? 'rejected' : isUnderWay ? 'progressing' : 'applied';
   const disconnected = gone.map(({ sidecar, service, acked }) => ({ sidecar, service, acked }));
-  const refusers = new Set(rejected.map((one) => one.sidecar)).size;
   const steps = resources.flatMap(({ kind, name, rollout }) => stepInWords(`${kind}/${name}`, rollout));
   const summary = [`applied ${applied}/${total}`, ...(refusers > 0 ? [`rejected by ${refusers}`] : []), ...steps].join(
     ', ',
   );
-  return { revision, resources, state, summary, applied, total, laggards, rejected, disconnected };
+  return { revision, resources, state, summary, applied, total, laggards, rejected, unheard, disconnected };
 }
 
 function stepInWords(key: ResourceKey, rollout: RolloutState | undefined): string[] {

@@ -65,12 +65,12 @@ export class SidecarStream {
     return this.#inFlight ? this.#inFlight.brings.edition : this.#feed.now.edition;
   }
 
-  get rejected(): Iterable<Rejected> {
-    return this.#rejected?.values() ?? [];
+  get isRefusing(): boolean {
+    return this.#rejected !== null;
   }
 
-  rejectionOf(key: ResourceKey): Rejected | undefined {
-    return this.#rejected?.get(key);
+  get rejected(): Iterable<Rejected> {
+    return this.#rejected?.values() ?? [];
   }
 
   /** Milliseconds for which an update has been waiting for its answer; 0 when none is. */

@@ -30,6 +30,7 @@ export function openEtcd(name: string, hosts: readonly string[], folder: string,
 
 class EtcdStore implements Store {
   readonly name: string;
+  readonly isShared = true;
   readonly mostOperations = mostOperations;
   readonly #connections: EtcdConnections;
   readonly #kv: KVClient;

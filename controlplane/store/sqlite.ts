@@ -56,6 +56,7 @@ export function openSqlite(file: string, clock: Clock): Store {
 
 class SqliteStore implements Store {
   readonly name: string;
+  readonly isShared = false;
   readonly mostOperations = mostOperations;
   readonly #database: DatabaseSync;
   readonly #clock: Clock;

@@ -59,6 +59,8 @@ export type WatchSink = {
 export type Store = {
   /** As it is written in `--store`. */
   readonly name: string;
+  /** Whether several control planes can work on it. */
+  readonly isShared: boolean;
   /** Operations that fit in one batch. */
   readonly mostOperations: number;
   /** Rejects with StoreUnavailable when the store cannot be reached, like every other call. */
