@@ -252,11 +252,11 @@ export class PushHub {
     if (id !== '') this.#feed.mesh = id;
   }
 
-  #presence({ hasElder }: Others): Presence {
+  #presence({ told, hasElder }: Others): Presence {
     const gone = this.#disconnected().map(({ status, hasLeft }) => ({ ...status, hasLeft }));
     const isEarly = !hasElder && this.#clock.monotonicMs() < this.#backBeforeMs;
     const awaited = isEarly ? [...this.#awaited].map(([sidecar, service]) => ({ sidecar, service })) : [];
-    const isTooEarly = isEarly && !this.#hasHeard;
+    const isTooEarly = isEarly && !this.#hasHeard && told.every(({ connected }) => connected === 0);
     return { newest: this.#feed.now.revision, streams: this.#streams, gone, awaited, isTooEarly };
   }
 
