@@ -136,8 +136,9 @@ export class Writer {
         touch();
         continue;
       }
-      const { dryRun = false, pointerOf = () => '', isAnsweredFor = false } = write.options;
-      const planned = plan(write.changes, this.#catalog, pointerOf);
+      const { dryRun = false, pointerOf = () => '', isAnsweredFor = false, tooLate } = write.options;
+      const late = tooLate?.() ?? null;
+      const planned = late === null ? plan(write.changes, this.#catalog, pointerOf) : refuse('stale', late);
       if (!planned.ok) {
         write.settle(planned);
         continue;

@@ -44,6 +44,11 @@ export class History implements FollowSink {
     }
   }
 
+  /** Number of the newest entry: another one after each change of the configuration, by whichever replica. */
+  get last(): number {
+    return this.#last;
+  }
+
   /** The operations that put an entry into a commit; the oldest entries go as far as there is room in it. */
   async operations(head: EntryHead, changes: readonly ConfigurationChange[], room: number): Promise<Operation[]> {
     const value = await encodeEntry(head, changes);
