@@ -81,7 +81,7 @@ export function startPushServer(parts: PushServerParts, address: Address): Promi
       admit,
       async (request, caller) => {
         guard.mustOwn(caller, request.name);
-        hub.leave(request.name);
+        if (parts.catalog.stored('Instance', request.name)) hub.leave(request.name);
         return deregister(registry, request, caller.by);
       },
       mostNameBytes,
