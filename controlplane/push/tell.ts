@@ -1,7 +1,7 @@
 /**
  * What a control plane tells of its sidecars. In a mesh that is well this is two numbers, one of which grows with each
- * change: a sidecar is named only when it has been waited for a while, is away, or refuses something. So a change is one
- * small write of each control plane, and nothing is written while nothing happens.
+ * change: a sidecar is named only when it has been waited for a while, is away or new, or refuses something. So a change is
+ * one small write of each control plane, and nothing is written while nothing happens.
  */
 import { laggardOf, laggardsAway, type Presence, refusalsOf } from './standing.ts';
 import type { Laggard, Refusal, Telling } from './told.ts';
@@ -12,10 +12,7 @@ const onItsWayMs = 1_000;
 export const mostBytes = 16 * 1024;
 const longestError = 1_000;
 
-/**
- * `said`: the revision that was told last. A sidecar that comes later takes nothing of it back: what it answers first is
- * newer. `missed`: those whom others wait for.
- */
+/** `said`: the revision that was told last, which holds for all who are not named. `missed`: those whom others wait for. */
 export function tell(presence: Presence, said: number, missed: Iterable<string>): Telling {
   const { newest, streams, gone, isTooEarly } = presence;
   const laggards = laggardsAway(newest, presence);
@@ -28,17 +25,15 @@ export function tell(presence: Presence, said: number, missed: Iterable<string>)
       for (const refusal of refusalsOf(stream)) refusals.push(refusal);
     }
     if (stream.acked >= newest) continue;
-    if (stream.waitingMs < onItsWayMs) answered = Math.min(answered, stream.acked);
+    if (stream.acked >= said && stream.waitingMs < onItsWayMs) answered = Math.min(answered, stream.acked);
     else laggards.push(laggardOf(stream));
   }
-  if (said <= newest) answered = Math.max(answered, said);
   const named = firstOf(laggards.sort(inOrder));
   // Ordered by what they have, so the first one without a name stands for all of these.
   const revision = Math.min(answered, laggards[named.length]?.acked ?? answered);
   const lagging = new Set(laggards.map(({ sidecar }) => sidecar));
   const left = new Set(gone.flatMap(({ sidecar, hasLeft }) => (hasLeft ? sidecar : [])));
-  const isHere = (sidecar: string) =>
-    left.has(sidecar) || (!lagging.has(sidecar) && (streams.get(sidecar)?.stream.acked ?? -1) >= revision);
+  const isHere = (sidecar: string) => left.has(sidecar) || (streams.has(sidecar) && !lagging.has(sidecar));
   return {
     revision,
     connected: streams.size,
