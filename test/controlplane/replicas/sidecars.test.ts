@@ -130,11 +130,7 @@ t.test('sidecars that were there before all control planes stopped are waited fo
   await before.close();
   const options = { store, reconnectMs: 20_000 };
   const planes = [await startPlane(t, options), await startPlane(t, options)] as const;
-  for (const plane of planes)
-    await until(async () => {
-      const { laggards, unheard } = await rolloutAt(plane);
-      return unheard.length === 0 && laggards.length === 1 && laggards[0]!.sidecar === 'far-1';
-    });
+  for (const plane of planes) await until(async () => (await rolloutAt(plane)).laggards[0]?.sidecar === 'far-1');
   new Sidecar(t, planes[1].push, 'far-1');
   for (const plane of planes) {
     await until(isApplied(plane, 'applied 1/1'), { timeoutMs: soonMs });
