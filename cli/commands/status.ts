@@ -16,7 +16,12 @@ type Status = {
   revision: number;
   store: { name: string; connected: boolean };
   resources: Record<string, number>;
-  sidecars: { connected: number; items: Sidecar[]; elsewhere?: readonly { replica: string; sidecars: number }[] };
+  sidecars: {
+    connected: number;
+    items: Sidecar[];
+    /** Left out by control planes of an earlier version. */
+    elsewhere?: readonly { replica: string; sidecars: number }[];
+  };
   services: { name: string; protocol: string; instances: number; up: number }[];
   rollout: { revision: number; state: string; summary: string } | null;
   holds: readonly Hold[];
@@ -60,23 +65,13 @@ function describe(status: Status): string {
     String(acked),
     rejected.map(({ kind, name, error }) => `${kind}/${name}: ${error}`).join('; ') || '-',
   ]);
+  const perReplica = (sidecars.elsewhere ?? []).map(({ replica, sidecars: count }) => [replica, String(count)]);
   return [
     lines.join('\n'),
     services.length > 0 ? table(['service', 'protocol', 'instances up'], perService) : 'there are no services\n',
     sidecars.items.length > 0
       ? table(['sidecar', 'service', 'stream', 'applied', 'refused'], perSidecar)
       : 'no sidecar is connected\n',
-    ...elsewhere(sidecars.elsewhere ?? []),
+    ...(perReplica.length > 0 ? [table(['other control plane', 'sidecars'], perReplica)] : []),
   ].join('\n');
-}
-
-function elsewhere(replicas: readonly { replica: string; sidecars: number }[]): string[] {
-  return replicas.length > 0
-    ? [
-        table(
-          ['other control plane', 'sidecars'],
-          replicas.map(({ replica, sidecars }) => [replica, String(sidecars)]),
-        ),
-      ]
-    : [];
 }

@@ -9,7 +9,7 @@ export type Presence = {
   readonly streams: ReadonlyMap<string, { readonly stream: SidecarStream }>;
   /** Left in the last minute, and whether to go on without it: it said that it leaves the mesh. */
   readonly gone: readonly { sidecar: string; service: string; acked: number; hasLeft: boolean }[];
-  /** Were in the mesh before any control plane started, and had no time to come back yet. */
+  /** Were in the mesh before, had no time to come back yet, and are for this control plane to wait for. */
   readonly awaited: readonly { sidecar: string; service: string }[];
   /** Nobody had time to come back yet. */
   readonly isTooEarly: boolean;
