@@ -212,9 +212,13 @@ export class Catalog implements ResourceSet, FollowSink {
         changedMeta.push(entry.key);
         if (entry.key === releasedKey) for (const key of releasedKeys(entry)) if (!this.isInStore(key)) remove(key);
       }
-      if (!readKey(entry.key)) continue;
+      const key = readKey(entry.key);
+      if (!key) continue;
       const stored = this.#read(entry);
-      if (!stored) continue;
+      if (!stored) {
+        this.#findAgain(`${key.kind}/${key.name}`);
+        continue;
+      }
       this.#byKind[stored.resource.kind].set(stored.resource.name, stored);
       this.holds.release(stored.key);
       changed.push(stored);
@@ -249,6 +253,11 @@ export class Catalog implements ResourceSet, FollowSink {
     const count = lost.size;
     this.#log.warn('kept what is gone from the store until somebody decides; see meshlane holds', { hold, count, why });
     return true;
+  }
+
+  /** The store has something under the key: what is good of it may be old, and is no longer lost. */
+  #findAgain(key: ResourceKey): void {
+    if (!this.isInStore(key)) this.holds.release(key);
   }
 
   *#resources(): Iterable<AnyResource> {

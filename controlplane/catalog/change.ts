@@ -13,7 +13,7 @@ export type Change =
       /** Kind and name when the path tells them; the document may then leave them out. */
       readonly path?: { readonly kind: Kind; readonly name: string };
       readonly precondition?: Precondition;
-      /** Leaves a resource that exists as it is. */
+      /** Leaves a resource that exists as it is, also one that cannot be read. */
       readonly onlyIfMissing?: boolean;
     }
   | {

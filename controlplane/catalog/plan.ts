@@ -79,6 +79,11 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
     const known = catalog.stored(raw.kind, raw.name);
     const before = catalog.isInStore(key) ? known : undefined;
     if (change.onlyIfMissing && before) return;
+    // What cannot be read here is somebody's all the same, and may be referred to.
+    if (change.onlyIfMissing && catalog.faults.of(key)) {
+      overlay.put(key, null);
+      return;
+    }
     once(key, at);
     if (!isMet(change.precondition, before)) stale.push(staleText(key, before));
     // Where a default is enough, what is held comes back as it was.

@@ -158,12 +158,12 @@ export class Writer {
     return { group, later };
   }
 
-  /** It does nothing, since what it would put is there. */
+  /** It does nothing, since there is something of that name. */
   #isMoot(change: Change): boolean {
     return (
       change.type === 'put' &&
       change.onlyIfMissing === true &&
-      keysOf(change).every((key) => this.#catalog.get(key) && this.#catalog.isInStore(key))
+      keysOf(change).every((key) => this.#catalog.revisionInStore(key) > 0)
     );
   }
 
