@@ -43,7 +43,8 @@ export type Touch = {
   readonly action: Effect['action'];
   /** As it will be; as it was last when removed. */
   readonly resource: AnyResource;
-  readonly before: { readonly resource: AnyResource } | undefined;
+  /** As it is now, which may be only held. */
+  readonly known: { readonly resource: AnyResource } | undefined;
 };
 
 /** Who asks for a change. */

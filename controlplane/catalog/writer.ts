@@ -169,9 +169,9 @@ export class Writer {
 
   /** What a user writes starts a rollout; a rollout that goes on has its state already. */
   #withRollout(step: Step, { atOnce = false }: ApplyOptions): Step {
-    const { action, resource, before } = step;
+    const { action, resource, known } = step;
     if (resource.status || (action !== 'created' && action !== 'changed')) return step;
-    return { ...step, resource: written(resource, before, this.#nowText(), atOnce) };
+    return { ...step, resource: written(resource, known, this.#nowText(), atOnce) };
   }
 
   #nowText(): string {

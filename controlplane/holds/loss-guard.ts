@@ -20,8 +20,8 @@ export class LossGuard {
     const grow = (group: Group | null, by: number) => {
       if (group !== null) growth.set(group, (growth.get(group) ?? 0) + by);
     };
-    for (const { action, resource, before } of steps) {
-      if (before) grow(groupOf(before.resource), -1);
+    for (const { action, resource, known } of steps) {
+      if (known) grow(groupOf(known.resource), -1);
       if (action !== 'removed') grow(groupOf(resource), 1);
     }
     const losses = [...growth].flatMap(([group, by]) => (by < 0 ? (this.groupLoss(group, -by) ?? []) : []));
