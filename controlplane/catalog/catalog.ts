@@ -15,20 +15,19 @@ import { type Clock, systemClock } from '../../shared/time/clock.ts';
 import { Holds } from '../holds/holds.ts';
 import { listingHoldId, whyToHold } from '../holds/listing-hold.ts';
 import { countByGroup } from '../holds/losses.ts';
+import { RecentRemovals } from '../holds/recent-removals.ts';
 import { releasedKey, releasedKeys } from '../holds/released.ts';
 import type { FollowSink } from '../store/follow.ts';
 import type { Listing, StoreChange, StoreEntry } from '../store/store.ts';
 import { EntryFaults } from './entry-faults.ts';
 import { StoredResource } from './stored-resource.ts';
-import { isOurs, writerKey } from './writer-mark.ts';
+import { isAnsweredFor, isOurs, writerKey } from './writer-mark.ts';
 
 /** What changed at one revision, or between two when the store had to be listed again. */
 export type CatalogChange = {
   readonly revision: number;
   readonly changed: readonly StoredResource[];
   readonly removed: readonly { readonly kind: Kind; readonly name: string }[];
-  /** What was removed, as it was last. */
-  readonly gone: readonly StoredResource[];
 };
 
 /** What came from the store at one revision. */
@@ -57,6 +56,8 @@ export class Catalog implements ResourceSet, FollowSink {
   /** What is served although the store does not have it any more, or its lease ran out. */
   readonly holds: Holds;
   readonly faults = new EntryFaults();
+  /** Without those that somebody answers for: a removal that was confirmed, a sidecar that left by itself. */
+  readonly recentRemovals: RecentRemovals;
   #revision = 0;
   #highestRevision = 0;
 
@@ -64,6 +65,7 @@ export class Catalog implements ResourceSet, FollowSink {
     this.#log = log;
     this.#clock = clock;
     this.holds = new Holds(clock);
+    this.recentRemovals = new RecentRemovals(this, clock);
   }
 
   /** Store revision up to which everything is known here. */
@@ -191,7 +193,7 @@ export class Catalog implements ResourceSet, FollowSink {
   #take(news: News): void {
     const { revision, entries, deleted } = news;
     const removed: { kind: Kind; name: string }[] = [];
-    const gone: StoredResource[] = [];
+    const former: StoredResource[] = [];
     const changed: StoredResource[] = [];
     const changedMeta: string[] = [];
     const isDoubtful = news.origin !== 'ours' && deleted.some((key) => readKey(key) !== null);
@@ -203,7 +205,7 @@ export class Catalog implements ResourceSet, FollowSink {
       this.#byKind[key.kind].delete(key.name);
       this.holds.release(stored.key);
       removed.push(key);
-      gone.push(stored);
+      former.push(stored);
     };
 
     for (const entry of entries) {
@@ -219,7 +221,9 @@ export class Catalog implements ResourceSet, FollowSink {
         this.#findAgain(`${key.kind}/${key.name}`);
         continue;
       }
-      this.#byKind[stored.resource.kind].set(stored.resource.name, stored);
+      const replaced = this.stored(key.kind, key.name);
+      if (replaced) former.push(replaced);
+      this.#byKind[key.kind].set(key.name, stored);
       this.holds.release(stored.key);
       changed.push(stored);
     }
@@ -229,10 +233,11 @@ export class Catalog implements ResourceSet, FollowSink {
     }
     if (!before || !this.#hold(deleted, before, news.origin === 'other store')) for (const key of deleted) remove(key);
 
+    if (!isAnsweredFor(revision, this.meta(writerKey))) this.recentRemovals.note(former);
     this.#revision = revision;
     this.#highestRevision = Math.max(this.#highestRevision, revision);
     if (changed.length > 0 || removed.length > 0)
-      for (const listener of this.#listeners) listener({ revision, changed, removed, gone });
+      for (const listener of this.#listeners) listener({ revision, changed, removed });
     for (const key of changedMeta) for (const listener of this.#metaListeners) listener(key);
     for (const waiting of this.#waiting) if (revision >= waiting.revision) waiting.resolve(true);
   }

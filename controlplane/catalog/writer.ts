@@ -68,7 +68,7 @@ export class Writer {
     this.#history = history;
     this.#clock = clock;
     this.#onOutcome = onOutcome;
-    this.guard = new LossGuard(catalog, clock);
+    this.guard = new LossGuard(catalog);
   }
 
   /** Does all changes at one new revision, or none. Never rejects for what a user or the store did. */

@@ -36,8 +36,10 @@ export class LeaseHolds {
   leaving(expired: readonly StoredResource[]): Leaving {
     const overdue = expired.filter((stored) => this.#isOverdue(stored));
     const fresh = expired.filter(({ key }) => !this.#holds.of(key));
-    const byService = Map.groupBy(fresh, ({ resource }) => groupOf(resource)!);
-    const few = [...byService].flatMap(([service, instances]) => (this.#hold(service, instances) ? [] : instances));
+    const byService = Map.groupBy(fresh, ({ resource }) => groupOf(resource));
+    const few = [...byService].flatMap(([service, instances]) =>
+      service !== null && this.#hold(service, instances) ? [] : instances,
+    );
     return { few, overdue };
   }
 

@@ -1,17 +1,13 @@
-import type { Clock } from '../../shared/time/clock.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Step } from '../catalog/plan.ts';
 import { type Group, groupOf, isTooMuch, lossText } from './losses.ts';
-import { RecentRemovals } from './recent-removals.ts';
 
 /** Says what would be lost by a change, together with what was removed a moment ago. */
 export class LossGuard {
   readonly #catalog: Catalog;
-  readonly #recent: RecentRemovals;
 
-  constructor(catalog: Catalog, clock: Clock) {
+  constructor(catalog: Catalog) {
     this.#catalog = catalog;
-    this.#recent = new RecentRemovals(catalog, clock);
   }
 
   /** For people: what the steps would take away; null when that is nothing out of the ordinary. */
@@ -31,7 +27,7 @@ export class LossGuard {
   /** The same for so many of one group. */
   groupLoss(group: Group, count: number): string | null {
     const now = this.#size(group);
-    const before = now + this.#recent.count(group);
+    const before = now + this.#catalog.recentRemovals.count(group);
     return isTooMuch(group, before, now - count) ? lossText(group, before, now - count) : null;
   }
 

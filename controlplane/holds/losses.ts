@@ -10,12 +10,13 @@ const leastRoutes = 2;
 /** Of two instances one can leave or fail on any day. */
 const leastInstances = 3;
 
+/** Null for what nobody misses, such as an instance that gets no new requests. */
 export function groupOf(resource: AnyResource): Group | null {
   switch (resource.kind) {
     case 'Route':
       return 'routes';
     case 'Instance':
-      return `Service/${resource.spec.service}`;
+      return resource.spec.status === 'up' ? `Service/${resource.spec.service}` : null;
     default:
       return null;
   }

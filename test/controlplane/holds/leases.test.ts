@@ -58,6 +58,13 @@ t.test('a few that fall silent are taken out', async (t) => {
   t.same(await holdsOf(plane), []);
 });
 
+t.test('instances that get no new requests leave when their leases run out, however many', async (t) => {
+  const plane = await startPlane(t);
+  await fill(plane, { instances: 4 }, { leaseSeconds: 1, status: 'draining' });
+  await until(async () => (await namesOf(plane, 'instances')).length === 0);
+  t.same(await holdsOf(plane), []);
+});
+
 t.test('instances that fall silent one after the other within seconds are held from the half on', async (t) => {
   const plane = await startPlane(t);
   await fill(plane, { instances: 3 }, { leaseSeconds: 1 });
