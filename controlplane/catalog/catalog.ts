@@ -20,6 +20,7 @@ import { releasedKey, releasedKeys } from '../holds/released.ts';
 import type { FollowSink } from '../store/follow.ts';
 import type { Listing, StoreChange, StoreEntry } from '../store/store.ts';
 import { EntryFaults } from './entry-faults.ts';
+import { Overlay } from './overlay.ts';
 import { StoredResource } from './stored-resource.ts';
 import { isAnsweredFor, isOurs, writerKey } from './writer-mark.ts';
 
@@ -197,7 +198,7 @@ export class Catalog implements ResourceSet, FollowSink {
     const changed: StoredResource[] = [];
     const changedMeta: string[] = [];
     const isDoubtful = news.origin !== 'ours' && deleted.some((key) => readKey(key) !== null);
-    const before = isDoubtful ? countByGroup(this.#resources()) : null;
+    const before = isDoubtful ? countByGroup(this) : null;
     const remove = (text: string) => {
       const key = readKey(text);
       const stored = key && this.stored(key.kind, key.name);
@@ -250,8 +251,9 @@ export class Catalog implements ResourceSet, FollowSink {
       if (key && this.stored(key.kind, key.name)) lost.add(`${key.kind}/${key.name}`);
     }
     if (lost.size === 0) return false;
-    const left = [...this.all()].filter(({ key }) => !lost.has(key)).map(({ resource }) => resource);
-    const why = whyToHold(before, left, isOtherStore);
+    const left = new Overlay(this);
+    for (const key of lost) left.remove(key);
+    const why = whyToHold({ keys: lost, before, left, recent: this.recentRemovals }, isOtherStore);
     if (why === null) return false;
     const hold = listingHoldId([...lost]);
     this.holds.add(hold, 'listing', why, lost);
@@ -263,10 +265,6 @@ export class Catalog implements ResourceSet, FollowSink {
   /** The store has something under the key: what is good of it may be old, and is no longer lost. */
   #findAgain(key: ResourceKey): void {
     if (!this.isInStore(key)) this.holds.release(key);
-  }
-
-  *#resources(): Iterable<AnyResource> {
-    for (const { resource } of this.all()) yield resource;
   }
 
   #find(key: ResourceKey): StoredResource | undefined {
