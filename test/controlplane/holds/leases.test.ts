@@ -94,6 +94,22 @@ t.test('a hold of leases ends when somebody confirms it, or begins anew when som
   t.match(await plane.call('POST', '/v1/holds/leases-echo', { yes: 1 }), { status: 400 });
 });
 
+t.test('one that joins a hold late stays for ten minutes of its own', async (t) => {
+  const { clock, move } = movableClock();
+  const plane = await startPlane(t, { clock });
+  await fill(plane, { instances: 4 }, { leaseSeconds: 1 });
+  const stop = beat(t, plane, ['echo-1']);
+  const untilHeld = (count: number) => until(async () => (await holdsOf(plane))[0]?.resources.length === count);
+  await untilHeld(3);
+  move(590_000);
+  stop();
+  await untilHeld(4);
+  move(10_000);
+  await until(async () => (await namesOf(plane, 'instances')).length < 4, { what: 'the end of the first ones' });
+  t.same(await namesOf(plane, 'instances'), ['echo-1']);
+  t.match(await holdsOf(plane), [{ id: 'leases-echo', resources: [{ name: 'echo-1' }] }]);
+});
+
 t.test('after ten minutes they go', async (t) => {
   const { clock, move } = movableClock();
   const plane = await startPlane(t, { clock });
