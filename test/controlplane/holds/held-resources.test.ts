@@ -31,6 +31,26 @@ t.test('what is held, and so in force', needsEtcd, async (t) => {
     t.equal((await plane.as('editor', 'DELETE', '/v1/instances/pay-1')).status, 403);
   });
 
+  t.test('is let go or restored by somebody, as audit log and history say', async (t) => {
+    const store = `etcd://${address}/decided`;
+    const plane = await startGuardedPlane(t, { store });
+    const asAdmin: Plane['call'] = (method, path, body) => plane.as('admin', method, path, body);
+    for (const [confirm, decision, what] of [
+      [false, 'restored', ['Route/r1 created', 'Route/r2 created']],
+      [true, 'confirmed', ['Route/r2 removed', 'Route/r1 removed']],
+    ] as const) {
+      await fill({ call: asAdmin }, { routes: 2 });
+      await byHand(store).wipe('Route/');
+      const { id } = await heldBy(asAdmin);
+      t.equal((await asAdmin('POST', `/v1/holds/${id}`, { confirm })).status, 200);
+      const note = `hold ${id} ${decision}`;
+      t.match((await asAdmin('GET', '/v1/history')).body.items[0], { by: 'admin', note });
+      const line = await until(() => plane.audited().find(({ reason }) => reason === note));
+      t.match(line, { who: 'admin', action: 'POST /v1/holds/:id', outcome: 'done' });
+      t.same(line['what'], what);
+    }
+  });
+
   t.test('can be lost by a write like anything else', async (t) => {
     const store = `etcd://${address}/lost`;
     const plane = await startPlane(t, { store });
