@@ -65,8 +65,8 @@ async function main(args: readonly string[]): Promise<number> {
     printFileReport(one);
   };
   if (isWhole) {
-    report(await check('types', 'tsc', ['--noEmit']));
-    report(await check('style', 'biome', ['check', '--colors=off', '.']));
+    const checks = [check('types', 'tsc', ['--noEmit']), check('style', 'biome', ['check', '--colors=off', '.'])];
+    for (const one of await Promise.all(checks)) report(one);
   }
   await prepareTools();
   const limits = { timeoutMs, hardTimeoutMs: timeoutMs * hardTimeoutFactor };

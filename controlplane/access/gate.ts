@@ -4,6 +4,7 @@ import { entryOfChange, entryOfRequest } from '../audit/audit-entry.ts';
 import type { AuditLog } from '../audit/audit-log.ts';
 import type { ApplyOptions, Author, Change, Outcome, Touch } from '../catalog/change.ts';
 import type { Access, Caller } from './access.ts';
+import { ConnectedNames } from './connected-names.ts';
 import { changeFault, type Grant, hasNeed, mayBe, type Need, rolesFor } from './grant.ts';
 
 /** What somebody shows who wants something. */
@@ -37,6 +38,8 @@ export class Gate {
   readonly #audit: AuditLog | null;
   readonly #clock: Clock;
   readonly #recorded = new WeakSet<Author>();
+  /** Of all ports for sidecars. */
+  readonly names = new ConnectedNames();
   /** Refusals since the start. */
   readonly refusals: Record<Refused['refused'], number> = { unauthenticated: 0, forbidden: 0, slowed: 0 };
 
@@ -55,7 +58,7 @@ export class Gate {
       return this.#refuse(null, visit, { refused, detail, waitMs, isWrong });
     }
     const fault = needFault(caller, need);
-    if (fault === null) return visitorOf(caller, caller.grant!, visit);
+    if (fault === null) return this.#visitorOf(caller, caller.grant!, visit);
     return this.#refuse(caller, visit, { refused: 'forbidden', detail: fault, waitMs: 0, isWrong: false });
   }
 
@@ -64,7 +67,7 @@ export class Gate {
     if (this.#access === null) return anonymous(visit);
     const caller = this.#access.identify(visit.authorization, visit.peer);
     if (!('grant' in caller)) return caller.detail;
-    return needFault(caller, need) ?? visitorOf(caller, caller.grant!, visit);
+    return needFault(caller, need) ?? this.#visitorOf(caller, caller.grant!, visit);
   }
 
   /** Calls back when it is time to look `again`; returns what ends that. */
@@ -108,6 +111,15 @@ export class Gate {
     return refused;
   }
 
+  #visitorOf({ name, how }: Caller, grant: Grant, { peer, action }: Visit): Visitor {
+    const reachesAll = hasNeed(grant, 'administer');
+    const faultOf = (touch: Touch) => {
+      const fault = changeFault(grant, touch) ?? (reachesAll ? null : this.names.faultOf({ who: name, how }, touch));
+      return fault && `${nameOf(how)} "${name}" with the role ${grant.role} may not: ${fault}`;
+    };
+    return { who: name, how, peer: peer.text, action, faultOf, mayBe: (service) => mayBe(grant, service) };
+  }
+
   #now(): Date {
     return new Date(this.#clock.wallMs());
   }
@@ -123,20 +135,6 @@ function needFault({ name, how, grant }: Caller, need: Need): string | null {
 
 function nameOf(how: Caller['how']): string {
   return how === 'token' ? 'the token' : 'the identity';
-}
-
-function visitorOf({ name, how }: Caller, grant: Grant, { peer, action }: Visit): Visitor {
-  return {
-    who: name,
-    how,
-    peer: peer.text,
-    action,
-    faultOf: (touch: Touch) => {
-      const fault = changeFault(grant, touch);
-      return fault && `${nameOf(how)} "${name}" with the role ${grant.role} may not: ${fault}`;
-    },
-    mayBe: (service) => mayBe(grant, service),
-  };
 }
 
 function anonymous({ peer, action }: Visit): Visitor {

@@ -31,8 +31,6 @@ const codes: Readonly<Record<Refused['refused'], grpc.status>> = {
 export class PushGuard {
   readonly #gate: Gate;
   readonly #catalog: Catalog;
-  /** Who has the streams of a sidecar's name, and how many: a new one comes before the one it replaces is gone. */
-  readonly #owners = new Map<string, { readonly who: string; streams: number }>();
 
   constructor(gate: Gate, catalog: Catalog) {
     this.#gate = gate;
@@ -74,9 +72,7 @@ export class PushGuard {
       this.#gate.forbid(visitor, [`sidecar ${sidecar}`, `service ${service}`], fault);
       return fault;
     }
-    const owner = this.#owners.get(sidecar) ?? { who: idOf(visitor), streams: 0 };
-    owner.streams++;
-    this.#owners.set(sidecar, owner);
+    const giveBack = this.#gate.names.take(sidecar, visitor, service);
     const stop = this.#gate.onChange(() => {
       const now = this.#gate.again(need, visit);
       const why = typeof now === 'string' ? now : this.#helloFault(now, sidecar, service);
@@ -87,7 +83,7 @@ export class PushGuard {
       if (!isHeld) return;
       isHeld = false;
       stop();
-      if (--owner.streams === 0) this.#owners.delete(sidecar);
+      giveBack();
     };
     return { release };
   }
@@ -95,13 +91,9 @@ export class PushGuard {
   #helloFault(visitor: Visitor, sidecar: string, service: string): string | null {
     const { who, how } = visitor;
     if (!visitor.mayBe(service)) return `the ${how} "${who}" may not be the service "${service}"`;
-    const owner = this.#owners.get(sidecar);
-    if (owner && owner.who !== idOf(visitor)) return `the sidecar "${sidecar}" is connected with another identity`;
+    if (this.#gate.names.isOfAnother(sidecar, visitor))
+      return `the sidecar "${sidecar}" is connected with another identity`;
     // A sidecar and its instance have one name, and the other replicas know the instance.
     return instanceFault(visitor, this.#catalog, sidecar);
   }
-}
-
-function idOf({ who, how }: Visitor): string {
-  return `${how} ${who}`;
 }

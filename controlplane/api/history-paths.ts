@@ -106,6 +106,7 @@ export const historyPaths: Readonly<Record<string, Json>> = {
         '400': problem('A resource of then would not be valid now; one entry of `errors` per fault.'),
         '404': forgotten,
         '409': problem('A service that would go is in use, or every route would go; the detail says so.'),
+        '412': problem('The configuration changed each of three times while it was decided; nothing was done.'),
       },
     },
   },

@@ -4,7 +4,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { diffOf } from '../history/diff.ts';
 import { actionOf } from '../history/entry.ts';
 import { type History, UnknownRevision } from '../history/history.ts';
-import { rollbackTo } from '../history/rollback.ts';
+import { rollBack } from '../history/rollback.ts';
 import type { Registry } from '../registry/registry.ts';
 import { invalid, toProblem } from './refusal.ts';
 import { oneDocument, readNumber, readQuery, readSwitch } from './request.ts';
@@ -50,16 +50,8 @@ export function addHistoryRoutes(
     const query = readQuery(request, ['dryRun', 'confirm']);
     const dryRun = readSwitch(query.dryRun, 'dryRun');
     const revision = revisionOf(request, catalog.revision);
-    const { changes, keys, kept } = await known(rollbackTo(revision, history, catalog));
-    const outcome = await registry.apply(changes, {
-      dryRun,
-      isAnsweredFor: readSwitch(query.confirm, 'confirm'),
-      atOnce: true,
-      ...authorOf(request),
-      note: `rolled back to revision ${revision}`,
-      // The documents are none of the request, so their faults are told by name.
-      pointerOf: (index) => `/${keys[index]}`,
-    });
+    const options = { dryRun, isAnsweredFor: readSwitch(query.confirm, 'confirm'), ...authorOf(request) };
+    const { outcome, kept } = await known(rollBack(revision, history, catalog, registry, options));
     if (!outcome.ok) return sendProblem(reply, toProblem(outcome.refusal));
     if (dryRun) return reply.send({ ...describeDryRun(outcome), kept });
     const { revision: now, effects } = outcome;

@@ -23,7 +23,7 @@ export const problemTable = {
   stale: {
     status: 412,
     title: 'The precondition does not hold',
-    text: 'The resource is not at the revision of If-Match, or exists although If-None-Match is *. Read it again and retry.',
+    text: 'The resource is not at the revision of If-Match, or exists although If-None-Match is *. Read it again and retry. A rollback is told so when the configuration changes time and again while it is decided.',
   },
   not_found: { status: 404, title: 'There is no such resource', text: 'It was never applied, or was removed.' },
   too_large: {

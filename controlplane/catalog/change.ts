@@ -93,6 +93,8 @@ export type ApplyOptions = {
   readonly isAnsweredFor?: boolean;
   /** Why, for the history. */
   readonly note?: string;
+  /** Asked when its turn has come: why it is too late for it by now; null when it is not. */
+  readonly tooLate?: () => string | null;
   /** Reaches all sidecars at once, whatever the resources say of their rollout. */
   readonly atOnce?: boolean;
 };

@@ -26,8 +26,8 @@ const mostWaiting = 1_000;
 const competeMs = 5_000;
 const longestPauseMs = 20;
 const catchUpMs = 5_000;
-/** The store collects an instance itself when no control plane renewed or removed it for a day. */
-const garbageSeconds = 86_400;
+/** The store collects an instance itself when no control plane renewed or removed it for 30 days: after a shorter absence its sidecar is still known. */
+const garbageSeconds = 30 * 86_400;
 /** Of registrations that are stored together, as the history has them. */
 const mostAuthors = 5;
 /** Together with the key that every write changes, what every store takes at once. */
@@ -136,8 +136,9 @@ export class Writer {
         touch();
         continue;
       }
-      const { dryRun = false, pointerOf = () => '', isAnsweredFor = false } = write.options;
-      const planned = plan(write.changes, this.#catalog, pointerOf);
+      const { dryRun = false, pointerOf = () => '', isAnsweredFor = false, tooLate } = write.options;
+      const late = tooLate?.() ?? null;
+      const planned = late === null ? plan(write.changes, this.#catalog, pointerOf) : refuse('stale', late);
       if (!planned.ok) {
         write.settle(planned);
         continue;

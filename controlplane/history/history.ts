@@ -17,6 +17,7 @@ const mostEntries = 1_000;
 const mostBytes = 64 * 1024 * 1024;
 /** Removed for one that is added, so that a bound that was lowered is reached, and no write is large. */
 const removedAtOnce = 2;
+const readAtOnce = 8;
 
 /** What cannot be told any more, or not yet; the message says why. */
 export class UnknownRevision extends Error {}
@@ -42,6 +43,11 @@ export class History implements FollowSink {
       if (event.type === 'put') this.#add(event.entry);
       else this.#remove(event.key);
     }
+  }
+
+  /** Number of the newest entry: another one after each change of the configuration, by whichever replica. */
+  get last(): number {
+    return this.#last;
   }
 
   /** The operations that put an entry into a commit; the oldest entries go as far as there is room in it. */
@@ -81,15 +87,25 @@ export class History implements FollowSink {
    * may be the same. Throws an UnknownRevision when the entries do not reach back so far.
    */
   async between(from: number, to: number): Promise<ConfigurationChange[]> {
+    const numbers = this.#numbersOf(from, to);
     const changed = new Map<string, ConfigurationChange>();
+    for (let i = 0; i < numbers.length; i += readAtOnce) {
+      const read = await Promise.all(numbers.slice(i, i + readAtOnce).map((number) => this.#changes(number)));
+      for (const { key, before, after } of read.flat())
+        changed.set(key, { key, before, after: changed.has(key) ? changed.get(key)!.after : after });
+    }
+    return [...changed.values()];
+  }
+
+  /** The entries after one revision and up to a later one, newest first. */
+  #numbersOf(from: number, to: number): number[] {
+    const numbers: number[] = [];
     let next = this.#last;
     for (const [number, { item }] of [...this.#known].reverse()) {
       if (number !== next) throw new UnknownRevision(`the history has a gap before revision ${item.revision}`);
-      if (item.revision <= from) return [...changed.values()];
+      if (item.revision <= from) return numbers;
       next--;
-      if (item.revision > to) continue;
-      for (const { key, before, after } of await this.#changes(number))
-        changed.set(key, { key, before, after: changed.has(key) ? changed.get(key)!.after : after });
+      if (item.revision <= to) numbers.push(number);
     }
     const oldest = this.list(mostEntries).at(-1);
     throw new UnknownRevision(

@@ -1,3 +1,5 @@
+import { hasOrigin } from './origins.ts';
+
 /** What a sidecar says of the configuration it has. */
 export type Origin = {
   /** Id of the mesh it is of; empty when it has none, or does not know. */
@@ -13,6 +15,8 @@ export type Here = {
   readonly highestRevision: number;
   /** Configurations that may be replaced, as somebody confirmed. */
   readonly accepted: readonly Origin[];
+  /** Configurations that the store lost when it went back. */
+  readonly lost: readonly Origin[];
 };
 
 /**
@@ -25,5 +29,7 @@ export function admissionOf(sidecar: Origin, here: Here): 'serve' | 'ask' | { re
   const isAccepted = here.accepted.some(({ mesh, revision }) => mesh === sidecar.mesh && revision >= sidecar.revision);
   if (isAccepted) return 'serve';
   if (!here.known.has(sidecar.mesh)) return { held: `it has the configuration of another mesh, ${sidecar.mesh}` };
+  if (hasOrigin(here.lost, sidecar))
+    return { held: `it has revision ${sidecar.revision} of before the store went back` };
   return sidecar.revision <= here.highestRevision ? 'serve' : 'ask';
 }

@@ -6,8 +6,8 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../message-of.ts';
 import { meshKey, readMeshId } from '../store/mesh-id.ts';
 import type { Store } from '../store/store.ts';
-import { acceptanceOf, acceptedKey, acceptedOrigins } from './accepted.ts';
-import { admissionOf } from './admission-rule.ts';
+import { admissionOf, type Origin } from './admission-rule.ts';
+import { acceptedKey, additionOf, hasOrigin, lostKey, originsOf } from './origins.ts';
 
 const askAgainMs = 500;
 
@@ -71,7 +71,7 @@ export class Admission {
       origins.set(hello.mesh, Math.max(revision, origins.get(hello.mesh) ?? 0));
     }
     const accepted = [...origins].map(([mesh, revision]) => ({ mesh, revision }));
-    const result = await this.#store.commit([acceptanceOf(accepted, this.#catalog.meta(acceptedKey))]);
+    const result = await this.#store.commit([additionOf(acceptedKey, accepted, this.#catalog.meta(acceptedKey))]);
     return result.ok;
   }
 
@@ -86,7 +86,8 @@ export class Admission {
     const verdict = admissionOf(waiting.hello, {
       known: this.#known,
       highestRevision: this.#catalog.highestRevision,
-      accepted: acceptedOrigins(this.#catalog.meta(acceptedKey)),
+      accepted: originsOf(this.#catalog.meta(acceptedKey)),
+      lost: originsOf(this.#catalog.meta(lostKey)),
     });
     if (verdict === 'serve') this.#admit(waiting);
     else if (verdict === 'ask') void this.#ask();
@@ -114,13 +115,31 @@ export class Admission {
   }
 
   #answer(revision: number): void {
+    const lost: Origin[] = [];
     for (const waiting of this.#waiting) {
       const { hello, why } = waiting;
       if (why !== null) continue;
       if (hello.revision <= revision) this.#admit(waiting);
-      else
+      else {
         this.#hold(waiting, `it has revision ${hello.revision}, and the store is at ${revision}: the store went back`);
+        if (!hasOrigin(lost, hello)) lost.push({ mesh: hello.mesh, revision: hello.revision });
+      }
     }
+    if (lost.length > 0) void this.#noteLost(lost);
+  }
+
+  /** For when the store has come to the same revision again, and for the other replicas. */
+  async #noteLost(lost: readonly Origin[]): Promise<void> {
+    const before = this.#catalog.meta(lostKey);
+    const known = originsOf(before);
+    const news = lost.filter((one) => !hasOrigin(known, one));
+    if (news.length === 0 || this.#isClosed) return;
+    try {
+      if ((await this.#store.commit([additionOf(lostKey, news, before)])).ok) return;
+    } catch (error) {
+      this.#log.warn('could not note which revisions the store has lost', { why: messageOf(error) });
+    }
+    setTimeout(() => void this.#noteLost(news), askAgainMs).unref();
   }
 
   #admit(waiting: Waiting): void {

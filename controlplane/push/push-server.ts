@@ -27,6 +27,9 @@ const mostConnections = 20_000;
 const mostCalls = 10;
 /** The longest answer refuses 10,000 resources, each by its name. Updates are larger, but go the other way. */
 const mostMessageBytes = 4 * 1024 * 1024;
+/** A store of etcd takes documents of 1.5 MiB. */
+const mostDocumentBytes = 2 * 1024 * 1024;
+const mostNameBytes = 1_024;
 const namePattern = /^[\x21-\x7e]{1,253}$/;
 
 const codes: Readonly<Record<CloseReason, grpc.status>> = {
@@ -63,16 +66,26 @@ export function startPushServer(parts: PushServerParts, address: Address): Promi
   };
   const methods: Methods = {
     [Stream.path]: stream,
-    [Register.path]: unary(Register, admit, (request, { by }) => register(registry, request, by)),
-    [Heartbeat.path]: unary(Heartbeat, admit, async (request, caller) => {
-      guard.mustOwn(caller, request.name);
-      return heartbeat(registry, request);
-    }),
-    [Deregister.path]: unary(Deregister, admit, async (request, caller) => {
-      guard.mustOwn(caller, request.name);
-      hub.leave(request.name);
-      return deregister(registry, request, caller.by);
-    }),
+    [Register.path]: unary(Register, admit, (request, { by }) => register(registry, request, by), mostDocumentBytes),
+    [Heartbeat.path]: unary(
+      Heartbeat,
+      admit,
+      async (request, caller) => {
+        guard.mustOwn(caller, request.name);
+        return heartbeat(registry, request);
+      },
+      mostNameBytes,
+    ),
+    [Deregister.path]: unary(
+      Deregister,
+      admit,
+      async (request, caller) => {
+        guard.mustOwn(caller, request.name);
+        if (parts.catalog.stored('Instance', request.name)) hub.leave(request.name);
+        return deregister(registry, request, caller.by);
+      },
+      mostNameBytes,
+    ),
   };
   const limits = { mostConnections, mostCalls, mostMessageBytes };
   return startGrpcServer(

@@ -4,7 +4,7 @@
  * of it can name them.
  */
 import type { WireRequest } from './codec.ts';
-import type { MeshView } from './mesh-view.ts';
+import type { NodeView } from './node-view.ts';
 import { type ResourceType, resourceTypes } from './resource-type.ts';
 import { type Response, Subscription, type SubscriptionStatus } from './subscription.ts';
 import type { XdsResource } from './translate/translation.ts';
@@ -38,7 +38,7 @@ export class ClientStream {
   }
 
   /** Sends what the client has not been sent yet, as far as it is its turn. */
-  push(view: MeshView): void {
+  push(view: NodeView): void {
     for (const type of resourceTypes) {
       const subscription = this.#subscriptions.get(type);
       if (!subscription || subscription.isInFlight || !this.#isItsTurn(type)) continue;
@@ -62,7 +62,7 @@ export class ClientStream {
   }
 
   /** Whether the client may still use routes that are not those of the view. */
-  #hasOldRoutes(view: MeshView): boolean {
+  #hasOldRoutes(view: NodeView): boolean {
     return (['listeners', 'routes'] as const).some((type) => {
       const subscription = this.#subscriptions.get(type);
       if (!subscription) return false;

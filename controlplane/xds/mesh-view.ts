@@ -14,7 +14,7 @@ import type { ClientKind } from './translate/client-kind.ts';
 import { clusterName, noInstances } from './translate/cluster-name.ts';
 import { clusterMessage } from './translate/clusters.ts';
 import { endpointsMessage } from './translate/endpoints.ts';
-import { apiListener, outbound, outboundListener } from './translate/listeners.ts';
+import { apiListener, outbound } from './translate/listeners.ts';
 import type { MeshConfig } from './translate/mesh-config.ts';
 import { entryOfService, routeConfiguration, virtualHost } from './translate/routes.ts';
 import type { RuleOrigin } from './translate/rule-origin.ts';
@@ -25,8 +25,6 @@ export type Viewer = {
   readonly client: ClientKind;
   /** Null stands for every caller. */
   readonly workload: Workload | null;
-  /** Where an Envoy is to listen for what its application sends out. */
-  readonly listenerPort: number;
 };
 
 type Subset = { readonly service: string; readonly labels: Labels | undefined };
@@ -104,11 +102,10 @@ export class MeshView {
   }
 
   #translate(type: ResourceType, name: string, into: Translation) {
-    const { client, listenerPort } = this.#viewer;
     switch (type) {
       case 'clusters': {
         const service = this.#serviceOf(name);
-        return service ? clusterMessage(name, service, this.#config, client, into) : null;
+        return service ? clusterMessage(name, service, this.#config, this.#viewer.client, into) : null;
       }
       case 'endpoints': {
         const service = this.#serviceOf(name);
@@ -116,7 +113,6 @@ export class MeshView {
         return service ? endpointsMessage(name, service, this.#clusters.get(name)?.labels, instances, into) : null;
       }
       case 'listeners':
-        if (name === outbound) return outboundListener(listenerPort);
         return this.#entriesOf(name) ? apiListener(name) : null;
       case 'routes':
         return this.#routes(name, into);

@@ -3,20 +3,28 @@ import type { StoredResource } from '../catalog/stored-resource.ts';
 import type { Instances } from './instances.ts';
 import { MeshView } from './mesh-view.ts';
 import type { NodeFacts } from './node-facts.ts';
+import { NodeView } from './node-view.ts';
+import { SharedByUsers } from './shared-by-users.ts';
 import { MeshConfig } from './translate/mesh-config.ts';
+
+/** What a node has in use, by the keys under which it is shared. */
+type InUse = { readonly view: NodeView; readonly ofConfig: string; readonly ofView: string };
 
 /** What was found out about the configuration as it is now. */
 type Now = {
   readonly resources: readonly StoredResource[];
   /** Whether what a node has depends on whose application it stands beside. */
   readonly dependsOnCaller: boolean;
-  readonly configs: Map<string, MeshConfig>;
-  readonly views: Map<string, MeshView>;
-  /** The same by node: finding out which one it is takes a look at each resource. */
-  readonly ofNodes: WeakMap<NodeFacts, MeshView>;
+  readonly configs: SharedByUsers<MeshConfig>;
+  readonly views: SharedByUsers<MeshView>;
+  /** Finding out which ones a node has takes a look at each resource. */
+  readonly ofNodes: Map<NodeFacts, InUse>;
 };
 
-/** The views of the configuration: one for all nodes that are to have the same. */
+/**
+ * The views of the configuration: one for all nodes that are to have the same, as long as one of them is there. Nodes say
+ * what they like of themselves, so what was made for those that left must not stay.
+ */
 export class MeshViews {
   readonly #catalog: Catalog;
   readonly #instances: Instances;
@@ -32,25 +40,37 @@ export class MeshViews {
     this.#now = null;
   }
 
-  of(node: NodeFacts): MeshView {
-    this.#now ??= lookAt(this.#catalog);
-    const { ofNodes } = this.#now;
-    const view = ofNodes.get(node) ?? this.#find(node, this.#now);
-    ofNodes.set(node, view);
-    return view;
+  /** How many there are. */
+  get count(): number {
+    return this.#now?.views.size ?? 0;
   }
 
-  #find({ id, viewer }: NodeFacts, { resources, dependsOnCaller, configs, views }: Now): MeshView {
+  /** Whoever asks is there until it leaves. */
+  of(node: NodeFacts): NodeView {
+    this.#now ??= lookAt(this.#catalog);
+    const { ofNodes } = this.#now;
+    const inUse = ofNodes.get(node) ?? this.#take(node, this.#now);
+    ofNodes.set(node, inUse);
+    return inUse.view;
+  }
+
+  leave(node: NodeFacts): void {
+    const inUse = this.#now?.ofNodes.get(node);
+    if (!this.#now || !inUse) return;
+    const { configs, views, ofNodes } = this.#now;
+    ofNodes.delete(node);
+    configs.giveBack(inUse.ofConfig);
+    views.giveBack(inUse.ofView);
+  }
+
+  #take({ id, viewer, listenerPort }: NodeFacts, { resources, dependsOnCaller, configs, views }: Now): InUse {
     const own = resources.map((stored) => stored.forSidecar(id));
     const deviation = own.flatMap((one, i) => (one === resources[i] ? [] : [[i, one?.revision ?? 0]]));
     const ofConfig = JSON.stringify(deviation);
-    const workload = dependsOnCaller ? viewer.workload : null;
-    const ofView = JSON.stringify([viewer.client, viewer.listenerPort, workload, deviation]);
-    const config = configs.get(ofConfig) ?? new MeshConfig(own.flatMap((one) => one?.resource ?? []));
-    const view = views.get(ofView) ?? new MeshView(config, this.#instances, viewer);
-    configs.set(ofConfig, config);
-    views.set(ofView, view);
-    return view;
+    const ofView = JSON.stringify([viewer.client, dependsOnCaller ? viewer.workload : null, deviation]);
+    const config = configs.take(ofConfig, () => new MeshConfig(own.flatMap((one) => one?.resource ?? [])));
+    const mesh = views.take(ofView, () => new MeshView(config, this.#instances, viewer));
+    return { view: new NodeView(mesh, listenerPort), ofConfig, ofView };
   }
 }
 
@@ -61,5 +81,11 @@ function lookAt(catalog: Catalog): Now {
       resource.kind === 'Route' &&
       resource.spec.rules.some(({ matches }) => matches.some(({ source }) => source !== undefined)),
   );
-  return { resources, dependsOnCaller, configs: new Map(), views: new Map(), ofNodes: new WeakMap() };
+  return {
+    resources,
+    dependsOnCaller,
+    configs: new SharedByUsers(),
+    views: new SharedByUsers(),
+    ofNodes: new Map(),
+  };
 }

@@ -15,6 +15,8 @@ export type NodeFacts = {
   readonly id: string;
   readonly userAgent: string;
   readonly viewer: Viewer;
+  /** Where an Envoy is to listen for what its application sends out. */
+  readonly listenerPort: number;
 };
 
 /** Reads a node; a text names the field for which it cannot be served. */
@@ -37,7 +39,7 @@ export function nodeFacts({
   };
   const client = clientKind(user_agent_name);
   const userAgent = `${user_agent_name} ${user_agent_version}`.trim().slice(0, longestName);
-  return { id, userAgent, viewer: { client, workload, listenerPort: Number(port) } };
+  return { id, userAgent, viewer: { client, workload }, listenerPort: Number(port) };
 }
 
 type Value = { readonly [kind: string]: unknown } | undefined;

@@ -6,7 +6,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { WireRequest } from './codec.ts';
-import type { MeshView } from './mesh-view.ts';
+import type { NodeView } from './node-view.ts';
 import { isSentWhole, type ResourceType } from './resource-type.ts';
 import type { XdsResource } from './translate/translation.ts';
 
@@ -88,12 +88,12 @@ export class Subscription {
     this.#sent.delete(name);
   }
 
-  isDue(view: MeshView): boolean {
+  isDue(view: NodeView): boolean {
     return this.#isDue(this.#wanted(view));
   }
 
   /** The response to send now, which is then on its way; null when there is nothing new. What is in `keep` stays. */
-  next(view: MeshView, keep: ReadonlyMap<string, XdsResource>): Response | null {
+  next(view: NodeView, keep: ReadonlyMap<string, XdsResource>): Response | null {
     const wanted = this.#wanted(view);
     for (const [name, resource] of keep) if (!wanted.has(name)) wanted.set(name, resource);
     if (!this.#isDue(wanted)) return null;
@@ -119,7 +119,7 @@ export class Subscription {
     for (const { name } of resources) this.#again.add(name);
   }
 
-  #wanted(view: MeshView): Map<string, XdsResource> {
+  #wanted(view: NodeView): Map<string, XdsResource> {
     const wanted = new Map<string, XdsResource>();
     const names = this.#wantsAll ? new Set([...view.names(this.#type), ...this.#names]) : this.#names;
     for (const name of names) {

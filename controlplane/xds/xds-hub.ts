@@ -25,7 +25,8 @@ const mostLeftOut = 1_000;
 const everybody: NodeFacts = {
   id: '',
   userAgent: '',
-  viewer: { client: 'envoy', workload: null, listenerPort: defaultListenerPort },
+  viewer: { client: 'envoy', workload: null },
+  listenerPort: defaultListenerPort,
 };
 
 /** One client that is connected. */
@@ -68,12 +69,18 @@ export class XdsHub {
     return this.#streams.size >= mostStreams;
   }
 
+  /** How many different meshes the clients are shown. */
+  get views(): number {
+    return this.#views.count;
+  }
+
   add(client: XdsClient): void {
     this.#streams.set(client, new ClientStream(client.write));
   }
 
   remove(client: XdsClient): void {
     this.#streams.delete(client);
+    this.#views.leave(client.node);
   }
 
   /** Tells whether the request refused what was sent last. */
@@ -93,7 +100,7 @@ export class XdsHub {
       types: status,
     }));
     items.sort((a, b) => (a.node < b.node ? -1 : 1));
-    const leftOut = this.#views.of(everybody).leftOut();
+    const leftOut = this.#views.of(everybody).mesh.leftOut();
     const byText = new Map(leftOut.map((one) => [JSON.stringify(one), one]));
     return { items, leftOut: [...byText.values()].slice(0, mostLeftOut) };
   }

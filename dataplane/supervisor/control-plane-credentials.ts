@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { isIP, type Socket } from 'node:net';
-import { connect } from 'node:tls';
+import { connect, createSecureContext } from 'node:tls';
 import type { Log } from '../../observability/logging/log.ts';
 import type { Address } from '../../shared/discovery/address.ts';
 import { FileWatch } from '../../shared/files/file-watch.ts';
@@ -93,7 +93,20 @@ async function readAll({ ca, certificate, privateKey, token }: CredentialFiles):
     const isPair = new X509Certificate(contents.certificate).checkPrivateKey(createPrivateKey(contents.privateKey));
     if (!isPair) throw new Error(`--control-plane-key ${privateKey} is not the key of ${certificate}`);
   }
+  if (contents.ca !== null) mustMakeContext(contents.ca, contents);
   return contents;
+}
+
+/** What reads well by itself may still be refused, such as a chain that is broken behind its first certificate. */
+function mustMakeContext(ca: Buffer, { certificate, privateKey }: Contents): void {
+  const shown = certificate === null || privateKey === null ? {} : { cert: certificate, key: privateKey };
+  try {
+    createSecureContext({ ca, ...shown });
+  } catch (error) {
+    throw new Error(`the files of --control-plane-* cannot be used for TLS: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
 }
 
 async function read(flag: string, path: string | null, check: (bytes: Buffer) => unknown): Promise<Buffer | null> {

@@ -45,6 +45,8 @@ export class ClientConnection implements FrameSink, Carrier {
   readonly #block = new HeaderBlock(2 * mostFieldBytes);
   /** Sweeps since something came. */
   #quietSweeps = 0;
+  /** The peer broke the protocol: nothing of what it says counts any more. */
+  #isFailed = false;
   /** No more calls can begin here. */
   isLeaving = false;
   #nextId = 1;
@@ -144,7 +146,7 @@ export class ClientConnection implements FrameSink, Carrier {
   // --- what the peer says -------------------------------------------------------------------------------------------
 
   #onBytes(bytes: Buffer): void {
-    if (this.#socket.destroyed) return;
+    if (this.#socket.destroyed || this.#isFailed) return;
     this.#quietSweeps = 0;
     this.#socket.cork();
     const code = this.#reader.read(bytes, bytes.length, this);
@@ -310,6 +312,8 @@ export class ClientConnection implements FrameSink, Carrier {
 
   /** Ends the connection for what the peer did; returns false, for whoever has to stop reading. */
   #fail(code: H2Code): false {
+    if (this.#isFailed) return false;
+    this.#isFailed = true;
     this.isLeaving = true;
     this.#why = `the peer broke HTTP/2 (code ${code})`;
     this.#writeFrame(FrameType.goaway, 0, 0, Buffer.concat([uint32(0), uint32(code)]));

@@ -42,6 +42,9 @@ const resetsPerSecond = 20;
 /** So much is put together for one write, and may wait for a peer that does not read. */
 const gatheredBytes = 64 * 1024;
 
+/** Characters of what a caller asked for that a refusal repeats. */
+const mostEchoed = 100;
+
 const pingPayload = Buffer.alloc(8);
 const nothing = () => undefined;
 
@@ -72,6 +75,8 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   #corks = 0;
   readonly #gathered: Buffer[] = [];
   #gatheredBytes = 0;
+  /** All that was given to the transport. */
+  #writtenBytes = 0;
   #sendWindow = defaultWindow;
   /** Window that the peer gives a new stream. */
   #firstWindow = defaultWindow;
@@ -124,8 +129,12 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
     this.onClosed();
   }
 
-  cutUnlessRead(): void {
-    if (this.#transport.unsentBytes > 0) this.destroy();
+  get writtenBytes(): number {
+    return this.#writtenBytes;
+  }
+
+  cutUnlessSent(bytes: number): void {
+    if (this.#writtenBytes - this.#transport.unsentBytes < bytes) this.destroy();
   }
 
   // --- what calls write ---------------------------------------------------------------------------------------------
@@ -183,7 +192,7 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
 
   /** The transport may keep what it is given, so nobody may change it. */
   #write(bytes: Buffer): void {
-    if (this.#corks === 0) return void this.#transport.write(bytes);
+    if (this.#corks === 0) return this.#send(bytes);
     this.#gathered.push(bytes);
     this.#gatheredBytes += bytes.length;
     if (this.#gatheredBytes >= gatheredBytes) this.#flush();
@@ -192,9 +201,14 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   #flush(): void {
     const gathered = this.#gathered;
     if (gathered.length === 0) return;
-    this.#transport.write(gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered, this.#gatheredBytes));
+    this.#send(gathered.length === 1 ? gathered[0]! : Buffer.concat(gathered, this.#gatheredBytes));
     gathered.length = 0;
     this.#gatheredBytes = 0;
+  }
+
+  #send(bytes: Buffer): void {
+    this.#writtenBytes += bytes.length;
+    this.#transport.write(bytes);
   }
 
   /** Ends our side behind what was written; the connection is closed when the peer has ended, too. */
@@ -220,7 +234,7 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
     const at = this.#prefaceLeft === 0 ? 0 : this.#readPreface(bytes, size);
     if (at === -1) this.destroy();
     else this.#readFrames(at === 0 ? bytes : bytes.subarray(at), size - at);
-    return !this.#isClosed;
+    return !this.#isClosed && !this.#transport.isBlocked; // who does not read our answers may ask for no more
   }
 
   /** Answers to one read leave in one write. */
@@ -236,7 +250,9 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   }
 
   onDrain(): void {
+    this.quietSweeps = 0;
     this.#pump();
+    if (!this.#transport.isBlocked) this.#transport.resume();
   }
 
   onClosed(): void {
@@ -317,7 +333,7 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
     if (stream <= this.#lastCall) return this.#spend(); // of a stream that is over
     this.#lastCall = stream;
     this.#open(stream, isEnd, head);
-    return true;
+    return this.#calls.has(stream) || this.#spend(); // one that was refused costs its caller as much as any idle frame
   }
 
   #open(stream: number, isEnd: boolean, head: RequestHead): void {
@@ -330,7 +346,7 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
     const method = this.#methods.get(head.path);
     if (!method) {
       const refused = { id: stream, hasHead: false, hasEnded: isEnd };
-      return this.finish(refused, grpc.status.UNIMPLEMENTED, `there is no method ${head.path}`);
+      return this.finish(refused, grpc.status.UNIMPLEMENTED, `there is no method ${head.path.slice(0, mostEchoed)}`);
     }
     const call = new ServerCall(this, stream, method, head, {
       sendWindow: this.#firstWindow,

@@ -20,6 +20,8 @@ export type CallHandler<Request> = {
 export type Method<Request> = {
   /** Throws a RangeError for what is no such message; its bytes are only good during the call. */
   decode(bytes: Buffer): Request;
+  /** Longest message that it takes, where that is less than what the server does. */
+  readonly mostBytes?: number;
   /** Takes a call, or says how it ends. */
   open(call: ServerCall<Request>): CallHandler<Request> | StatusError;
 };
@@ -40,7 +42,10 @@ export type Carrier = {
   /** What is written from here on leaves together, at `uncork`. */
   cork(): void;
   uncork(): void;
-  cutUnlessRead(): void;
+  /** Bytes that were given to the kernel, or wait for it. */
+  readonly writtenBytes: number;
+  /** Cuts the connection when the kernel has not even taken so many of them. */
+  cutUnlessSent(bytes: number): void;
 };
 
 /** Time that a call which is over has for its last words to be read. */
@@ -92,7 +97,7 @@ export class ServerCall<Request> {
     this.authorization = authorization;
     this.sendWindow = sendWindow;
     this.#method = method;
-    this.#reader = new MessageReader(mostBytes);
+    this.#reader = new MessageReader(Math.min(mostBytes, method.mostBytes ?? mostBytes));
     this.#deadline = timeoutMs === null ? null : setTimeout(() => this.#expire(), timeoutMs);
   }
 
@@ -135,7 +140,8 @@ export class ServerCall<Request> {
   /** Ends it at once. A peer that does not even read that within a second loses the connection, with whatever else is on it. */
   endOrCut(status: number, text: string): void {
     this.end(status, text);
-    setTimeout(() => this.#carrier.cutUnlessRead(), lastWordsMs).unref();
+    const { writtenBytes } = this.#carrier;
+    setTimeout(() => this.#carrier.cutUnlessSent(writtenBytes), lastWordsMs).unref();
   }
 
   /** Writes what windows and socket take. */
@@ -159,7 +165,9 @@ export class ServerCall<Request> {
   }
 
   onEnd(): void {
+    if (this.hasEnded) return;
     this.hasEnded = true;
+    if (!this.#isOpen) return;
     if (this.#reader.isWithinMessage) this.#refuse(grpc.status.INVALID_ARGUMENT, 'the last message is cut short');
     else this.#handler?.onEnd();
   }

@@ -1,4 +1,4 @@
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import {
@@ -73,8 +73,15 @@ t.test('a renewed certificate is shown on a new connection, to an address as to 
   const sidecar = await startSidecar(t, plane, { ca: authority.certificate, ...mine });
   await until(() => sidecar.isConnected);
   const next = await authority.spiffe('spiffe://mesh/ns/shop/sa/cart');
+  const refusals = () => sidecar.logged.filter((line) => /cannot be used, the last ones stay/.test(line)).length;
+  const good = readFileSync(mine.certificate, 'utf8');
   writeFileSync(mine.certificate, 'half of a certif');
-  await until(() => sidecar.logged.some((line) => /cannot be used, the last ones stay/.test(line)));
+  await until(() => refusals() === 1);
+  writeFileSync(
+    mine.certificate,
+    `${good}-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIU\n-----END CERTIFICATE-----\n`,
+  );
+  await until(() => refusals() === 2, { what: 'a chain that is broken behind its first certificate is refused' });
   t.ok(sidecar.isConnected);
   copyFileSync(next.privateKey, mine.privateKey);
   copyFileSync(next.certificate, mine.certificate);

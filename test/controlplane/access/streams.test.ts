@@ -13,6 +13,15 @@ tokens:
   - { name: admin, sha256: ${hashOf(tokens.admin)}, role: admin }
 `;
 
+const evilToken = 'evil-token-0123456789';
+const neighbours = `
+tokens:
+  - { name: cart, sha256: ${hashOf(tokens.workload)}, role: workload, services: [cart.shop] }
+  - { name: evil, sha256: ${hashOf(evilToken)}, role: workload, services: ["*.dev"] }
+  - { name: editor, sha256: ${hashOf(tokens.editor)}, role: editor, namespaces: [shop, dev] }
+  - { name: admin, sha256: ${hashOf(tokens.admin)}, role: admin }
+`;
+
 class Stream {
   readonly updates: WireUpdate[] = [];
   ended: grpc.ServiceError | null = null;
@@ -75,6 +84,40 @@ t.test('nobody takes over the stream or the instance of another identity', async
   await plane.as('admin', 'POST', '/v1/apply', { resources: [bank, pay] });
   const thief = await openAs(t, plane, tokens.workload, { sidecar: 'pay-1' }).end();
   t.equal(thief.code, grpc.status.PERMISSION_DENIED, 'the name of an instance elsewhere is not free');
+});
+
+t.test('nobody registers an instance by the name of a sidecar that is connected with another identity', async (t) => {
+  const plane = await startGuardedPlane(t);
+  plane.rewrite(neighbours);
+  await until(() => plane.logged.some((line) => /read again/.test(line)));
+  const gateway = () => openAs(t, plane, tokens.workload, { sidecar: 'gateway-1' });
+  const mine = gateway();
+  await mine.isUp();
+  const instanceOf = (service: string, name = 'gateway-1') => ({
+    kind: 'Instance',
+    name,
+    spec: { service, address: '127.0.0.1', port: 1 },
+  });
+  const evil = pushClient(t, plane.push, { token: evilToken });
+  const register = (document: object) =>
+    new Promise<grpc.ServiceError | null>((resolve) =>
+      evil.register({ document: Buffer.from(JSON.stringify(document)) }, resolve),
+    );
+  const why = /"name" of Instance\/gateway-1 .* connected with another identity; choose another/;
+  t.match(await register(instanceOf('evil.dev')), { code: grpc.status.PERMISSION_DENIED, details: why });
+  t.equal(await register(instanceOf('evil.dev', 'evil-1')), null, 'while other names are free');
+  const put = (who: 'editor' | 'admin', service: string) =>
+    plane.as(who, 'PUT', '/v1/instances/gateway-1', instanceOf(service));
+  t.match(await put('editor', 'evil.dev'), {
+    status: 403,
+    body: { type: '/docs#problem-forbidden', detail: why },
+  });
+  const again = gateway();
+  t.ok(await again.isUp(), 'so it can come back');
+  await plane.as('admin', 'PUT', '/v1/services/cart.shop', cart);
+  t.equal((await put('editor', 'cart.shop')).status, 201, 'an instance of the service that the sidecar is of');
+  t.equal((await put('editor', 'evil.dev')).status, 403, 'which stays of that service');
+  t.equal((await put('admin', 'evil.dev')).status, 200, 'unless an admin says otherwise');
 });
 
 t.test('the name is free again when the stream is gone', async (t) => {

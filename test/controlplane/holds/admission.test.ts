@@ -8,7 +8,7 @@ import { type Plane, startPlane } from '../plane.ts';
 import { helloOf, register, Sidecar } from '../sidecar.ts';
 import { fill, instance } from './mesh.ts';
 
-const here: Here = { known: new Set(['one', 'zero']), highestRevision: 10, accepted: [] };
+const here: Here = { known: new Set(['one', 'zero']), highestRevision: 10, accepted: [], lost: [] };
 const accepting: Here = {
   ...here,
   accepted: [
@@ -22,6 +22,9 @@ t.test('who is served, and who keeps what it has', async (t) => {
   t.equal(admissionOf({ mesh: 'one', revision: 10 }, here), 'serve', 'this mesh');
   t.equal(admissionOf({ mesh: 'zero', revision: 3 }, here), 'serve', 'the mesh before, whose resources are here');
   t.equal(admissionOf({ mesh: 'one', revision: 11 }, here), 'ask', 'later than what is known here');
+  const lost = { ...here, lost: [{ mesh: 'one', revision: 8 }] };
+  t.match(admissionOf({ mesh: 'one', revision: 8 }, lost), { held: /revision 8 of before the store went back/ });
+  t.equal(admissionOf({ mesh: 'one', revision: 7 }, lost), 'serve', 'what came after the store went back');
   t.match(admissionOf({ mesh: 'lost', revision: 1 }, here), { held: /another mesh, lost/ });
   t.match(admissionOf({ mesh: 'lost', revision: 1 }, { ...here, known: new Set() }), { held: String });
   t.equal(admissionOf({ mesh: 'lost', revision: 20 }, accepting), 'serve', 'confirmed');
@@ -77,4 +80,29 @@ t.test('a sidecar of this mesh that has a later revision than the store keeps wh
   await until(async () => (await plane.call('GET', '/v1/holds')).body.items.length === 1);
   t.match((await plane.call('GET', '/v1/holds')).body.items, [{ why: /has revision 500, and the store is at \d+/ }]);
   t.equal(sidecar.updates.length, 0);
+});
+
+t.test('it is held, too, when it comes again once the store has come to its revision', async (t) => {
+  const plane = await startPlane(t, { store: await storeOf(t, 'one') });
+  const back = (name: string, revision: number) => {
+    const sidecar = new Sidecar(t, plane.push, name, { hello: false });
+    sidecar.stream.write({ hello: { ...helloOf(name), mesh: 'one', revision } });
+    return sidecar;
+  };
+  const held = async () => (await plane.call('GET', '/v1/holds')).body.items[0]?.sidecars ?? [];
+  const { body: before } = await plane.call('PUT', '/v1/services/first', {});
+  const revision = before.revision + 10;
+  const first = back('a-1', revision);
+  await until(async () => (await held()).length === 1);
+  let now = 0;
+  for (let i = 0; now <= revision; i++) now = (await plane.call('PUT', `/v1/services/next-${i}`, {})).body.revision;
+  first.stream.cancel();
+  await until(async () => (await held()).length === 0);
+  const again = back('a-1', revision);
+  const other = back('b-1', revision - 1);
+  await until(() => other.updates.length > 0);
+  await until(async () => (await held()).join() === 'a-1');
+  t.equal(again.updates.length, 0);
+  await plane.call('POST', '/v1/holds/sidecars', { confirm: true });
+  await until(() => again.updates.length > 0);
 });

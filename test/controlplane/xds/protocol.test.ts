@@ -175,6 +175,9 @@ t.test('where an access file says who may be a sidecar, it says who may be a cli
   ] as const;
   for (const [client, code] of refused) t.equal((await until(() => client.ended)).code, code);
   t.strictSame((await open('cart.shop', bearer(tokens.workload)).response(1)).names, ['cart.shop']);
+  await as('admin', 'PUT', '/v1/services/pay.shop', { spec: {} });
+  const instance = { spec: { service: 'pay.shop', address: '127.0.0.1', port: 1 } };
+  t.equal((await as('editor', 'PUT', '/v1/instances/raw-1', instance)).status, 403, 'and nobody takes its name');
 });
 
 t.test('bytes that are no request end one stream and nothing else', async (t) => {

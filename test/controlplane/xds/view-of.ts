@@ -6,7 +6,7 @@ import { readResource } from '../../../shared/resources/read.ts';
 import { keyOf } from '../../../shared/resources/resource.ts';
 import type { AnyResource } from '../../../shared/resources/schema.ts';
 
-export const envoy: Viewer = { client: 'envoy', workload: null, listenerPort: 15_001 };
+export const envoy: Viewer = { client: 'envoy', workload: null };
 export const grpcClient: Viewer = { ...envoy, client: 'grpc' };
 
 /** A resource as the control plane would store it: at the revision after its place in the list. */

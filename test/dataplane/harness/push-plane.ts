@@ -70,10 +70,11 @@ export class PushPlane {
     for (const stream of this.#streams.keys()) stream.end();
   }
 
-  /** Answers the scopes that were not. */
+  /** Answers the scopes that were not, and from now on each as it comes. */
   answer(): void {
     this.answers = true;
-    for (const [stream, scope] of this.#streams) this.#follow(stream, scope, this.scopes.at(-1)!);
+    const asked = this.scopes.at(-1);
+    if (asked) for (const [stream, scope] of this.#streams) this.#follow(stream, scope, asked);
   }
 
   #serve(stream: Stream): void {

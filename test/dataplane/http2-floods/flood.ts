@@ -23,7 +23,7 @@ export type Flood = {
   readonly reads?: boolean;
   /** Pause behind each piece, for what is slow on purpose. */
   readonly pauseMs?: number;
-  /** How long the connections stay when all is sent; 100 ms when absent. */
+  /** How long the connections stay when all is sent, unless all are closed before; 100 ms when absent, 2 s with `mustClose`. */
   readonly holdMs?: number;
   /** Nobody may bear with it to its end. */
   readonly mustClose?: boolean;
@@ -40,6 +40,8 @@ export type FloodEnd = {
 };
 
 const usualHoldMs = 100;
+/** For who has to close them all, on a machine that is slow. */
+const closingMs = 2_000;
 /** Whoever takes no more bytes by then has stopped reading, which is as good as closing. */
 const longestMs = 4000;
 /** So many bytes are written at a time. */
@@ -59,7 +61,8 @@ export function launch(flood: Flood, port: number): Promise<FloodEnd> {
     const limit = AbortSignal.timeout(longestMs);
     setMaxListeners(0, limit);
     const sent = await Promise.all(callers.map((caller) => send(caller, flood, limit)));
-    await Promise.race([wait(flood.holdMs ?? usualHoldMs), Promise.all(callers.map(gone))]);
+    const holdMs = flood.holdMs ?? (flood.mustClose ? closingMs : usualHoldMs);
+    await Promise.race([wait(holdMs), Promise.all(callers.map(gone))]);
     const goaways = callers.flatMap(({ frames }) => frames.filter(({ type }) => type === FrameType.goaway));
     return {
       sentBytes: sent.reduce((sum, bytes) => sum + bytes, 0),

@@ -1,6 +1,11 @@
+import { connect } from 'node:net';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import t from 'tap';
 import { grpc } from '../../../../shared/grpc/grpc.ts';
-import { FrameType } from '../../../harness/http2/frame.ts';
+import { startGrpcServer } from '../../../../shared/grpc/server/grpc-server.ts';
+import { OutgoingMessage } from '../../../../shared/grpc/server/outgoing-message.ts';
+import type { Method, ServerCall } from '../../../../shared/grpc/server/server-call.ts';
+import { FrameType, preface } from '../../../harness/http2/frame.ts';
 import { type FrameClient, frameClient } from '../../../harness/http2/frame-client.ts';
 import {
   continuationFrame,
@@ -35,6 +40,8 @@ function message(text: string): Buffer {
 }
 
 const initialWindow = 4;
+/** More than the kernel keeps between two sockets. */
+const mostEchoedBytes = 30_000_000;
 
 async function start(t: Owner, options: Parameters<typeof frameClient>[2] = {}) {
   const server = await startEchoServer(t);
@@ -178,6 +185,12 @@ t.test('floods of frames that bring nothing end the connection', async (t) => {
           Buffer.concat([headersFrame(2 * i + 1, headerBlock(fieldsOf('Chat'))), rstStreamFrame(2 * i + 1, 8)]),
         ),
       ),
+    'calls that are refused': () =>
+      Buffer.concat(
+        Array.from({ length: 2_100 }, (_, i) =>
+          headersFrame(2 * i + 1, headerBlock(fieldsOf('No')), { endStream: true }),
+        ),
+      ),
     'window updates': () => Buffer.concat(Array.from({ length: 3_000 }, () => windowUpdateFrame(0, 1))),
     continuations: () =>
       Buffer.concat([
@@ -215,4 +228,58 @@ t.test('what is no HTTP/2 is closed', async (t) => {
   early.send(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), pingFrame());
   await early.frame(FrameType.goaway);
   await early.closed();
+});
+
+t.test('who does not read is not read either: neither answers nor questions pile up', async (t) => {
+  const server = await startEchoServer(t, { sweepMs: 300, mostMessageBytes: 1_000_000 });
+  const socket = connect(server.address.port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => undefined).pause();
+  let isGone = false;
+  socket.once('close', () => {
+    isGone = true;
+  });
+  const body = dataFrame(1, message('x'.repeat(16_000)));
+  const windows = Buffer.concat([windowUpdateFrame(0, 2 ** 30), windowUpdateFrame(1, 2 ** 30)]);
+  socket.write(Buffer.concat([preface, settingsFrame(), headersFrame(1, headerBlock(fieldsOf('Chat'))), windows]));
+  const sent = () => socket.bytesWritten - socket.writableLength;
+  while (!isGone && sent() < mostEchoedBytes && socket.writableLength < 1_000_000) {
+    socket.write(body);
+    await nextTurn();
+  }
+  t.ok(sent() < mostEchoedBytes, `the server has taken ${sent()} bytes`);
+  socket.resume(); // to hear of the end
+  await until(() => isGone);
+});
+
+t.test('a call whose end was taken does not cut what its connection still has to bring', async (t) => {
+  const bulk = new OutgoingMessage([Buffer.alloc(20_000_000, 'x')]);
+  const isCut = Promise.withResolvers<void>();
+  const onCancel = () => isCut.resolve();
+  const method = (begin: (call: ServerCall<Buffer>) => void): Method<Buffer> => ({
+    decode: (bytes) => bytes,
+    open: (call) => ({ onMessage: () => begin(call), onEnd: () => undefined, onCancel }),
+  });
+  const methods = {
+    '/test.Echo/Ends': method((call) => call.endOrCut(grpc.status.UNAVAILABLE, 'come again')),
+    '/test.Echo/Bulk': method((call) => call.send(bulk)),
+  };
+  const limits = { mostCalls: 2, mostMessageBytes: 100, mostConnections: 1 };
+  const options = { ...limits, methods, flag: '--port', now: () => performance.now() };
+  const server = await startGrpcServer(options, { host: '127.0.0.1', port: 0 });
+  t.teardown(() => server.close());
+  const socket = connect(server.address.port, '127.0.0.1');
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => undefined).pause();
+  const ask = (stream: number, name: string) =>
+    Buffer.concat([headersFrame(stream, headerBlock(fieldsOf(name))), dataFrame(stream, message('go'))]);
+  const windows = Buffer.concat([windowUpdateFrame(0, 2 ** 30), windowUpdateFrame(3, 2 ** 30)]);
+  socket.write(Buffer.concat([preface, settingsFrame(), ask(1, 'Ends'), ask(3, 'Bulk'), windows]));
+  t.equal(await Promise.race([isCut.promise.then(() => 'cut'), wait(1_500, 'open')]), 'open');
+  let read = 0;
+  socket.on('data', (bytes) => {
+    read += bytes.length;
+  });
+  socket.resume();
+  await until(() => read > bulk.size, { what: `${bulk.size} bytes` });
 });
