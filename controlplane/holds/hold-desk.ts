@@ -10,7 +10,8 @@ import type { Hold } from './holds.ts';
 const sidecarsId = 'sidecars';
 /** What every store takes at once. */
 const mostPuts = 100;
-const mostReleases = 5_000;
+/** The history tells what they were, in one entry that the store must take. */
+const mostReleases = 500;
 
 /** Who decides. */
 type By = Pick<ApplyOptions, 'by' | 'author'>;
