@@ -28,11 +28,11 @@ export class ConnectedNames {
   }
 
   /** Why somebody may not give an instance its name; null when it may. */
-  faultOf(who: Identity, { action, resource, before }: Touch): string | null {
+  faultOf(who: Identity, { action, resource, known }: Touch): string | null {
     if (resource.kind !== 'Instance' || (action !== 'created' && action !== 'changed')) return null;
     const { name, spec } = resource;
     if (!this.isOfAnother(name, who)) return null;
-    const isAsBefore = before?.resource.kind === 'Instance' && before.resource.spec.service === spec.service;
+    const isAsBefore = known?.resource.kind === 'Instance' && known.resource.spec.service === spec.service;
     if (isAsBefore || this.#owners.get(name)?.service === spec.service) return null;
     return `the "name" of Instance/${name} is that of a sidecar that is connected with another identity; choose another`;
   }

@@ -87,12 +87,16 @@ export class Gate {
   }
 
   /** Writes down what became of changes; a dry run changes nothing, so only an attempt on what is not allowed is told. */
-  readonly recordChange = (changes: readonly Change[], { author, dryRun }: ApplyOptions, outcome: Outcome): void => {
+  readonly recordChange = (
+    changes: readonly Change[],
+    { author, dryRun, note }: ApplyOptions,
+    outcome: Outcome,
+  ): void => {
     if (author) this.#recorded.add(author);
     const isForbidden = !outcome.ok && outcome.refusal.code === 'forbidden';
     if (isForbidden) this.refusals.forbidden++;
     if (this.#audit === null || (dryRun && !isForbidden) || (outcome.ok && outcome.effects.length === 0)) return;
-    this.#audit.write(entryOfChange(this.#now(), author, changes, outcome));
+    this.#audit.write(entryOfChange(this.#now(), author, changes, outcome, note));
   };
 
   hasRecorded(by: Author): boolean {

@@ -49,7 +49,7 @@ export function changeFault(grant: Grant, touch: Touch): string | null {
   if (!hasNeed(grant, 'write')) return `${kind}/${name} takes the role ${rolesFor.write.join(' or ')}`;
   const { namespaces } = grant;
   if (namespaces === null) return null;
-  const names = [touch.resource, ...(touch.before ? [touch.before.resource] : [])].flatMap(boundNames);
+  const names = [touch.resource, ...(touch.known ? [touch.known.resource] : [])].flatMap(boundNames);
   const outside = names.find((one) => !namespaces.has(namespaceOf(one)));
   if (outside === undefined) return null;
   const where = outside === name ? 'is' : `concerns ${outside}`;
@@ -57,9 +57,9 @@ export function changeFault(grant: Grant, touch: Touch): string | null {
 }
 
 /** Its instances, and its service when the first of them brings it. */
-function isOwn(grant: Grant, { action, resource, before }: Touch): boolean {
+function isOwn(grant: Grant, { action, resource, known }: Touch): boolean {
   if (resource.kind === 'Service') return action === 'created' && mayBe(grant, resource.name);
-  return [resource, before?.resource ?? resource].every(
+  return [resource, known?.resource ?? resource].every(
     (one) => one.kind === 'Instance' && mayBe(grant, one.spec.service),
   );
 }

@@ -1,4 +1,5 @@
 import { type FastifyInstance, type FastifyRequest, ProblemError, sendProblem } from '../../shared/http/fastify.ts';
+import { authorOf } from '../access/api-guard.ts';
 import type { HoldDesk } from '../holds/hold-desk.ts';
 import { invalid, toProblem } from './refusal.ts';
 import { oneDocument, readQuery } from './request.ts';
@@ -14,7 +15,8 @@ export function addHoldRoutes(server: FastifyInstance, holds: HoldDesk): void {
     readQuery(request, []);
     const { id } = request.params;
     const isConfirmed = readDecision(request);
-    const outcome = await (isConfirmed ? holds.confirm(id) : holds.restore(id));
+    const by = authorOf(request);
+    const outcome = await (isConfirmed ? holds.confirm(id, by) : holds.restore(id, by));
     if (!outcome.ok) return sendProblem(reply, toProblem(outcome.refusal));
     return reply.send({ id, decision: isConfirmed ? 'confirmed' : 'restored', revision: outcome.revision });
   });

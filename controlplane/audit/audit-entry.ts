@@ -26,12 +26,13 @@ type By = Omit<Author, 'faultOf'>;
 /** What the control plane does by itself, such as removing an instance whose lease ran out. */
 export const itself: By = { who: 'control-plane', how: 'internal', peer: '', action: 'write' };
 
-/** What became of a set of changes. */
+/** What became of a set of changes; `note` is why they were made. */
 export function entryOfChange(
   at: Date,
   author: Author | undefined,
   changes: readonly Change[],
   outcome: Outcome,
+  note: string | null = null,
 ): AuditEntry {
   const by = author ?? itself;
   if (!outcome.ok) {
@@ -45,6 +46,7 @@ export function entryOfChange(
   return entry(at, by, what, {
     revision: isChange ? outcome.revision : null,
     outcome: isChange ? 'done' : 'unchanged',
+    reason: note,
   });
 }
 

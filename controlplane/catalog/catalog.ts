@@ -15,20 +15,20 @@ import { type Clock, systemClock } from '../../shared/time/clock.ts';
 import { Holds } from '../holds/holds.ts';
 import { listingHoldId, whyToHold } from '../holds/listing-hold.ts';
 import { countByGroup } from '../holds/losses.ts';
+import { RecentRemovals } from '../holds/recent-removals.ts';
 import { releasedKey, releasedKeys } from '../holds/released.ts';
 import type { FollowSink } from '../store/follow.ts';
 import type { Listing, StoreChange, StoreEntry } from '../store/store.ts';
 import { EntryFaults } from './entry-faults.ts';
+import { Overlay } from './overlay.ts';
 import { StoredResource } from './stored-resource.ts';
-import { isOurs, writerKey } from './writer-mark.ts';
+import { isAnsweredFor, isOurs, writerKey } from './writer-mark.ts';
 
 /** What changed at one revision, or between two when the store had to be listed again. */
 export type CatalogChange = {
   readonly revision: number;
   readonly changed: readonly StoredResource[];
   readonly removed: readonly { readonly kind: Kind; readonly name: string }[];
-  /** What was removed, as it was last. */
-  readonly gone: readonly StoredResource[];
 };
 
 /** What came from the store at one revision. */
@@ -57,6 +57,8 @@ export class Catalog implements ResourceSet, FollowSink {
   /** What is served although the store does not have it any more, or its lease ran out. */
   readonly holds: Holds;
   readonly faults = new EntryFaults();
+  /** Without those that somebody answers for: a removal that was confirmed, a sidecar that left by itself. */
+  readonly recentRemovals: RecentRemovals;
   #revision = 0;
   #highestRevision = 0;
 
@@ -64,6 +66,7 @@ export class Catalog implements ResourceSet, FollowSink {
     this.#log = log;
     this.#clock = clock;
     this.holds = new Holds(clock);
+    this.recentRemovals = new RecentRemovals(this, clock);
   }
 
   /** Store revision up to which everything is known here. */
@@ -191,11 +194,11 @@ export class Catalog implements ResourceSet, FollowSink {
   #take(news: News): void {
     const { revision, entries, deleted } = news;
     const removed: { kind: Kind; name: string }[] = [];
-    const gone: StoredResource[] = [];
+    const former: StoredResource[] = [];
     const changed: StoredResource[] = [];
     const changedMeta: string[] = [];
     const isDoubtful = news.origin !== 'ours' && deleted.some((key) => readKey(key) !== null);
-    const before = isDoubtful ? countByGroup(this.#resources()) : null;
+    const before = isDoubtful ? countByGroup(this) : null;
     const remove = (text: string) => {
       const key = readKey(text);
       const stored = key && this.stored(key.kind, key.name);
@@ -203,7 +206,7 @@ export class Catalog implements ResourceSet, FollowSink {
       this.#byKind[key.kind].delete(key.name);
       this.holds.release(stored.key);
       removed.push(key);
-      gone.push(stored);
+      former.push(stored);
     };
 
     for (const entry of entries) {
@@ -212,10 +215,16 @@ export class Catalog implements ResourceSet, FollowSink {
         changedMeta.push(entry.key);
         if (entry.key === releasedKey) for (const key of releasedKeys(entry)) if (!this.isInStore(key)) remove(key);
       }
-      if (!readKey(entry.key)) continue;
+      const key = readKey(entry.key);
+      if (!key) continue;
       const stored = this.#read(entry);
-      if (!stored) continue;
-      this.#byKind[stored.resource.kind].set(stored.resource.name, stored);
+      if (!stored) {
+        this.#findAgain(`${key.kind}/${key.name}`);
+        continue;
+      }
+      const replaced = this.stored(key.kind, key.name);
+      if (replaced) former.push(replaced);
+      this.#byKind[key.kind].set(key.name, stored);
       this.holds.release(stored.key);
       changed.push(stored);
     }
@@ -225,10 +234,11 @@ export class Catalog implements ResourceSet, FollowSink {
     }
     if (!before || !this.#hold(deleted, before, news.origin === 'other store')) for (const key of deleted) remove(key);
 
+    if (!isAnsweredFor(revision, this.meta(writerKey))) this.recentRemovals.note(former);
     this.#revision = revision;
     this.#highestRevision = Math.max(this.#highestRevision, revision);
     if (changed.length > 0 || removed.length > 0)
-      for (const listener of this.#listeners) listener({ revision, changed, removed, gone });
+      for (const listener of this.#listeners) listener({ revision, changed, removed });
     for (const key of changedMeta) for (const listener of this.#metaListeners) listener(key);
     for (const waiting of this.#waiting) if (revision >= waiting.revision) waiting.resolve(true);
   }
@@ -241,8 +251,9 @@ export class Catalog implements ResourceSet, FollowSink {
       if (key && this.stored(key.kind, key.name)) lost.add(`${key.kind}/${key.name}`);
     }
     if (lost.size === 0) return false;
-    const left = [...this.all()].filter(({ key }) => !lost.has(key)).map(({ resource }) => resource);
-    const why = whyToHold(before, left, isOtherStore);
+    const left = new Overlay(this);
+    for (const key of lost) left.remove(key);
+    const why = whyToHold({ keys: lost, before, left, recent: this.recentRemovals }, isOtherStore);
     if (why === null) return false;
     const hold = listingHoldId([...lost]);
     this.holds.add(hold, 'listing', why, lost);
@@ -251,8 +262,9 @@ export class Catalog implements ResourceSet, FollowSink {
     return true;
   }
 
-  *#resources(): Iterable<AnyResource> {
-    for (const { resource } of this.all()) yield resource;
+  /** The store has something under the key: what is good of it may be old, and is no longer lost. */
+  #findAgain(key: ResourceKey): void {
+    if (!this.isInStore(key)) this.holds.release(key);
   }
 
   #find(key: ResourceKey): StoredResource | undefined {

@@ -13,7 +13,7 @@ export type Change =
       /** Kind and name when the path tells them; the document may then leave them out. */
       readonly path?: { readonly kind: Kind; readonly name: string };
       readonly precondition?: Precondition;
-      /** Leaves a resource that exists as it is. */
+      /** Leaves a resource that exists as it is, also one that cannot be read. */
       readonly onlyIfMissing?: boolean;
     }
   | {
@@ -43,7 +43,8 @@ export type Touch = {
   readonly action: Effect['action'];
   /** As it will be; as it was last when removed. */
   readonly resource: AnyResource;
-  readonly before: { readonly resource: AnyResource } | undefined;
+  /** As it is now, which may be only held. */
+  readonly known: { readonly resource: AnyResource } | undefined;
 };
 
 /** Who asks for a change. */

@@ -22,8 +22,10 @@ export type Step = {
   readonly key: ResourceKey;
   /** What is to be stored; what was stored when removed or unchanged. */
   readonly resource: AnyResource;
-  /** What the store has; undefined as well for what is only held. */
+  /** What the store has; undefined as well for what is only held. For preconditions. */
   readonly before: StoredResource | undefined;
+  /** What is in force, held or not. For what the change means: whose it is, what is lost by it, what the history tells. */
+  readonly known: StoredResource | undefined;
 };
 
 export type Plan =
@@ -59,7 +61,7 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
       else if (!known) missing.push(`${key} does not exist`);
       else {
         overlay.remove(key);
-        steps.push({ action: 'removed', key, resource: known.resource, before });
+        steps.push({ action: 'removed', key, resource: known.resource, before, known });
       }
       return;
     }
@@ -67,7 +69,7 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
       const { resource, onlyAtRevision } = change;
       const before = catalog.stored(resource.kind, resource.name);
       if (before?.revision === onlyAtRevision && catalog.isInStore(before.key))
-        steps.push({ action: 'changed', key: keyOf(resource), resource, before });
+        steps.push({ action: 'changed', key: keyOf(resource), resource, before, known: before });
       return;
     }
     const document = withPath(change.document, change.path, at, faults);
@@ -79,13 +81,18 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
     const known = catalog.stored(raw.kind, raw.name);
     const before = catalog.isInStore(key) ? known : undefined;
     if (change.onlyIfMissing && before) return;
+    // What cannot be read here is somebody's all the same, and may be referred to.
+    if (change.onlyIfMissing && catalog.faults.of(key)) {
+      overlay.put(key, null);
+      return;
+    }
     once(key, at);
     if (!isMet(change.precondition, before)) stale.push(staleText(key, before));
     // Where a default is enough, what is held comes back as it was.
     const wanted = change.onlyIfMissing && known ? known.resource : read.ok ? read.value : null;
     overlay.put(key, wanted);
     puts.push({ at, read: wanted, raw });
-    if (wanted) steps.push(toStep(key, wanted, before, catalog.revisionInStore(key)));
+    if (wanted) steps.push({ ...toStep(key, wanted, before, catalog.revisionInStore(key)), known });
   });
 
   // Only now is the whole change laid over the catalog.
@@ -103,7 +110,12 @@ export function plan(changes: readonly Change[], catalog: Catalog, pointerOf: (i
 }
 
 /** `inStore`: another revision than `before` has, when the entry was broken since and `before` is the last good one. */
-function toStep(key: ResourceKey, resource: AnyResource, before: StoredResource | undefined, inStore: number): Step {
+function toStep(
+  key: ResourceKey,
+  resource: AnyResource,
+  before: StoredResource | undefined,
+  inStore: number,
+): Omit<Step, 'known'> {
   if (!before) return { action: 'created', key, resource, before };
   const isSame =
     before.revision === inStore &&

@@ -68,7 +68,7 @@ export class Writer {
     this.#history = history;
     this.#clock = clock;
     this.#onOutcome = onOutcome;
-    this.guard = new LossGuard(catalog, clock);
+    this.guard = new LossGuard(catalog);
   }
 
   /** Does all changes at one new revision, or none. Never rejects for what a user or the store did. */
@@ -159,20 +159,20 @@ export class Writer {
     return { group, later };
   }
 
-  /** It does nothing, since what it would put is there. */
+  /** It does nothing, since there is something of that name. */
   #isMoot(change: Change): boolean {
     return (
       change.type === 'put' &&
       change.onlyIfMissing === true &&
-      keysOf(change).every((key) => this.#catalog.get(key) && this.#catalog.isInStore(key))
+      keysOf(change).every((key) => this.#catalog.revisionInStore(key) > 0)
     );
   }
 
   /** What a user writes starts a rollout; a rollout that goes on has its state already. */
   #withRollout(step: Step, { atOnce = false }: ApplyOptions): Step {
-    const { action, resource, before } = step;
+    const { action, resource, known } = step;
     if (resource.status || (action !== 'created' && action !== 'changed')) return step;
-    return { ...step, resource: written(resource, before, this.#nowText(), atOnce) };
+    return { ...step, resource: written(resource, known, this.#nowText(), atOnce) };
   }
 
   #nowText(): string {

@@ -40,11 +40,11 @@ const mostNamed = 5;
 
 /** The configuration that the steps of a write change. */
 export function changesOf(steps: readonly Step[]): ConfigurationChange[] {
-  return steps.flatMap(({ action, key, resource, before }) => {
+  return steps.flatMap(({ action, key, resource, known }) => {
     if (resource.kind === 'Instance') return [];
     const change = {
       key,
-      before: before ? configurationOf(before.resource) : null,
+      before: known ? configurationOf(known.resource) : null,
       after: action === 'removed' ? null : configurationOf(resource),
     };
     return isDeepStrictEqual(change.before, change.after) ? [] : [change];

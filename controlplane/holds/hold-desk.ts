@@ -1,6 +1,6 @@
 import { type Kind, kinds } from '../../shared/resources/resource.ts';
 import type { Catalog } from '../catalog/catalog.ts';
-import type { Change, Outcome, Refusal } from '../catalog/change.ts';
+import type { ApplyOptions, Change, Outcome, Refusal } from '../catalog/change.ts';
 import type { StoredResource } from '../catalog/stored-resource.ts';
 import type { Registry } from '../registry/registry.ts';
 import type { Admission } from './admission.ts';
@@ -10,7 +10,11 @@ import type { Hold } from './holds.ts';
 const sidecarsId = 'sidecars';
 /** What every store takes at once. */
 const mostPuts = 100;
-const mostReleases = 5_000;
+/** The history tells what they were, in one entry that the store must take. */
+const mostReleases = 500;
+
+/** Who decides. */
+type By = Pick<ApplyOptions, 'by' | 'author'>;
 
 export type HoldView = {
   readonly id: string;
@@ -48,7 +52,7 @@ export class HoldDesk {
   }
 
   /** Lets what is held go. */
-  async confirm(id: string): Promise<Outcome> {
+  async confirm(id: string, by: By): Promise<Outcome> {
     if (id === sidecarsId && this.#admission.held) return this.#accept();
     const hold = this.#catalog.holds.get(id);
     if (!hold) return refuse('not_found', `there is no hold "${id}"`);
@@ -57,21 +61,21 @@ export class HoldDesk {
       .map(({ resource: { kind, name }, revision }): Change => {
         return { type: 'delete', kind, name, onlyAtRevision: revision };
       });
-    return this.#applyInParts(removals, hold.cause === 'listing' ? mostReleases : mostPuts);
+    const most = hold.cause === 'listing' ? mostReleases : mostPuts;
+    return this.#applyInParts(removals, most, { ...by, note: `hold ${id} confirmed` });
   }
 
   /** Makes what is held what the store has: resources are written back, leases begin anew. */
-  async restore(id: string): Promise<Outcome> {
+  async restore(id: string, by: By): Promise<Outcome> {
     if (id === sidecarsId && this.#admission.held)
       return refuse('invalid', 'sidecars keep what they have by themselves; only confirming ends their hold');
     const hold = this.#catalog.holds.get(id);
     if (!hold) return refuse('not_found', `there is no hold "${id}"`);
     const resources = this.#resourcesOf(hold);
-    if (hold.cause === 'listing')
-      return this.#applyInParts(
-        resources.map(({ resource }): Change => ({ type: 'put', document: resource, onlyIfMissing: true })),
-        mostPuts,
-      );
+    if (hold.cause === 'listing') {
+      const puts = resources.map(({ resource }): Change => ({ type: 'put', document: resource, onlyIfMissing: true }));
+      return this.#applyInParts(puts, mostPuts, { ...by, note: `hold ${id} restored` });
+    }
     for (const { resource } of resources) await this.#registry.heartbeat(resource.name);
     return { ok: true, revision: this.#catalog.revision, effects: [] };
   }
@@ -90,10 +94,10 @@ export class HoldDesk {
     return refuse('unavailable', 'the store did not take the decision; try again');
   }
 
-  async #applyInParts(changes: readonly Change[], most: number): Promise<Outcome> {
+  async #applyInParts(changes: readonly Change[], most: number, options: ApplyOptions): Promise<Outcome> {
     let done: Extract<Outcome, { ok: true }> = { ok: true, revision: this.#catalog.revision, effects: [] };
     for (let i = 0; i < changes.length; i += most) {
-      const outcome = await this.#registry.apply(changes.slice(i, i + most), { isAnsweredFor: true });
+      const outcome = await this.#registry.apply(changes.slice(i, i + most), { ...options, isAnsweredFor: true });
       if (!outcome.ok) return outcome;
       done = { ...outcome, effects: [...done.effects, ...outcome.effects] };
     }

@@ -13,10 +13,8 @@ export type Hold = {
   readonly cause: HoldCause;
   /** For people. */
   readonly why: string;
-  /** RFC 3339. */
+  /** When it began; more may have joined it later. RFC 3339. */
   readonly since: string;
-  /** The same by the monotonic clock. */
-  readonly sinceMs: number;
   readonly keys: ReadonlySet<ResourceKey>;
 };
 
@@ -26,7 +24,7 @@ type OpenHold = Hold & { readonly keys: Set<ResourceKey> };
 export class Holds {
   readonly #clock: Clock;
   readonly #byId = new Map<string, OpenHold>();
-  readonly #byKey = new Map<ResourceKey, OpenHold>();
+  readonly #byKey = new Map<ResourceKey, { readonly hold: OpenHold; readonly sinceMs: number }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -46,7 +44,13 @@ export class Holds {
   }
 
   of(key: ResourceKey): Hold | undefined {
-    return this.#byKey.get(key);
+    return this.#byKey.get(key)?.hold;
+  }
+
+  /** Time for which the resource is held already; 0 for one that is not. */
+  heldMs(key: ResourceKey): number {
+    const held = this.#byKey.get(key);
+    return held ? this.#clock.monotonicMs() - held.sinceMs : 0;
   }
 
   /** Begins a hold, or adds to the one of that id. */
@@ -54,20 +58,22 @@ export class Holds {
     let hold = this.#byId.get(id);
     if (!hold) {
       const since = new Date(this.#clock.wallMs()).toISOString();
-      hold = { id, cause, why, since, sinceMs: this.#clock.monotonicMs(), keys: new Set() };
+      hold = { id, cause, why, since, keys: new Set() };
       this.#byId.set(id, hold);
     }
+    const sinceMs = this.#clock.monotonicMs();
     for (const key of keys) {
       this.release(key);
       hold.keys.add(key);
-      this.#byKey.set(key, hold);
+      this.#byKey.set(key, { hold, sinceMs });
     }
   }
 
   /** It was put again, or is gone. */
   release(key: ResourceKey): void {
-    const hold = this.#byKey.get(key);
-    if (!hold) return;
+    const held = this.#byKey.get(key);
+    if (!held) return;
+    const { hold } = held;
     this.#byKey.delete(key);
     hold.keys.delete(key);
     if (hold.keys.size === 0) this.#byId.delete(hold.id);

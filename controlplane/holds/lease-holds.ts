@@ -1,9 +1,8 @@
 /**
- * Instances of one service whose leases run out together are more likely cut off than gone: then they stay, for at most
- * ten minutes, until heartbeats come again or somebody decides. A few that go are taken out as ever.
+ * Instances of one service whose leases run out together are more likely cut off than gone: then they stay, each for
+ * at most ten minutes, until heartbeats come again or somebody decides. A few that go are taken out as ever.
  */
 import type { Log } from '../../observability/logging/log.ts';
-import type { Clock } from '../../shared/time/clock.ts';
 import type { StoredResource } from '../catalog/stored-resource.ts';
 import type { Holds } from './holds.ts';
 import type { LossGuard } from './loss-guard.ts';
@@ -22,33 +21,28 @@ export type Leaving = {
 export class LeaseHolds {
   readonly #holds: Holds;
   readonly #guard: LossGuard;
-  readonly #clock: Clock;
   readonly #log: Log;
 
-  constructor(holds: Holds, guard: LossGuard, clock: Clock, log: Log) {
+  constructor(holds: Holds, guard: LossGuard, log: Log) {
     this.#holds = holds;
     this.#guard = guard;
-    this.#clock = clock;
     this.#log = log;
   }
 
   /** Of the instances whose leases ran out, the ones that leave; the others are held. */
   leaving(expired: readonly StoredResource[]): Leaving {
-    const overdue = expired.filter((stored) => this.#isOverdue(stored));
+    const overdue = expired.filter(({ key }) => this.#holds.heldMs(key) >= longestMs);
     const fresh = expired.filter(({ key }) => !this.#holds.of(key));
-    const byService = Map.groupBy(fresh, ({ resource }) => groupOf(resource)!);
-    const few = [...byService].flatMap(([service, instances]) => (this.#hold(service, instances) ? [] : instances));
+    const byService = Map.groupBy(fresh, ({ resource }) => groupOf(resource));
+    const few = [...byService].flatMap(([service, instances]) =>
+      service !== null && this.#hold(service, instances) ? [] : instances,
+    );
     return { few, overdue };
   }
 
   /** A heartbeat came. */
   renewed({ key }: StoredResource): void {
     if (this.#holds.of(key)?.cause === 'leases') this.#holds.release(key);
-  }
-
-  #isOverdue({ key }: StoredResource): boolean {
-    const hold = this.#holds.of(key);
-    return hold !== undefined && this.#clock.monotonicMs() - hold.sinceMs >= longestMs;
   }
 
   /** Holds them if they are too many, with those that are held already; tells whether they are. */

@@ -1,17 +1,13 @@
-import type { Clock } from '../../shared/time/clock.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { Step } from '../catalog/plan.ts';
 import { type Group, groupOf, isTooMuch, lossText } from './losses.ts';
-import { RecentRemovals } from './recent-removals.ts';
 
 /** Says what would be lost by a change, together with what was removed a moment ago. */
 export class LossGuard {
   readonly #catalog: Catalog;
-  readonly #recent: RecentRemovals;
 
-  constructor(catalog: Catalog, clock: Clock) {
+  constructor(catalog: Catalog) {
     this.#catalog = catalog;
-    this.#recent = new RecentRemovals(catalog, clock);
   }
 
   /** For people: what the steps would take away; null when that is nothing out of the ordinary. */
@@ -20,8 +16,8 @@ export class LossGuard {
     const grow = (group: Group | null, by: number) => {
       if (group !== null) growth.set(group, (growth.get(group) ?? 0) + by);
     };
-    for (const { action, resource, before } of steps) {
-      if (before) grow(groupOf(before.resource), -1);
+    for (const { action, resource, known } of steps) {
+      if (known) grow(groupOf(known.resource), -1);
       if (action !== 'removed') grow(groupOf(resource), 1);
     }
     const losses = [...growth].flatMap(([group, by]) => (by < 0 ? (this.groupLoss(group, -by) ?? []) : []));
@@ -31,7 +27,7 @@ export class LossGuard {
   /** The same for so many of one group. */
   groupLoss(group: Group, count: number): string | null {
     const now = this.#size(group);
-    const before = now + this.#recent.count(group);
+    const before = now + this.#catalog.recentRemovals.count(group);
     return isTooMuch(group, before, now - count) ? lossText(group, before, now - count) : null;
   }
 

@@ -1,5 +1,6 @@
 /** What counts as losing too much at once. The rules for writes, listings and leases alike. */
-import type { ResourceKey } from '../../shared/resources/resource.ts';
+import type { ResourceSet } from '../../shared/resources/references.ts';
+import { kinds, type ResourceKey } from '../../shared/resources/resource.ts';
 import type { AnyResource } from '../../shared/resources/schema.ts';
 
 /** What is missed together: all routes, or the instances of one service (named by the service's key). */
@@ -10,12 +11,13 @@ const leastRoutes = 2;
 /** Of two instances one can leave or fail on any day. */
 const leastInstances = 3;
 
+/** Null for what nobody misses, such as an instance that gets no new requests. */
 export function groupOf(resource: AnyResource): Group | null {
   switch (resource.kind) {
     case 'Route':
       return 'routes';
     case 'Instance':
-      return `Service/${resource.spec.service}`;
+      return resource.spec.status === 'up' ? `Service/${resource.spec.service}` : null;
     default:
       return null;
   }
@@ -34,11 +36,12 @@ export function lossText(group: Group, before: number, after: number): string {
   return `${count} instances of service "${group.slice(group.indexOf('/') + 1)}"`;
 }
 
-export function countByGroup(resources: Iterable<AnyResource>): Map<Group, number> {
+export function countByGroup(set: ResourceSet): Map<Group, number> {
   const counts = new Map<Group, number>();
-  for (const resource of resources) {
-    const group = groupOf(resource);
-    if (group !== null) counts.set(group, (counts.get(group) ?? 0) + 1);
-  }
+  for (const kind of kinds)
+    for (const resource of set.list(kind)) {
+      const group = groupOf(resource);
+      if (group !== null) counts.set(group, (counts.get(group) ?? 0) + 1);
+    }
   return counts;
 }

@@ -48,7 +48,7 @@ export class Registry {
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
-    this.#held = new LeaseHolds(catalog.holds, writer.guard, clock, log);
+    this.#held = new LeaseHolds(catalog.holds, writer.guard, log);
     this.#sweptMs = clock.monotonicMs();
     for (const stored of catalog.sorted('Instance')) this.#follow(stored);
     this.#giveGrace();

@@ -84,7 +84,7 @@ t.test('a certificate that expires on an open connection is none any more', asyn
     status: 401,
     body: { detail: /has expired since/ },
   });
-  t.ok(plane.audited().some(({ reason }) => /has expired since/.test(String(reason))));
+  await until(() => plane.audited().some(({ reason }) => /has expired since/.test(String(reason))));
 });
 
 t.test('a workload registers over the push port by its SPIFFE ID, as its own service only', async (t) => {

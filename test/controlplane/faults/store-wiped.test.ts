@@ -78,6 +78,32 @@ t.test('keys that somebody deletes in etcd', needsEtcd, async (t) => {
     t.same(await byHand(store).resources(), ['Instance/echo-1', 'Instance/echo-2', 'Service/echo']);
   });
 
+  t.test('stay from the half on when they go one by one, with what they refer to', async (t) => {
+    const { store, a, b } = await pair(t);
+    await fill(a, { instances: 5, routes: 3 });
+    await a.call('PUT', '/v1/services/unused', {});
+    const keys = await byHand(store).resources();
+    t.equal(keys.length, 10);
+    for (const key of keys) await byHand(store).delete(key);
+    for (const plane of [a, b]) {
+      await until(async () => (await namesOf(plane, 'services')).length === 1, { what: 'the last deletion' });
+      t.same(await namesOf(plane, 'instances'), ['echo-3', 'echo-4', 'echo-5']);
+      t.same(await namesOf(plane, 'routes'), ['r3']);
+      t.same(await namesOf(plane, 'services'), ['echo']);
+      t.match(await holdsOf(plane), [
+        { why: /3 of 5 instances of service "echo"$/, resources: [{ name: 'echo-3' }] },
+        { resources: [{ name: 'echo-4' }] },
+        { resources: [{ name: 'echo-5' }] },
+        { why: /all 3 routes$/, resources: [{ name: 'r3' }] },
+        { why: /service "echo", which Instance\/echo-3 refers to$/, resources: [{ name: 'echo' }] },
+      ]);
+    }
+    const ids: string[] = (await holdsOf(a)).map(({ id }: { id: string }) => id);
+    for (const id of ids.toReversed())
+      t.equal((await b.call('POST', `/v1/holds/${id}`, { confirm: false })).status, 200);
+    t.equal((await byHand(store).resources()).length, 5);
+  });
+
   t.test('are followed when they are few', async (t) => {
     const { store, a } = await pair(t);
     await fill(a, { instances: 3, routes: 2 });

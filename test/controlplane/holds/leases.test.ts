@@ -58,6 +58,13 @@ t.test('a few that fall silent are taken out', async (t) => {
   t.same(await holdsOf(plane), []);
 });
 
+t.test('instances that get no new requests leave when their leases run out, however many', async (t) => {
+  const plane = await startPlane(t);
+  await fill(plane, { instances: 4 }, { leaseSeconds: 1, status: 'draining' });
+  await until(async () => (await namesOf(plane, 'instances')).length === 0);
+  t.same(await holdsOf(plane), []);
+});
+
 t.test('instances that fall silent one after the other within seconds are held from the half on', async (t) => {
   const plane = await startPlane(t);
   await fill(plane, { instances: 3 }, { leaseSeconds: 1 });
@@ -85,6 +92,22 @@ t.test('a hold of leases ends when somebody confirms it, or begins anew when som
   t.same(await namesOf(plane, 'instances'), []);
   t.match(await plane.call('POST', '/v1/holds/leases-echo', { confirm: true }), { status: 404 });
   t.match(await plane.call('POST', '/v1/holds/leases-echo', { yes: 1 }), { status: 400 });
+});
+
+t.test('one that joins a hold late stays for ten minutes of its own', async (t) => {
+  const { clock, move } = movableClock();
+  const plane = await startPlane(t, { clock });
+  await fill(plane, { instances: 4 }, { leaseSeconds: 1 });
+  const stop = beat(t, plane, ['echo-1']);
+  const untilHeld = (count: number) => until(async () => (await holdsOf(plane))[0]?.resources.length === count);
+  await untilHeld(3);
+  move(590_000);
+  stop();
+  await untilHeld(4);
+  move(10_000);
+  await until(async () => (await namesOf(plane, 'instances')).length < 4, { what: 'the end of the first ones' });
+  t.same(await namesOf(plane, 'instances'), ['echo-1']);
+  t.match(await holdsOf(plane), [{ id: 'leases-echo', resources: [{ name: 'echo-1' }] }]);
 });
 
 t.test('after ten minutes they go', async (t) => {

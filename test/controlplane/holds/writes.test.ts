@@ -76,3 +76,43 @@ t.test('sidecars that leave by themselves are never held, and do not count', asy
   for (let i = 5; i <= 6; i++) await callInstance(client, 'deregister', `echo-${i}`);
   t.same(await namesOf(plane, 'instances'), []);
 });
+
+t.test('instances that get no new requests any more are lost; to delete them then is not', async (t) => {
+  const plane = await startPlane(t);
+  await fill(plane, { instances: 5 });
+  const put = (i: number, status: string) =>
+    plane.call('PUT', `/v1/instances/echo-${i}`, instance(`echo-${i}`, { status }));
+  const down = { resources: [1, 2, 3, 4, 5].map((i) => instance(`echo-${i}`, { status: 'down' })) };
+  t.match(await plane.call('POST', '/v1/apply', down), held('all 5 instances of service "echo"'));
+  t.equal((await put(1, 'draining')).status, 200);
+  t.equal((await put(2, 'down')).status, 200);
+  t.match(await put(3, 'draining'), held('3 of 5 instances of service "echo"'), 'one by one');
+  t.equal((await put(1, 'down')).status, 200);
+  t.equal((await plane.call('DELETE', '/v1/instances/echo-1')).status, 200);
+  t.match(await put(3, 'draining'), held('3 of 5 instances of service "echo"'));
+  t.equal((await put(2, 'up')).status, 200);
+  t.equal((await put(3, 'draining')).status, 200, 'echo-2 is back');
+  t.equal((await plane.call('POST', '/v1/apply?confirm=true', down)).status, 200);
+  for (const name of await namesOf(plane, 'instances'))
+    t.equal((await plane.call('DELETE', `/v1/instances/${name}`)).status, 200, 'it was not there any more');
+});
+
+t.test('instances that are moved to another service one by one need a confirmation', async (t) => {
+  const plane = await startPlane(t);
+  await fill(plane, { instances: 3 });
+  await plane.call('PUT', '/v1/services/other', {});
+  const move = (i: number) => plane.call('PUT', `/v1/instances/echo-${i}`, instance(`echo-${i}`, { service: 'other' }));
+  t.equal((await move(1)).status, 200);
+  t.match(await move(2), held('2 of 3 instances of service "echo"'));
+});
+
+t.test('sidecars that register as draining are never held, and do not count', async (t) => {
+  const plane = await startPlane(t);
+  const client = newClient(t, plane.push);
+  await fill(plane, { instances: 5 });
+  const drain = (i: number) => register(client, instance(`echo-${i}`, { status: 'draining' }));
+  for (const i of [1, 2, 3]) await drain(i);
+  t.equal((await plane.call('DELETE', '/v1/instances/echo-4')).status, 200, 'the first removal by a user');
+  await drain(5);
+  t.equal((await namesOf(plane, 'instances')).length, 4);
+});
