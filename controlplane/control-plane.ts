@@ -119,7 +119,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
       () => push.close(),
       () => hub.close(),
     );
-    const sidecars = new SidecarBoard({ catalog, hub, store, clock, log });
+    const sidecars = new SidecarBoard({ catalog, hub, store, following, clock, log });
     closers.push(() => sidecars.close());
     await sidecars.start();
     const xds = options.xds ? await startXds({ catalog, clock, log, gate, tls, version }, options.xds) : null;

@@ -9,6 +9,7 @@ import type { Log } from '../../observability/logging/log.ts';
 import type { Clock } from '../../shared/time/clock.ts';
 import type { Catalog } from '../catalog/catalog.ts';
 import { messageOf } from '../message-of.ts';
+import type { Following } from '../store/follow.ts';
 import type { Store } from '../store/store.ts';
 import type { PushHub } from './push-hub.ts';
 import type { Rollout } from './rollouts.ts';
@@ -24,6 +25,7 @@ export type SidecarBoardParts = {
   readonly catalog: Catalog;
   readonly hub: PushHub;
   readonly store: Store;
+  readonly following: Pick<Following, 'problem'>;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -102,9 +104,13 @@ export class SidecarBoard {
     }
   }
 
-  /** Writes what is new, at most once a second; else sees to it that it stays. */
+  /**
+   * Writes what is new, at most once a second; else sees to it that it stays. Never writes on what is not known here: it
+   * would count up the revisions of a store that went back, which is known by being behind.
+   */
   async #tell(): Promise<void> {
-    const { catalog, hub, store, clock } = this.#parts;
+    const { catalog, hub, store, following, clock } = this.#parts;
+    if (following.problem !== null) return;
     const nowMs = clock.monotonicMs();
     const entry = catalog.meta(this.#key);
     const told = hub.tell(this.#others(), this.#said);
@@ -112,8 +118,16 @@ export class SidecarBoard {
     if (value !== entry?.value && nowMs - this.#wroteMs >= leastPauseMs) {
       this.#wroteMs = this.#renewedMs = nowMs;
       const former = entry?.lease ? { formerLease: entry.lease } : {};
-      await store.commit([{ type: 'put', key: this.#key, value, leaseSeconds, ...former }]);
-      this.#said = told.revision;
+      const put = {
+        type: 'put',
+        key: this.#key,
+        value,
+        expected: entry?.revision ?? 0,
+        leaseSeconds,
+        ...former,
+      } as const;
+      const { ok } = await store.commit([put]);
+      if (ok) this.#said = told.revision;
     } else if (entry?.lease && nowMs - this.#renewedMs >= renewMs) {
       this.#renewedMs = nowMs;
       await store.keepAlive(entry.lease);
