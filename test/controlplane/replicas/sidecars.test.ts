@@ -98,9 +98,9 @@ t.test('a control plane that is killed counts until its sidecars can be elsewher
 });
 
 t.test('a mesh in which nothing happens writes nothing', needsEtcd, async (t) => {
-  const { store, here } = await startTwo(t);
+  const { store, here, there } = await startTwo(t);
   await here.call('PUT', '/v1/routes/r', toEcho);
-  await until(isApplied(here, 'applied 2/2'));
+  for (const plane of [here, there]) await until(isApplied(plane, 'applied 2/2'));
   const reader = await openStore(store, systemClock);
   t.teardown(() => reader.close());
   const revision = async () => (await reader.list('meta/sidecars/')).revision;
