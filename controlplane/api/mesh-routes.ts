@@ -60,7 +60,7 @@ export function addMeshRoutes(server: FastifyInstance, parts: MeshParts): void {
 
   server.get('/v1/sidecars', (request, reply) => {
     readQuery(request, []);
-    return reply.send({ items: hub.sidecars(), elsewhere: parts.sidecars.elsewhere, revision: catalog.revision });
+    return reply.send({ items: hub.sidecars(), elsewhere: parts.sidecars.elsewhere, revision: hub.newest });
   });
 
   server.get('/v1/status', (request, reply) => {

@@ -241,7 +241,10 @@ const meshPaths: Record<string, Json> = {
       operationId: 'listSidecars',
       summary: 'Connected sidecars and the ones that left in the last minute',
       responses: {
-        '200': answer('By name; `elsewhere` counts those of the other control planes.', { type: 'object' }),
+        '200': answer(
+          'By name; `elsewhere` counts those of the other control planes, and `revision` is that of the last change that all are to have.',
+          { type: 'object' },
+        ),
       },
     },
   },

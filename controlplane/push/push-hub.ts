@@ -112,6 +112,11 @@ export class PushHub {
     return this.#streams.size;
   }
 
+  /** Of the last change that sidecars are to hear of. The store goes on without them, as control planes write to it, too. */
+  get newest(): number {
+    return this.#pending.size > 0 ? this.#pendingRevision : this.#feed.now.revision;
+  }
+
   get isFull(): boolean {
     return this.#streams.size >= mostStreams;
   }
