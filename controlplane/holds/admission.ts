@@ -10,6 +10,8 @@ import { admissionOf, type Origin } from './admission-rule.ts';
 import { acceptedKey, additionOf, hasOrigin, lostKey, originsOf } from './origins.ts';
 
 const askAgainMs = 500;
+/** A note that was not taken is tried again. */
+const noteAgainMs = 5_000;
 
 type Waiting = {
   readonly hello: Pick<WireHello, 'sidecar' | 'mesh' | 'revision'>;
@@ -31,6 +33,9 @@ export class Admission {
   #heldSince: string | null = null;
   #isAsking = false;
   #timer: NodeJS.Timeout | undefined;
+  /** What the store has lost and does not know that it has. */
+  #unnoted: readonly Origin[] = [];
+  #noteTimer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
   constructor(catalog: Catalog, store: Store, clock: Clock, log: Log) {
@@ -78,6 +83,7 @@ export class Admission {
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#noteTimer);
     this.#unsubscribe();
     this.#waiting.clear();
   }
@@ -115,31 +121,34 @@ export class Admission {
   }
 
   #answer(revision: number): void {
-    const lost: Origin[] = [];
     for (const waiting of this.#waiting) {
       const { hello, why } = waiting;
       if (why !== null) continue;
       if (hello.revision <= revision) this.#admit(waiting);
       else {
         this.#hold(waiting, `it has revision ${hello.revision}, and the store is at ${revision}: the store went back`);
-        if (!hasOrigin(lost, hello)) lost.push({ mesh: hello.mesh, revision: hello.revision });
+        if (!hasOrigin(this.#unnoted, hello))
+          this.#unnoted = [...this.#unnoted, { mesh: hello.mesh, revision: hello.revision }];
       }
     }
-    if (lost.length > 0) void this.#noteLost(lost);
+    void this.#noteLost();
   }
 
   /** For when the store has come to the same revision again, and for the other replicas. */
-  async #noteLost(lost: readonly Origin[]): Promise<void> {
+  async #noteLost(): Promise<void> {
+    clearTimeout(this.#noteTimer);
     const before = this.#catalog.meta(lostKey);
     const known = originsOf(before);
-    const news = lost.filter((one) => !hasOrigin(known, one));
-    if (news.length === 0 || this.#isClosed) return;
+    this.#unnoted = this.#unnoted.filter((one) => !hasOrigin(known, one));
+    if (this.#unnoted.length === 0 || this.#isClosed) return;
+    this.#noteTimer = setTimeout(() => void this.#noteLost(), noteAgainMs);
+    const noted = this.#unnoted;
     try {
-      if ((await this.#store.commit([additionOf(lostKey, news, before)])).ok) return;
+      const { ok } = await this.#store.commit([additionOf(lostKey, noted, before)]);
+      if (ok) this.#unnoted = this.#unnoted.filter((one) => !noted.includes(one));
     } catch (error) {
       this.#log.warn('could not note which revisions the store has lost', { why: messageOf(error) });
     }
-    setTimeout(() => void this.#noteLost(news), askAgainMs).unref();
   }
 
   #admit(waiting: Waiting): void {
