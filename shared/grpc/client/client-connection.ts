@@ -10,10 +10,9 @@ import {
   uint31At,
   uint32At,
 } from '../../http2/frame.ts';
-import { FrameReader, type FrameSink } from '../../http2/frame-reader.ts';
-import { HeaderBlock } from '../../http2/header-block.ts';
-import { HpackDecoder } from '../../http2/hpack/decoder.ts';
+import type { FrameSink } from '../../http2/frame-reader.ts';
 import { frameHead, settingsPayload, uint32 } from '../frame-bytes.ts';
+import { FramedConnection } from '../framed-connection.ts';
 import { literalField } from '../literal-field.ts';
 import { CallError, Status } from '../status.ts';
 import { type Carrier, ClientCall, type Method } from './client-call.ts';
@@ -22,7 +21,6 @@ import { mostFieldBytes, ReplyHead, resetError } from './reply-head.ts';
 // biome-ignore lint/suspicious/noExplicitAny: each has messages of its own type
 type AnyCall = ClientCall<any, any>;
 
-const tableBytes = 4_096;
 /** For a call and for all of them: what a control plane may send before it hears of us again. */
 const receiveWindow = 1024 * 1024;
 /** What came is given back to the windows in portions of this. */
@@ -36,13 +34,9 @@ const firstFields = Buffer.of(0x83, 0x86);
 const lastFields = Buffer.concat([literalField('te', 'trailers'), literalField('content-type', 'application/grpc')]);
 
 /** One connection of HTTP/2 that carries calls of gRPC (RFC 9113), on the side of the client. */
-export class ClientConnection implements FrameSink, Carrier {
+export class ClientConnection extends FramedConnection<AnyCall> implements FrameSink, Carrier {
   readonly #socket: Socket;
   readonly #authority: string;
-  readonly #calls = new Map<number, AnyCall>();
-  readonly #reader = new FrameReader();
-  readonly #decoder = new HpackDecoder(tableBytes, () => 0);
-  readonly #block = new HeaderBlock(2 * mostFieldBytes);
   /** Sweeps since something came. */
   #quietSweeps = 0;
   /** The peer broke the protocol: nothing of what it says counts any more. */
@@ -51,20 +45,17 @@ export class ClientConnection implements FrameSink, Carrier {
   isLeaving = false;
   #nextId = 1;
   #mostCalls = Number.POSITIVE_INFINITY;
-  #sendWindow = defaultWindow;
-  /** Window that the peer gives a new stream. */
-  #firstWindow = defaultWindow;
-  #unreturned = 0;
   #dataCall: AnyCall | null = null;
   /** Why it ended, for the calls that it takes along. */
   #why = 'the connection was closed';
 
   /** The socket may still be connecting. */
   constructor(socket: Socket, authority: string) {
+    super({ mostBlockBytes: 2 * mostFieldBytes, returnedBytes });
     this.#socket = socket;
     this.#authority = authority;
     socket.write(preface);
-    this.#writeFrame(
+    this.writeFrame(
       FrameType.settings,
       0,
       0,
@@ -74,7 +65,7 @@ export class ClientConnection implements FrameSink, Carrier {
         [Setting.maxHeaderListSize, mostFieldBytes],
       ]),
     );
-    this.#writeFrame(FrameType.windowUpdate, 0, 0, uint32(receiveWindow - defaultWindow));
+    this.writeFrame(FrameType.windowUpdate, 0, 0, uint32(receiveWindow - defaultWindow));
     socket.on('data', (bytes: Buffer) => this.#onBytes(bytes));
     socket.on('drain', () => this.#pump());
     socket.on('error', (error) => (this.#why = error.message)); // 'close' follows
@@ -86,19 +77,19 @@ export class ClientConnection implements FrameSink, Carrier {
     method: Method<Request, Reply>,
     fields: readonly (readonly [name: string, value: string])[],
   ): ClientCall<Request, Reply> {
-    if (this.#calls.size >= this.#mostCalls) {
+    if (this.calls.size >= this.#mostCalls) {
       const refused = new ClientCall(this, 0, method, 0); // without a window it writes nothing
       process.nextTick(() => refused.onEnd(new CallError(Status.unavailable, 'the peer takes no more calls at once')));
       return refused;
     }
     const id = this.#nextId;
     this.#nextId += 2;
-    const call = new ClientCall(this, id, method, this.#firstWindow);
-    this.#calls.set(id, call);
+    const call = new ClientCall(this, id, method, this.firstWindow);
+    this.calls.set(id, call);
     const own = fields.map(([name, value]) => literalField(name, value));
     const place = [literalField(':path', method.path), literalField(':authority', this.#authority)];
     const block = Buffer.concat([firstFields, ...place, lastFields, ...own]);
-    this.#writeFrame(FrameType.headers, Flag.endHeaders, id, block);
+    this.writeFrame(FrameType.headers, Flag.endHeaders, id, block);
     return call;
   }
 
@@ -108,7 +99,7 @@ export class ClientConnection implements FrameSink, Carrier {
    */
   sweep(): void {
     this.#quietSweeps++;
-    if (this.#quietSweeps === 2) this.#writeFrame(FrameType.ping, 0, 0, pingPayload);
+    if (this.#quietSweeps === 2) this.writeFrame(FrameType.ping, 0, 0, pingPayload);
     if (this.#quietSweeps < 3) return;
     this.#why = 'the peer was silent for too long';
     this.#socket.destroy();
@@ -121,25 +112,25 @@ export class ClientConnection implements FrameSink, Carrier {
   // --- what calls write ---------------------------------------------------------------------------------------------
 
   get room(): number {
-    return this.#socket.writableNeedDrain ? 0 : this.#sendWindow;
+    return this.#socket.writableNeedDrain ? 0 : this.sendWindow;
   }
 
   sendData(id: number, bytes: Buffer, isLast: boolean): void {
-    this.#sendWindow -= bytes.length;
-    this.#writeFrame(FrameType.data, isLast ? Flag.endStream : 0, id, bytes);
+    this.sendWindow -= bytes.length;
+    this.writeFrame(FrameType.data, isLast ? Flag.endStream : 0, id, bytes);
   }
 
   cancel(id: number): void {
-    if (!this.#calls.delete(id)) return;
-    this.#writeFrame(FrameType.rstStream, 0, id, uint32(H2Code.cancel));
+    if (!this.calls.delete(id)) return;
+    this.writeFrame(FrameType.rstStream, 0, id, uint32(H2Code.cancel));
     this.#endIfDone();
   }
 
   #pump(): void {
-    for (const call of this.#calls.values()) call.pump();
+    for (const call of this.calls.values()) call.pump();
   }
 
-  #writeFrame(type: number, flags: number, stream: number, payload: Buffer): void {
+  protected writeFrame(type: number, flags: number, stream: number, payload: Buffer): void {
     this.#socket.write(Buffer.concat([frameHead(type, flags, stream, payload.length), payload]));
   }
 
@@ -149,63 +140,45 @@ export class ClientConnection implements FrameSink, Carrier {
     if (this.#socket.destroyed || this.#isFailed) return;
     this.#quietSweeps = 0;
     this.#socket.cork();
-    const code = this.#reader.read(bytes, bytes.length, this);
-    if (code !== H2Code.noError) this.#fail(code);
+    const code = this.reader.read(bytes, bytes.length, this);
+    if (code !== H2Code.noError) this.fail(code);
     this.#socket.uncork();
   }
 
   onFrame(type: number, flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean {
-    if (this.#block.isOpen && (type !== FrameType.continuation || stream !== this.#block.stream))
-      return this.#fail(H2Code.protocolError);
+    if (this.block.isOpen && (type !== FrameType.continuation || stream !== this.block.stream))
+      return this.fail(H2Code.protocolError);
     switch (type) {
       case FrameType.headers:
-        return this.#onHeadersFrame(flags, stream, bytes, from, to);
+        return this.onHeadersFrame(flags, stream, bytes, from, to);
       case FrameType.continuation:
-        return this.#onContinuation(flags, bytes, from, to);
+        return this.onContinuation(flags, bytes, from, to);
       case FrameType.windowUpdate:
         return this.#onWindowUpdate(stream, bytes, from, to);
       case FrameType.rstStream:
-        if (to - from !== 4) return this.#fail(H2Code.frameSizeError);
+        if (to - from !== 4) return this.fail(H2Code.frameSizeError);
         this.#end(stream, resetError(uint32At(bytes, from)));
         return true;
       case FrameType.settings:
         return this.#onSettings(flags, bytes, from, to);
       case FrameType.ping:
-        if (to - from !== 8) return this.#fail(H2Code.frameSizeError);
+        if (to - from !== 8) return this.fail(H2Code.frameSizeError);
         if ((flags & Flag.ack) === 0)
-          this.#writeFrame(FrameType.ping, Flag.ack, 0, Buffer.from(bytes.subarray(from, to)));
+          this.writeFrame(FrameType.ping, Flag.ack, 0, Buffer.from(bytes.subarray(from, to)));
         return true;
       case FrameType.goaway:
         return this.#onGoAway(bytes, from, to);
       case FrameType.pushPromise:
-        return this.#fail(H2Code.protocolError);
+        return this.fail(H2Code.protocolError);
       default:
         return true;
     }
   }
 
-  #onHeadersFrame(flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean {
-    const padding = (flags & Flag.padded) === 0 ? 0 : from < to ? bytes[from++]! : -1;
-    if ((flags & Flag.priority) !== 0) from += 5;
-    if (padding === -1 || from > to - padding) return this.#fail(H2Code.protocolError);
-    const isEnd = (flags & Flag.endStream) !== 0;
-    if ((flags & Flag.endHeaders) !== 0) return this.#onHeaders(stream, isEnd, bytes, from, to - padding);
-    return this.#block.open(stream, isEnd, bytes, from, to - padding) || this.#fail(H2Code.enhanceYourCalm);
-  }
-
-  #onContinuation(flags: number, bytes: Buffer, from: number, to: number): boolean {
-    const block = this.#block;
-    if (!block.isOpen) return this.#fail(H2Code.protocolError);
-    if (!block.add(bytes, from, to)) return this.#fail(H2Code.enhanceYourCalm);
-    if ((flags & Flag.endHeaders) === 0) return true;
-    const whole = block.close();
-    return this.#onHeaders(block.stream, block.isEnd, whole, 0, whole.length);
-  }
-
-  #onHeaders(stream: number, isEnd: boolean, bytes: Buffer, from: number, to: number): boolean {
+  protected onHeaders(stream: number, isEnd: boolean, bytes: Buffer, from: number, to: number): boolean {
     const head = new ReplyHead();
-    if (this.#decoder.decode(bytes, from, to, head) !== null) return this.#fail(H2Code.compressionError);
-    const call = this.#calls.get(stream);
+    if (this.decoder.decode(bytes, from, to, head) !== null) return this.fail(H2Code.compressionError);
+    const call = this.calls.get(stream);
     if (!call || (head.isInterim && !isEnd)) return true;
     const refusal = call.hasHead ? null : head.refusal;
     call.hasHead = true;
@@ -216,74 +189,56 @@ export class ClientConnection implements FrameSink, Carrier {
   }
 
   #onWindowUpdate(stream: number, bytes: Buffer, from: number, to: number): boolean {
-    if (to - from !== 4) return this.#fail(H2Code.frameSizeError);
+    if (to - from !== 4) return this.fail(H2Code.frameSizeError);
     const size = uint31At(bytes, from);
     if (stream === 0) {
-      this.#sendWindow += size;
-      if (size === 0 || this.#sendWindow > mostWindow) return this.#fail(H2Code.flowControlError);
+      this.sendWindow += size;
+      if (size === 0 || this.sendWindow > mostWindow) return this.fail(H2Code.flowControlError);
       this.#pump();
       return true;
     }
-    const call = this.#calls.get(stream);
+    const call = this.calls.get(stream);
     if (!call) return true;
     call.sendWindow += size;
-    if (size === 0 || call.sendWindow > mostWindow) return this.#fail(H2Code.flowControlError);
+    if (size === 0 || call.sendWindow > mostWindow) return this.fail(H2Code.flowControlError);
     call.pump();
     return true;
   }
 
   #onSettings(flags: number, bytes: Buffer, from: number, to: number): boolean {
     if ((flags & Flag.ack) !== 0) {
-      this.#decoder.acknowledged();
+      this.decoder.acknowledged();
       return true;
     }
-    if ((to - from) % 6 !== 0) return this.#fail(H2Code.frameSizeError);
+    if ((to - from) % 6 !== 0) return this.fail(H2Code.frameSizeError);
     for (let at = from; at < to; at += 6) {
       const setting = bytes.readUInt16BE(at);
       const value = uint32At(bytes, at + 2);
       if (setting === Setting.maxConcurrentStreams) this.#mostCalls = value;
-      if (setting === Setting.initialWindowSize && !this.#setFirstWindow(value))
-        return this.#fail(H2Code.flowControlError);
+      if (setting === Setting.initialWindowSize && !this.setFirstWindow(value))
+        return this.fail(H2Code.flowControlError);
     }
-    this.#writeFrame(FrameType.settings, Flag.ack, 0, none);
+    this.writeFrame(FrameType.settings, Flag.ack, 0, none);
     this.#pump();
     return true;
   }
 
-  /** Holds for streams that are open, too, whose windows may fall below 0 (RFC 9113 §6.9.2). */
-  #setFirstWindow(size: number): boolean {
-    const change = size - this.#firstWindow;
-    this.#firstWindow = size;
-    for (const call of this.#calls.values()) call.sendWindow += change;
-    return size <= mostWindow && [...this.#calls.values()].every((call) => call.sendWindow <= mostWindow);
-  }
-
   /** Calls that the peer has taken go on; the others may be made again elsewhere (RFC 9113 §6.8). */
   #onGoAway(bytes: Buffer, from: number, to: number): boolean {
-    if (to - from < 8) return this.#fail(H2Code.frameSizeError);
+    if (to - from < 8) return this.fail(H2Code.frameSizeError);
     const last = uint31At(bytes, from);
     this.isLeaving = true;
-    for (const [id, call] of this.#calls)
+    for (const [id, call] of this.calls)
       if (id > last) this.#end(id, new CallError(Status.unavailable, 'the peer is leaving'), call);
     this.#endIfDone();
     return true;
   }
 
   onDataFrame(_flags: number, stream: number, size: number): boolean {
-    if (this.#block.isOpen || stream === 0) return this.#fail(H2Code.protocolError);
-    this.#unreturned += size;
-    if (this.#unreturned >= returnedBytes) {
-      this.#writeFrame(FrameType.windowUpdate, 0, 0, uint32(this.#unreturned));
-      this.#unreturned = 0;
-    }
-    const call = this.#calls.get(stream) ?? null;
+    if (this.block.isOpen || stream === 0) return this.fail(H2Code.protocolError);
+    const call = this.calls.get(stream) ?? null;
     this.#dataCall = call;
-    if (call === null) return true;
-    call.unreturned += size;
-    if (call.unreturned >= returnedBytes) {
-      this.#writeFrame(FrameType.windowUpdate, 0, stream, uint32(call.unreturned));
-      call.unreturned = 0;
-    }
+    this.countData(stream, size, call);
     return true;
   }
 
@@ -300,31 +255,30 @@ export class ClientConnection implements FrameSink, Carrier {
 
   // --- endings ------------------------------------------------------------------------------------------------------
 
-  #end(id: number, error: CallError | null, call = this.#calls.get(id)): void {
-    this.#calls.delete(id);
+  #end(id: number, error: CallError | null, call = this.calls.get(id)): void {
+    this.calls.delete(id);
     call?.onEnd(error);
     this.#endIfDone();
   }
 
   #endIfDone(): void {
-    if (this.isLeaving && this.#calls.size === 0) this.#socket.end();
+    if (this.isLeaving && this.calls.size === 0) this.#socket.end();
   }
 
-  /** Ends the connection for what the peer did; returns false, for whoever has to stop reading. */
-  #fail(code: H2Code): false {
+  protected fail(code: H2Code): false {
     if (this.#isFailed) return false;
     this.#isFailed = true;
     this.isLeaving = true;
     this.#why = `the peer broke HTTP/2 (code ${code})`;
-    this.#writeFrame(FrameType.goaway, 0, 0, Buffer.concat([uint32(0), uint32(code)]));
+    this.writeFrame(FrameType.goaway, 0, 0, Buffer.concat([uint32(0), uint32(code)]));
     this.#socket.destroySoon();
     return false;
   }
 
   #onClosed(): void {
     this.isLeaving = true;
-    const calls = [...this.#calls.values()];
-    this.#calls.clear();
+    const calls = [...this.calls.values()];
+    this.calls.clear();
     for (const call of calls) call.onEnd(new CallError(Status.unavailable, this.#why));
   }
 }

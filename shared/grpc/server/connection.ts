@@ -10,12 +10,11 @@ import {
   uint31At,
   uint32At,
 } from '../../http2/frame.ts';
-import { FrameReader, type FrameSink } from '../../http2/frame-reader.ts';
-import { HeaderBlock } from '../../http2/header-block.ts';
-import { HpackDecoder } from '../../http2/hpack/decoder.ts';
+import type { FrameSink } from '../../http2/frame-reader.ts';
 import type { Peer } from '../../transport/peer.ts';
 import type { Transport, TransportOwner } from '../../transport/transport.ts';
 import { frameHead, settingsPayload, uint32 } from '../frame-bytes.ts';
+import { FramedConnection } from '../framed-connection.ts';
 import { grpc } from '../grpc.ts';
 import { httpStatusFields, replyFields, statusFields } from './reply-fields.ts';
 import { mostFieldBytes, RequestHead } from './request-head.ts';
@@ -28,7 +27,6 @@ export type ConnectionLimits = {
   readonly mostMessageBytes: number;
 };
 
-const tableBytes = 4_096;
 /** What came is given back to the windows in portions of this. */
 const returnedBytes = 16 * 1024;
 /** Frames that ask for something and bring nothing, and calls that end before their time: so many at once, and each second. */
@@ -49,7 +47,7 @@ const pingPayload = Buffer.alloc(8);
 const nothing = () => undefined;
 
 /** One connection of HTTP/2 that carries calls of gRPC (RFC 9113), on the side of the server. */
-export class Connection implements FrameSink, Carrier, TransportOwner {
+export class Connection extends FramedConnection<ServerCall<unknown>> implements FrameSink, Carrier, TransportOwner {
   readonly bufferBytes = gatheredBytes;
   readonly peer: Peer;
   /** Sweeps of the server since something came. */
@@ -59,10 +57,6 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   readonly #methods: ReadonlyMap<string, Method<unknown>>;
   readonly #limits: ConnectionLimits;
   readonly #now: () => number;
-  readonly #calls = new Map<number, ServerCall<unknown>>();
-  readonly #reader = new FrameReader();
-  readonly #decoder = new HpackDecoder(tableBytes, () => 0);
-  readonly #block = new HeaderBlock(2 * mostFieldBytes); // so that what is a little too large can be refused by itself
   readonly #idleFrames = new Budget(mostIdleFrames, idleFramesPerSecond);
   readonly #resets = new Budget(mostResets, resetsPerSecond);
   #prefaceLeft = preface.length;
@@ -77,11 +71,7 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   #gatheredBytes = 0;
   /** All that was given to the transport. */
   #writtenBytes = 0;
-  #sendWindow = defaultWindow;
-  /** Window that the peer gives a new stream. */
-  #firstWindow = defaultWindow;
   #receiveWindow = defaultWindow;
-  #unreturned = 0;
   #dataCall: ServerCall<unknown> | null = null;
 
   /** `onGone` is called once, when the connection is closed. */
@@ -93,6 +83,7 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
     now: () => number,
     onGone: (connection: Connection) => void,
   ) {
+    super({ mostBlockBytes: 2 * mostFieldBytes, returnedBytes }); // what is a little too large can be refused by itself
     this.#transport = transport;
     this.peer = peer;
     this.#onGone = onGone;
@@ -100,7 +91,7 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
     this.#limits = limits;
     this.#now = now;
     transport.start(this);
-    this.#writeFrame(
+    this.writeFrame(
       FrameType.settings,
       0,
       0,
@@ -113,7 +104,7 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
 
   /** Asks the peer for a sign of life. */
   ping(): void {
-    this.#writeFrame(FrameType.ping, 0, 0, pingPayload);
+    this.writeFrame(FrameType.ping, 0, 0, pingPayload);
   }
 
   /** Takes no more calls, and ends when the last one has. */
@@ -121,7 +112,7 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
     if (this.#isLeaving) return;
     this.#isLeaving = true;
     this.#goAway(H2Code.noError);
-    if (this.#calls.size === 0) this.#end();
+    if (this.calls.size === 0) this.#end();
   }
 
   destroy(): void {
@@ -141,7 +132,7 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
 
   /** None while the peer does not even take what was written: it costs no more than that and the messages on their way. */
   get room(): number {
-    return this.#transport.isBlocked ? 0 : this.#sendWindow;
+    return this.#transport.isBlocked ? 0 : this.sendWindow;
   }
 
   cork(): void {
@@ -154,13 +145,13 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   }
 
   writeData(size: number, pieces: readonly Buffer[]): void {
-    this.#sendWindow -= size;
+    this.sendWindow -= size;
     this.#idleFrames.earn(earnedByData);
     for (const piece of pieces) this.#write(piece);
   }
 
   writeHead(id: number): void {
-    this.#writeFrame(FrameType.headers, Flag.endHeaders, id, replyFields);
+    this.writeFrame(FrameType.headers, Flag.endHeaders, id, replyFields);
   }
 
   finish(
@@ -170,23 +161,23 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   ): void {
     const fields = statusFields(status, text);
     this.#endStream(id, hasEnded, hasHead ? fields : Buffer.concat([replyFields, fields]));
-    this.#calls.delete(id);
-    if (this.#isLeaving && this.#calls.size === 0) this.#end();
+    this.calls.delete(id);
+    if (this.#isLeaving && this.calls.size === 0) this.#end();
   }
 
   /** Ends a stream from our side; a caller that is not done need not go on (RFC 9113 §8.1). */
   #endStream(id: number, hasEnded: boolean, fields: Buffer): void {
-    this.#writeFrame(FrameType.headers, Flag.endHeaders | Flag.endStream, id, fields);
+    this.writeFrame(FrameType.headers, Flag.endHeaders | Flag.endStream, id, fields);
     if (!hasEnded) this.#resetStream(id, H2Code.noError);
   }
 
   #pump(): void {
     this.cork();
-    for (const call of this.#calls.values()) call.pump();
+    for (const call of this.calls.values()) call.pump();
     this.uncork();
   }
 
-  #writeFrame(type: number, flags: number, stream: number, payload: Buffer): void {
+  protected writeFrame(type: number, flags: number, stream: number, payload: Buffer): void {
     this.#write(Buffer.concat([frameHead(type, flags, stream, payload.length), payload]));
   }
 
@@ -218,11 +209,11 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   }
 
   #resetStream(id: number, code: H2Code): void {
-    this.#writeFrame(FrameType.rstStream, 0, id, uint32(code));
+    this.writeFrame(FrameType.rstStream, 0, id, uint32(code));
   }
 
   #goAway(code: H2Code): void {
-    this.#writeFrame(FrameType.goaway, 0, 0, Buffer.concat([uint32(this.#lastCall), uint32(code)]));
+    this.writeFrame(FrameType.goaway, 0, 0, Buffer.concat([uint32(this.#lastCall), uint32(code)]));
   }
 
   // --- what the peer says -------------------------------------------------------------------------------------------
@@ -240,8 +231,8 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   /** Answers to one read leave in one write. */
   #readFrames(bytes: Buffer, size: number): void {
     this.cork();
-    const code = this.#reader.read(bytes, size, this);
-    if (code !== H2Code.noError) this.#fail(code);
+    const code = this.reader.read(bytes, size, this);
+    if (code !== H2Code.noError) this.fail(code);
     this.uncork();
   }
 
@@ -258,8 +249,8 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   onClosed(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const calls = [...this.#calls.values()];
-    this.#calls.clear();
+    const calls = [...this.calls.values()];
+    this.calls.clear();
     for (const call of calls) call.onCancel();
     this.#onGone(this);
   }
@@ -274,14 +265,14 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   }
 
   onFrame(type: number, flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean {
-    if (this.#block.isOpen && (type !== FrameType.continuation || stream !== this.#block.stream))
-      return this.#fail(H2Code.protocolError);
-    if (!this.#hasSettings && type !== FrameType.settings) return this.#fail(H2Code.protocolError); // RFC 9113 §3.4
+    if (this.block.isOpen && (type !== FrameType.continuation || stream !== this.block.stream))
+      return this.fail(H2Code.protocolError);
+    if (!this.#hasSettings && type !== FrameType.settings) return this.fail(H2Code.protocolError); // RFC 9113 §3.4
     switch (type) {
       case FrameType.headers:
-        return this.#onHeadersFrame(flags, stream, bytes, from, to);
+        return this.onHeadersFrame(flags, stream, bytes, from, to);
       case FrameType.continuation:
-        return this.#onContinuation(flags, bytes, from, to);
+        return this.onContinuation(flags, bytes, from, to);
       case FrameType.windowUpdate:
         return this.#onWindowUpdate(stream, bytes, from, to);
       case FrameType.rstStream:
@@ -289,55 +280,40 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
       case FrameType.settings:
         return this.#onSettings(flags, stream, bytes, from, to);
       case FrameType.ping:
-        if (stream !== 0) return this.#fail(H2Code.protocolError);
-        if (to - from !== 8) return this.#fail(H2Code.frameSizeError);
+        if (stream !== 0) return this.fail(H2Code.protocolError);
+        if (to - from !== 8) return this.fail(H2Code.frameSizeError);
         if ((flags & Flag.ack) !== 0) return true;
         if (!this.#spend()) return false;
-        this.#writeFrame(FrameType.ping, Flag.ack, 0, Buffer.from(bytes.subarray(from, to)));
+        this.writeFrame(FrameType.ping, Flag.ack, 0, Buffer.from(bytes.subarray(from, to)));
         return true;
       case FrameType.pushPromise:
-        return this.#fail(H2Code.protocolError);
+        return this.fail(H2Code.protocolError);
       default: // GOAWAY, PRIORITY and unknown ones say nothing that a server needs
         return this.#spend();
     }
   }
 
-  #onHeadersFrame(flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean {
-    if (stream % 2 === 0) return this.#fail(H2Code.protocolError);
-    const padding = (flags & Flag.padded) === 0 ? 0 : from < to ? bytes[from++]! : -1;
-    if ((flags & Flag.priority) !== 0) from += 5;
-    if (padding === -1 || from > to - padding) return this.#fail(H2Code.protocolError);
-    const isEnd = (flags & Flag.endStream) !== 0;
-    if ((flags & Flag.endHeaders) !== 0) return this.#onHeaders(stream, isEnd, bytes, from, to - padding);
-    if (!this.#block.open(stream, isEnd, bytes, from, to - padding)) return this.#fail(H2Code.enhanceYourCalm);
-    return true;
+  protected override onHeadersFrame(flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean {
+    if (stream % 2 === 0) return this.fail(H2Code.protocolError);
+    return super.onHeadersFrame(flags, stream, bytes, from, to);
   }
 
-  #onContinuation(flags: number, bytes: Buffer, from: number, to: number): boolean {
-    const block = this.#block;
-    if (!block.isOpen) return this.#fail(H2Code.protocolError);
-    if (!block.add(bytes, from, to)) return this.#fail(H2Code.enhanceYourCalm);
-    if ((flags & Flag.endHeaders) === 0) return true;
-    const whole = block.close();
-    return this.#onHeaders(block.stream, block.isEnd, whole, 0, whole.length);
-  }
-
-  #onHeaders(stream: number, isEnd: boolean, bytes: Buffer, from: number, to: number): boolean {
+  protected onHeaders(stream: number, isEnd: boolean, bytes: Buffer, from: number, to: number): boolean {
     const head = new RequestHead();
-    if (this.#decoder.decode(bytes, from, to, head) !== null) return this.#fail(H2Code.compressionError);
-    const call = this.#calls.get(stream);
+    if (this.decoder.decode(bytes, from, to, head) !== null) return this.fail(H2Code.compressionError);
+    const call = this.calls.get(stream);
     if (call) {
       if (isEnd) call.onEnd();
-      return isEnd || this.#fail(H2Code.protocolError); // fields behind data are trailers
+      return isEnd || this.fail(H2Code.protocolError); // fields behind data are trailers
     }
     if (stream <= this.#lastCall) return this.#spend(); // of a stream that is over
     this.#lastCall = stream;
     this.#open(stream, isEnd, head);
-    return this.#calls.has(stream) || this.#spend(); // one that was refused costs its caller as much as any idle frame
+    return this.calls.has(stream) || this.#spend(); // one that was refused costs its caller as much as any idle frame
   }
 
   #open(stream: number, isEnd: boolean, head: RequestHead): void {
-    if (this.#isLeaving || this.#calls.size >= this.#limits.mostCalls)
+    if (this.#isLeaving || this.calls.size >= this.#limits.mostCalls)
       return this.#resetStream(stream, H2Code.refusedStream);
     if (head.isTooLarge) return this.#endStream(stream, isEnd, httpStatusFields(431));
     if (!/^application\/grpc($|[+;])/.test(head.contentType))
@@ -349,26 +325,26 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
       return this.finish(refused, grpc.status.UNIMPLEMENTED, `there is no method ${head.path.slice(0, mostEchoed)}`);
     }
     const call = new ServerCall(this, stream, method, head, {
-      sendWindow: this.#firstWindow,
+      sendWindow: this.firstWindow,
       mostBytes: this.#limits.mostMessageBytes,
     });
-    this.#calls.set(stream, call);
+    this.calls.set(stream, call);
     call.start();
     if (isEnd) call.onEnd();
   }
 
   #onWindowUpdate(stream: number, bytes: Buffer, from: number, to: number): boolean {
-    if (to - from !== 4) return this.#fail(H2Code.frameSizeError);
+    if (to - from !== 4) return this.fail(H2Code.frameSizeError);
     if (!this.#spend()) return false;
     const size = uint31At(bytes, from);
     if (stream === 0) {
-      this.#sendWindow += size;
-      if (size === 0 || this.#sendWindow > mostWindow) return this.#fail(H2Code.flowControlError);
+      this.sendWindow += size;
+      if (size === 0 || this.sendWindow > mostWindow) return this.fail(H2Code.flowControlError);
       this.#pump();
       return true;
     }
-    if (stream > this.#lastCall) return this.#fail(H2Code.protocolError);
-    const call = this.#calls.get(stream);
+    if (stream > this.#lastCall) return this.fail(H2Code.protocolError);
+    const call = this.calls.get(stream);
     if (!call) return true;
     call.sendWindow += size;
     if (size === 0 || call.sendWindow > mostWindow) return this.#drop(call, H2Code.flowControlError);
@@ -377,60 +353,41 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   }
 
   #onReset(stream: number, from: number, to: number): boolean {
-    if (to - from !== 4) return this.#fail(H2Code.frameSizeError);
-    if (stream === 0 || stream > this.#lastCall) return this.#fail(H2Code.protocolError);
-    const call = this.#calls.get(stream);
+    if (to - from !== 4) return this.fail(H2Code.frameSizeError);
+    if (stream === 0 || stream > this.#lastCall) return this.fail(H2Code.protocolError);
+    const call = this.calls.get(stream);
     if (!call) return this.#spend();
     this.#forget(call);
-    return this.#resets.spend(1, this.#now()) || this.#fail(H2Code.enhanceYourCalm);
+    return this.#resets.spend(1, this.#now()) || this.fail(H2Code.enhanceYourCalm);
   }
 
   #onSettings(flags: number, stream: number, bytes: Buffer, from: number, to: number): boolean {
-    if (stream !== 0) return this.#fail(H2Code.protocolError);
+    if (stream !== 0) return this.fail(H2Code.protocolError);
     if ((flags & Flag.ack) !== 0) {
-      if (!this.#hasSettings) return this.#fail(H2Code.protocolError);
-      this.#decoder.acknowledged();
+      if (!this.#hasSettings) return this.fail(H2Code.protocolError);
+      this.decoder.acknowledged();
       return true;
     }
-    if ((to - from) % 6 !== 0) return this.#fail(H2Code.frameSizeError);
+    if ((to - from) % 6 !== 0) return this.fail(H2Code.frameSizeError);
     if (!this.#spend()) return false;
     this.#hasSettings = true;
     for (let at = from; at < to; at += 6)
-      if (bytes.readUInt16BE(at) === Setting.initialWindowSize && !this.#setFirstWindow(uint32At(bytes, at + 2)))
-        return this.#fail(H2Code.flowControlError);
-    this.#writeFrame(FrameType.settings, Flag.ack, 0, Buffer.alloc(0));
+      if (bytes.readUInt16BE(at) === Setting.initialWindowSize && !this.setFirstWindow(uint32At(bytes, at + 2)))
+        return this.fail(H2Code.flowControlError);
+    this.writeFrame(FrameType.settings, Flag.ack, 0, Buffer.alloc(0));
     this.#pump();
     return true;
   }
 
-  /** Holds for streams that are open, too, whose windows may fall below 0 (RFC 9113 §6.9.2). */
-  #setFirstWindow(size: number): boolean {
-    const change = size - this.#firstWindow;
-    this.#firstWindow = size;
-    for (const call of this.#calls.values()) call.sendWindow += change;
-    return size <= mostWindow && [...this.#calls.values()].every((call) => call.sendWindow <= mostWindow);
-  }
-
   onDataFrame(_flags: number, stream: number, size: number, bytes: number): boolean {
-    if (!this.#hasSettings || this.#block.isOpen) return this.#fail(H2Code.protocolError);
-    if (stream === 0 || stream > this.#lastCall) return this.#fail(H2Code.protocolError);
+    if (!this.#hasSettings || this.block.isOpen) return this.fail(H2Code.protocolError);
+    if (stream === 0 || stream > this.#lastCall) return this.fail(H2Code.protocolError);
     this.#receiveWindow -= size;
-    if (this.#receiveWindow < 0) return this.#fail(H2Code.flowControlError);
+    if (this.#receiveWindow < 0) return this.fail(H2Code.flowControlError);
     if (bytes === 0 && !this.#spend()) return false;
-    const call = this.#calls.get(stream) ?? null;
+    const call = this.calls.get(stream) ?? null;
     this.#dataCall = call;
-    this.#unreturned += size;
-    if (this.#unreturned >= returnedBytes) {
-      this.#writeFrame(FrameType.windowUpdate, 0, 0, uint32(this.#unreturned));
-      this.#receiveWindow += this.#unreturned;
-      this.#unreturned = 0;
-    }
-    if (call === null) return true;
-    call.unreturned += size;
-    if (call.unreturned >= returnedBytes) {
-      this.#writeFrame(FrameType.windowUpdate, 0, stream, uint32(call.unreturned));
-      call.unreturned = 0;
-    }
+    this.#receiveWindow += this.countData(stream, size, call);
     return true;
   }
 
@@ -448,7 +405,7 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
 
   /** False when the peer has asked for too much that brings nothing. */
   #spend(): boolean {
-    return this.#idleFrames.spend(1, this.#now()) || this.#fail(H2Code.enhanceYourCalm);
+    return this.#idleFrames.spend(1, this.#now()) || this.fail(H2Code.enhanceYourCalm);
   }
 
   #drop(call: ServerCall<unknown>, code: H2Code): boolean {
@@ -458,12 +415,11 @@ export class Connection implements FrameSink, Carrier, TransportOwner {
   }
 
   #forget(call: ServerCall<unknown>): void {
-    this.#calls.delete(call.id);
+    this.calls.delete(call.id);
     call.onCancel();
   }
 
-  /** Ends the connection for what the peer did; returns false, for whoever has to stop reading. */
-  #fail(code: H2Code): false {
+  protected fail(code: H2Code): false {
     this.#isFailed = true;
     this.#goAway(code);
     this.#end(() => this.destroy());
